@@ -1,0 +1,1 @@
+"""How the assistant thinks: plain steps wired into a workflow."""

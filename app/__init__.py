@@ -1,0 +1,1 @@
+"""Delivery: processes, HTTP, storage, settings, wiring."""

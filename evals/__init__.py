@@ -1,0 +1,1 @@
+"""Cases, scorers and reports that measure the product's own path."""

@@ -1,0 +1,70 @@
+"""What changed, between when and when, by whom and through which channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from graph.document import ABSENT, Absent, Json
+
+
+class Channel(StrEnum):
+    """The way a change came in."""
+
+    DEPLOYMENT = "deployment"
+    """A declared deployer, inside a known run, with the value that the run's commit renders."""
+    BY_HAND = "by_hand"
+    """A person outside a deployment, also with a pipeline's credentials."""
+    OTHER_AUTOMATION = "other_automation"
+    PROVIDER = "provider"
+    """The cloud provider or the platform itself."""
+    NOT_APPLIED = "not_applied"
+    """Merged but never applied."""
+    UNKNOWN = "unknown"
+
+
+class ActorType(StrEnum):
+    HUMAN = "human"
+    AUTOMATION = "automation"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did it, as the source of the change names them."""
+
+    name: str
+    type: ActorType = ActorType.UNKNOWN
+    session: str = ""
+    """Role session, token or address, where known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change to one resource, or to one field of it."""
+
+    id: str
+    uid: str
+    """The resource; empty when the change could not be tied to one."""
+    kind: str
+    """`commit`, `deploy`, `rollback`, `config`, `feature_flag`, `iam`, `kms`, `network`, `secret`,
+    `schema_migration`, `infra`, `scaling`, `object` (an observed difference) or `other`."""
+    path: str = ""
+    """JSON pointer into the resource; empty for the whole resource."""
+    before: Json | Absent = ABSENT
+    after: Json | Absent = ABSENT
+    earliest: datetime | None = None
+    """UTC; the change happened after this (last seen without it). None: open."""
+    latest: datetime
+    """UTC; the change happened at or before this. Equal to `earliest` when the instant is known."""
+    actor: Actor | None = None
+    channel: Channel = Channel.UNKNOWN
+    summary: str = ""
+    """Text of the source (commit message, event summary). Untrusted data."""
+    source: str = ""
+    """e.g. `git:shop-infra`, `cloudtrail`, `http`"""
+    reference: str = ""
+    """commit id, event id or URL at the source"""
+    run: str = ""
+    """The deployment run this belongs to, where known."""

@@ -1,0 +1,62 @@
+"""Alerts and the incidents they join. Knows no sender's wire format and no storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class AlertStatus(StrEnum):
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class IncidentStatus(StrEnum):
+    OPEN = "open"
+    """Received, no investigation yet."""
+    INVESTIGATING = "investigating"
+    DIAGNOSED = "diagnosed"
+    """There is a diagnosis; its verdict may be inconclusive."""
+    FIXING = "fixing"
+    """An approved action is being executed."""
+    MITIGATED = "mitigated"
+    """An approved action was verified; the sender has not resolved the alert yet."""
+    RESOLVED = "resolved"
+    """The sender says that it is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert in our words. All text is untrusted."""
+
+    id: str
+    sender: str
+    """`pagerduty`, `opsgenie` or `alertmanager`"""
+    key: str
+    """What the sender groups by: incident id, alert id, or fingerprint. Repeats update the same alert."""
+    status: AlertStatus
+    title: str
+    description: str = ""
+    severity: str = ""
+    service: str = ""
+    """Name of the service as the sender knows it."""
+    environment: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    started_at: datetime
+    """UTC"""
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A resource that an alert may be about."""
+
+    uid: str
+    score: float
+    """0 to 1"""
+    reason: str
+    """Which text of the alert matched which name, e.g. `label deployment="checkout"`."""

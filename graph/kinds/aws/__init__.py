@@ -1,0 +1,1 @@
+"""AWS: IAM policies and what hangs on them."""

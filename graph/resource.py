@@ -1,0 +1,60 @@
+"""What exists: identity of a resource, and its three facets. Not what a resource contains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Facet(StrEnum):
+    """One of the three states of a resource."""
+
+    INTENDED = "intended"
+    """Declared: what version control says should exist."""
+    APPLIED = "applied"
+    """What the deployer last wrote."""
+    ACTUAL = "actual"
+    """What was observed to run."""
+
+
+class Platform(StrEnum):
+    """The world a resource belongs to; decides which rules read and compare it."""
+
+    KUBERNETES = "kubernetes"
+    TERRAFORM = "terraform"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Identity of one thing in an environment; all three facets share it."""
+
+    uid: str
+    """Stable id: `k8s://CLUSTER/GROUP/KIND/NAMESPACE/NAME` (group `core` and namespace `-` where there is none)
+    or `tf://STACK/ADDRESS`."""
+    platform: Platform
+    kind: str
+    """Kubernetes kind, or Terraform resource type such as `aws_iam_role`."""
+    name: str
+    namespace: str | None = None
+    """Kubernetes namespace; None for cluster-scoped and for Terraform resources."""
+    group: str = ""
+    """Kubernetes API group without version; empty for the core group and for Terraform."""
+    aliases: tuple[str, ...] = field(default=())
+    """Other names of the same thing, such as an ARN, a cloud id or a tag value."""
+
+    @property
+    def display(self) -> str:
+        """Short name for people: `NAMESPACE/KIND/NAME`, `KIND/NAME`, or the Terraform address."""
+        if self.platform is Platform.TERRAFORM:
+            return self.uid.partition("://")[2].partition("/")[2]
+        return "/".join(part for part in (self.namespace, self.kind, self.name) if part)
+
+
+def kubernetes_uid(*, cluster: str, group: str, kind: str, namespace: str | None, name: str) -> str:
+    """Build the uid of a Kubernetes object; the version of its API is not part of its identity."""
+    return f"k8s://{cluster}/{group or 'core'}/{kind}/{namespace or '-'}/{name}"
+
+
+def terraform_uid(*, stack: str, address: str) -> str:
+    """Build the uid of a Terraform resource instance, e.g. `tf://shop/aws_kms_key.orders`."""
+    return f"tf://{stack}/{address}"

@@ -1,0 +1,82 @@
+"""What a facet of a resource held, from when to when, and where that is known from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from graph.document import Object
+from graph.resource import Facet, Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a document stands in version control."""
+
+    file: str
+    """Path relative to the root of the source."""
+    line: int | None = None
+    """First line of the document, from 1."""
+    commit: str | None = None
+    """Full commit id; None outside version control."""
+    repository: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One facet of one resource as a source gave it."""
+
+    resource: Resource
+    body: Object
+    """The object as read. Values of Kubernetes Secrets are replaced by salted hashes before this is built."""
+    origin: Origin | None = None
+    """Set for intended state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Something a source holds that could not be read. It never counts as clean."""
+
+    where: str
+    """File, address or API path."""
+    reason: str
+    """What is wrong, in one line."""
+    line: int | None = None
+    resource: Resource | None = None
+    """The resource concerned, where that much is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything one source said at one time.
+
+    A resource that is missing from a `complete` snapshot is gone from that source; a snapshot that is not complete
+    says nothing about what it does not list.
+    """
+
+    facet: Facet
+    source: str
+    """Name of the source within the environment, e.g. `git:shop-infra` or `cluster:demo`."""
+    taken_at: datetime
+    documents: tuple[Document, ...]
+    unreadable: tuple[Unreadable, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One facet of one resource over an interval of time. Versions are appended and closed, never overwritten."""
+
+    resource: Resource
+    facet: Facet
+    body: Object
+    source: str
+    valid_from: datetime
+    """UTC; since when this was so, as far as known (first observation for actual state, commit time for intended)."""
+    valid_to: datetime | None
+    """UTC; first observation that it was no longer so; None while it holds."""
+    last_seen: datetime
+    """UTC; latest observation that confirmed it."""
+    recorded_at: datetime
+    """UTC; when Plumbline learned it."""
+    origin: Origin | None = None

@@ -1,0 +1,1 @@
+"""What the assistant can look at, and what the executor can do. Written against ports; adapters in tools/adapters."""

@@ -1,0 +1,1 @@
+"""One outside system a file. Adapters that read; those that write are in tools/actions."""

@@ -1,0 +1,73 @@
+"""Ports to the world that Plumbline reads. All of them are read-only; the one that writes is in tools/actions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from graph.change import Change
+from graph.evidence import Gap, SymptomEvent
+from graph.resource import Facet
+from graph.version import Snapshot
+
+
+class StateSource(Protocol):
+    """Gives one facet of many resources."""
+
+    @property
+    def name(self) -> str:
+        """Name of the source within its environment, e.g. `git:shop-infra`."""
+        ...
+
+    @property
+    def facet(self) -> Facet: ...
+
+    def read(self) -> Snapshot:
+        """Read everything the source has now.
+
+        What can't be parsed stands in `Snapshot.unreadable`; the rest is still read.
+
+        Raises:
+            OutsideError: nothing could be read at all.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeBatch:
+    """Changes that a source knows of, oldest first, and where its stream has holes."""
+
+    changes: tuple[Change, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+class ChangeSource(Protocol):
+    """Gives changes: commits, audit records, deployments."""
+
+    @property
+    def name(self) -> str: ...
+
+    def changes(self, since: datetime | None) -> ChangeBatch:
+        """Return the changes after `since` (UTC; None: all that the source keeps).
+
+        Raises:
+            OutsideError: nothing could be read at all.
+        """
+        ...
+
+
+class SymptomSource(Protocol):
+    """Gives what running systems say of themselves: events, log lines, metric readings."""
+
+    @property
+    def name(self) -> str: ...
+
+    def symptoms(self, since: datetime) -> Sequence[SymptomEvent]:
+        """Return symptoms after `since` (UTC), oldest first.
+
+        Raises:
+            OutsideError: nothing could be read at all.
+        """
+        ...
