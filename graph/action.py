@@ -142,18 +142,14 @@ def action_from_json(data: Object) -> Action:
     return Action(
         kind=ActionKind(data["kind"]),
         target=data["target"],
-        edits=tuple(
-            FieldEdit(path=e["path"], before=_in(e["before"]), after=_in(e["after"])) for e in data["edits"]
-        ),
+        edits=tuple(FieldEdit(path=e["path"], before=_in(e["before"]), after=_in(e["after"])) for e in data["edits"]),
         body=data["body"],
     )
 
 
 def check_from_json(data: Object) -> Check:
     """Inverse of `check_json`."""
-    return Check(
-        kind=CheckKind(data["kind"]), target=data["target"], path=data["path"], value=_in(data["value"])
-    )
+    return Check(kind=CheckKind(data["kind"]), target=data["target"], path=data["path"], value=_in(data["value"]))
 
 
 def _out(value: Json | Absent) -> Json:
