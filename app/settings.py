@@ -1,0 +1,268 @@
+"""Settings of the service: the only reader of the process environment and of the configuration file.
+
+Every value can be given as an environment variable (`PLUMBLINE_` and the path of the field, levels joined by two
+underscores, e.g. `PLUMBLINE_MODEL__NAME`) or in the YAML file that `PLUMBLINE_CONFIG` names. Variables win.
+The write credentials of the executor are not here: see `ExecutorSettings`, which only the executor process loads.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from graph.errors import Invalid
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ManifestsSource(_Section):
+    """Files: manifests, kustomizations, Terraform state, plan JSON or HCL, object dumps; plain or in git."""
+
+    type: Literal["manifests"]
+    path: Path
+    """Directory, file, or git repository."""
+    ref: str | None = None
+    """Branch, tag or commit to read from git; without it the files on disk are read."""
+    name: str = ""
+    """Name shown in answers; made from the path when empty."""
+
+
+class KubernetesSource(_Section):
+    """A live Kubernetes API, read only."""
+
+    type: Literal["kubernetes"]
+    kubeconfig: Path
+    """Path of a kubeconfig file whose user may only read."""
+    context: str | None = None
+    """Context in it; the current one when absent."""
+    name: str = ""
+    """Name shown in answers; made from the path when empty."""
+
+
+class EstateSource(_Section):
+    """A file-backed cluster and cloud, as the demo uses."""
+
+    type: Literal["estate"]
+    path: Path
+    """Directory of the estate."""
+    name: str = ""
+    """Name shown in answers; made from the path when empty."""
+
+
+class ChangeLogSource(_Section):
+    """A log of changes."""
+
+    type: Literal["git", "kubernetes_audit", "cloudtrail", "deployments"]
+    """`git`: commits of a repository; the others: a file of JSON lines."""
+    path: Path
+    """Repository or file."""
+    name: str = ""
+    """Name shown in answers; made from the path when empty."""
+
+
+StateSettings = Annotated[ManifestsSource | KubernetesSource | EstateSource, Field(discriminator="type")]
+
+
+class EnvironmentSettings(_Section):
+    """One governed environment and where its facets are read."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    """Name of the environment."""
+    cluster: str = ""
+    """Name of the cluster in resource ids; the environment's name when empty."""
+    stack: str = ""
+    """Name of the Terraform stack in resource ids; the environment's name when empty."""
+    deployers: frozenset[str] = frozenset()
+    """Identities that deploy: user names, role names or commit authors. Nobody else's change is a deployment."""
+    intended: tuple[StateSettings, ...] = ()
+    """Sources of declared state."""
+    applied: tuple[StateSettings, ...] = ()
+    """Sources of what the deployer last wrote, such as a Terraform state."""
+    actual: tuple[StateSettings, ...] = ()
+    """Sources of what runs."""
+    changes: tuple[ChangeLogSource, ...] = ()
+    """Sources of changes."""
+
+
+class WebhookSettings(_Section):
+    """Secrets of the alert senders. A sender without a secret has no endpoint."""
+
+    pagerduty_secrets: tuple[SecretStr, ...] = ()
+    """Signing secrets of PagerDuty webhook subscriptions; several while one is being rotated."""
+    opsgenie_secrets: tuple[SecretStr, ...] = ()
+    """Tokens that Opsgenie or JSM Operations sends in a header."""
+    alertmanager_secrets: tuple[SecretStr, ...] = ()
+    """Bearer tokens or basic-auth passwords that Alertmanager sends."""
+    change_keys: tuple[SecretStr, ...] = ()
+    """Routing keys of the PagerDuty-compatible change endpoint."""
+
+
+class ModelSettings(_Section):
+    """An OpenAI-compatible language model. Without a base URL the deeper step is skipped, and the report says so."""
+
+    base_url: str | None = None
+    """e.g. `http://localhost:11434/v1`"""
+    api_key: SecretStr | None = None
+    """Key sent as a bearer token; many local servers take any."""
+    name: str = ""
+    """Name of the model at that server."""
+    timeout_s: float = Field(default=45, gt=0, le=80)
+    """Seconds for one request, all retries included in the step's own limit."""
+    max_tokens: int = Field(default=1200, gt=0)
+    """Most tokens of one answer."""
+
+
+class ApprovalSettings(_Section):
+    """How long approvals live."""
+
+    pending_minutes: int = Field(default=60, gt=0)
+    """Minutes until an unanswered proposal expires."""
+
+
+class _FileSettings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="PLUMBLINE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = os.environ.get(cls.config_variable())
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        return (*sources, YamlConfigSettingsSource(settings_cls, yaml_file=path)) if path else sources
+
+    @classmethod
+    def config_variable(cls) -> str:
+        """Name of the variable that names the configuration file."""
+        return "PLUMBLINE_CONFIG"
+
+
+class Settings(_FileSettings):
+    """What the service and the command line need."""
+
+    data_dir: Path = Path("data")
+    """Directory of the database, keys and checkpoints; made when missing."""
+    database_url: SecretStr | None = None
+    """SQLAlchemy URL such as `postgresql+psycopg://user@host/name`; SQLite in `data_dir` when absent."""
+    base_url: str = ""
+    """Address under which people reach the service, for links; made from host and port when empty."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=8321, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    collect_every_s: float = Field(default=30, gt=0)
+    """Seconds between two readings of the sources; an alert triggers one at once."""
+    workers: int = Field(default=2, ge=1, le=32)
+    """Threads that process deliveries and investigate."""
+    webhooks: WebhookSettings = WebhookSettings()
+    """Secrets of the alert senders."""
+    model: ModelSettings = ModelSettings()
+    """The language model."""
+    approvals: ApprovalSettings = ApprovalSettings()
+    """Life time of proposals."""
+    environments: tuple[EnvironmentSettings, ...] = ()
+    """The governed environments."""
+
+    @field_validator("environments")
+    @classmethod
+    def _names_are_unique(cls, value: tuple[EnvironmentSettings, ...]) -> tuple[EnvironmentSettings, ...]:
+        names = [e.name for e in value]
+        if len(set(names)) != len(names):
+            raise ValueError("two environments have the same name")
+        return value
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """URL of the database, with its default filled in."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'plumbline.db').resolve()}"
+
+
+class EstateTargetSettings(_Section):
+    """Write access to a file-backed estate."""
+
+    type: Literal["estate"]
+    environment: str
+    """Name of the environment."""
+    path: Path
+    """Directory of the estate."""
+
+
+class KubernetesTargetSettings(_Section):
+    """Write access to a cluster."""
+
+    type: Literal["kubernetes"]
+    environment: str
+    """Name of the environment."""
+    kubeconfig: Path
+    """Path of a kubeconfig file whose user may write. Readable by the executor's user only."""
+    context: str | None = None
+    """Context in it; the current one when absent."""
+
+
+class ExecutorSettings(_FileSettings):
+    """Write credentials. Only the executor process loads these, from the file that `PLUMBLINE_EXECUTOR_CONFIG` names."""
+
+    targets: tuple[Annotated[EstateTargetSettings | KubernetesTargetSettings, Field(discriminator="type")], ...] = ()
+    """What the executor may write to."""
+    poll_s: float = Field(default=0.5, gt=0)
+    """Seconds between two looks for approved actions."""
+
+    @classmethod
+    def config_variable(cls) -> str:
+        """Name of the variable that names the executor's own file."""
+        return "PLUMBLINE_EXECUTOR_CONFIG"
+
+
+_Loaded = TypeVar("_Loaded", bound=_FileSettings)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; given values win over variables and file.
+
+    Raises:
+        Invalid: a value is missing or wrong; the message names each.
+    """
+    return _load(Settings, overrides)
+
+
+def load_executor_settings() -> ExecutorSettings:
+    """Read the executor's own settings.
+
+    Raises:
+        Invalid: a value is missing or wrong; the message names each.
+    """
+    return _load(ExecutorSettings, {})
+
+
+def _load(cls: type[_Loaded], overrides: dict[str, object]) -> _Loaded:
+    path = os.environ.get(cls.config_variable())
+    if path and not Path(path).is_file():
+        raise Invalid(f"{cls.config_variable()} names a file that does not exist", where=path)
+    try:
+        return cls(**overrides)  # type: ignore[arg-type]  # pydantic validates what the overrides hold
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise Invalid(f"settings are not valid: {faults}", where=path or "environment variables") from error
