@@ -145,8 +145,8 @@ class _FileSettings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the base class names it)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  (the base class names it)
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = os.environ.get(cls.config_variable())
         sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
@@ -223,7 +223,7 @@ class KubernetesTargetSettings(_Section):
 
 
 class ExecutorSettings(_FileSettings):
-    """Write credentials. Only the executor process loads these, from the file that `PLUMBLINE_EXECUTOR_CONFIG` names."""
+    """Write credentials, from the file that `PLUMBLINE_EXECUTOR_CONFIG` names. Only the executor process loads them."""
 
     targets: tuple[Annotated[EstateTargetSettings | KubernetesTargetSettings, Field(discriminator="type")], ...] = ()
     """What the executor may write to."""
@@ -262,7 +262,7 @@ def _load(cls: type[_Loaded], overrides: dict[str, object]) -> _Loaded:
     if path and not Path(path).is_file():
         raise Invalid(f"{cls.config_variable()} names a file that does not exist", where=path)
     try:
-        return cls(**overrides)  # type: ignore[arg-type]  # pydantic validates what the overrides hold
+        return cls(**overrides)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise Invalid(f"settings are not valid: {faults}", where=path or "environment variables") from error
