@@ -1,0 +1,1 @@
+"""Prompts, one text file for each step that asks a model."""

@@ -1,0 +1,1 @@
+"""The steps of an investigation: plain functions `(state, deps) -> update`, one file each."""

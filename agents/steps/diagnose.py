@@ -1,0 +1,31 @@
+"""Second step: the first diagnosis, computed from the environment graph without a model, and stored at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from graph.codec import encode
+from graph.diagnosis.engine import diagnose as diagnose_graph
+
+from agents.state import Deps, Investigation
+from graph.blast_radius import blast_radius, fault_seeds
+from graph.drift import compare_graph
+
+
+def diagnose(state: Investigation, deps: Deps) -> Investigation:
+    """Rank competing causes, compute what the failure reaches, and store both."""
+    environment = state["environment"]
+    graph = deps.environments.graph(environment, as_of=datetime.fromisoformat(state["as_of"]))
+    diagnosis = diagnose_graph(
+        graph,
+        deps.casebook.alerts(state["incident"]),
+        drift=compare_graph(graph),
+        deployers=deps.environments.deployers(environment),
+        open_incidents=deps.casebook.open_incidents(environment, besides=state["incident"]),
+    )
+    radius = blast_radius(graph, fault_seeds(graph, diagnosis))
+    took = deps.clock() - datetime.fromisoformat(state["started_at"])
+    deps.casebook.save_diagnosis(
+        state["incident"], diagnosis, radius, took_s=took.total_seconds(), model={"used": False, "note": ""}
+    )
+    return {"diagnosis": encode(diagnosis), "fault_radius": encode(radius)}
