@@ -68,3 +68,5 @@ class Change:
     """commit id, event id or URL at the source"""
     run: str = ""
     """The deployment run this belongs to, where known."""
+    evidence: tuple[str, ...] = ()
+    """Ids of the changes that an attribution rests on, strongest first; empty for a change as a source gave it."""

@@ -60,3 +60,23 @@ class Candidate:
     """0 to 1"""
     reason: str
     """Which text of the alert matched which name, e.g. `label deployment="checkout"`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """What the diagnosis of one incident must know of another: that people were working on something at that time."""
+
+    id: str
+    title: str
+    """Untrusted."""
+    subjects: tuple[str, ...]
+    """uids that the incident is about"""
+    opened_at: datetime
+    """UTC"""
+    resolved_at: datetime | None = None
+    """UTC; None while it is open."""
+
+    def is_open_at(self, earliest: datetime | None, latest: datetime) -> bool:
+        """Whether the incident was open at some time between `earliest` (None: any time before) and `latest`."""
+        begun = self.opened_at <= latest
+        return begun and (self.resolved_at is None or earliest is None or earliest <= self.resolved_at)
