@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_DIR ?= .demo
 
-.PHONY: demo test check format lock bench clean
+.PHONY: demo test check check-static format lock bench clean
 
 ## demo: start the service with the demo estate, trigger an incident, print its diagnosis, serve until Ctrl-C
 demo: $(VENV)/.runtime
@@ -17,12 +17,13 @@ test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -rs
 
 ## check: format, lint, types, import contracts, then the tests
-check: $(VENV)/.dev
+check: check-static test
+
+check-static: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory test
 
 ## format: put the code into its form
 format: $(VENV)/.dev
