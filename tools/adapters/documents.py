@@ -1,0 +1,163 @@
+"""Bytes of a file to the JSON documents in it, with line numbers and with what could not be read. Knows no platform."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from graph.document import Json
+from graph.errors import Invalid
+from tools.adapters.yaml_documents import MAX_DEPTH, BrokenYaml, read_yaml
+
+MAX_YAML_BYTES: Final = 20 * 2**20
+"""A hand-written file this large is a mistake or an attack; reading it takes about a minute."""
+MAX_JSON_BYTES: Final = 256 * 2**20
+"""Dumps of whole clusters are JSON; 20,000 objects are about 100 MB."""
+
+_BOMS: Final = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A document and where it begins."""
+
+    value: Json
+    line: int | None = None
+    """From 1; None where the format gives none."""
+    item_lines: tuple[int, ...] = ()
+    """First line of each entry of a top-level `items` list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """A part of a file that can't be read."""
+
+    reason: str
+    line: int | None = None
+    text: str = ""
+    """The part as text, for a look at what it may declare; empty for bytes that are no text."""
+    start: int = 1
+    """Line of the file on which `text` begins."""
+
+
+def read_documents(data: bytes, *, name: str) -> Iterator[Located | Broken]:
+    """Yield the JSON or YAML documents of a file, gzipped or not, in order.
+
+    Args:
+        data: the bytes of the file.
+        name: its name; `.json` and `.gz` in it choose the format.
+    """
+    stem = name.lower()
+    try:
+        if stem.endswith(".gz"):
+            data, stem = unzip(data), stem.removesuffix(".gz")
+        text = decode(data)
+    except Invalid as error:
+        yield Broken(reason=error.reason, line=error.line)
+        return
+    looks_like_json = stem.endswith((".json", ".tfstate")) or text[:1] in "{["
+    if looks_like_json:
+        whole = read_json(text)
+        if isinstance(whole, Located) or stem.endswith((".json", ".tfstate")):
+            yield whole
+            return
+    if len(data) > MAX_YAML_BYTES:
+        yield Broken(reason=f"larger than {MAX_YAML_BYTES >> 20} MiB")
+        return
+    for document in read_yaml(text):
+        if isinstance(document, BrokenYaml):
+            yield Broken(reason=document.reason, line=document.line, text=document.text, start=document.start)
+        else:
+            yield Located(value=document.value, line=document.line, item_lines=document.item_lines)
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+
+    Raises:
+        Invalid: it is no text; `line` tells where.
+    """
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return _decode(data[len(mark) :], encoding)
+    return _decode(data, "utf-8")
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise Invalid(f"not {encoding} text", line=data.count(b"\n", 0, error.start) + 1) from error
+    if "\x00" in text:
+        raise Invalid("binary data", line=text.count("\n", 0, text.index("\x00")) + 1)
+    return text
+
+
+def unzip(data: bytes) -> bytes:
+    """Unpack a gzip file of at most MAX_JSON_BYTES.
+
+    Raises:
+        Invalid: damaged, cut short or too large.
+    """
+    engine = zlib.decompressobj(wbits=31)
+    try:
+        out = engine.decompress(data, MAX_JSON_BYTES + 1)
+    except zlib.error as error:
+        raise Invalid("damaged gzip data") from error
+    if len(out) > MAX_JSON_BYTES:
+        raise Invalid(f"larger than {MAX_JSON_BYTES >> 20} MiB when unpacked")
+    if not engine.eof:
+        raise Invalid("gzip data that is cut short")
+    return out
+
+
+def read_json(text: str) -> Located | Broken:
+    """Read one JSON document; numbers that JSON does not know and keys that stand twice are refused."""
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        return Broken(reason=f"not JSON: {error.msg}", line=error.lineno, text=text)
+    except RecursionError:
+        return Broken(reason=f"nested deeper than {MAX_DEPTH} levels", text=text)
+    except ValueError as error:
+        return Broken(reason=str(error), text=text)
+    if is_deeper_than(value, MAX_DEPTH):
+        return Broken(reason=f"nested deeper than {MAX_DEPTH} levels", text=text)
+    return Located(value=value, line=1)
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"key {twice!r} stands twice in one object")
+    return made
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def is_deeper_than(value: Json, limit: int) -> bool:
+    """Whether objects and arrays are nested more than `limit` levels deep; needs no recursion."""
+    level: list[Json] = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for node in level
+            if isinstance(node, (dict, list))
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return False
+    return True
