@@ -117,6 +117,22 @@ class Plan:
         )
 
 
+def observed_digest(body: Object) -> str:
+    """Return the SHA-256 that a plan keeps of its target's observed state.
+
+    Left out is what systems write without anybody changing the object: `status` and the bookkeeping of a Kubernetes
+    API server, and the version counter of a cloud resource. The object's own uid stays in: an object that was deleted
+    and made again under the same name is another one.
+    """
+    if not isinstance(metadata := body.get("metadata"), dict):
+        return digest({k: v for k, v in body.items() if k != "version"})
+    kept = {k: v for k, v in metadata.items() if k not in _BOOKKEEPING}
+    return digest({k: v for k, v in body.items() if k != "status"} | {"metadata": kept})
+
+
+_BOOKKEEPING = frozenset({"managedFields", "resourceVersion", "generation", "selfLink"})
+
+
 def action_json(action: Action) -> Object:
     """Turn an action into JSON; an absent value becomes `{"$absent": true}`."""
     return {

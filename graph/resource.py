@@ -58,3 +58,18 @@ def kubernetes_uid(*, cluster: str, group: str, kind: str, namespace: str | None
 def terraform_uid(*, stack: str, address: str) -> str:
     """Build the uid of a Terraform resource instance, e.g. `tf://shop/aws_kms_key.orders`."""
     return f"tf://{stack}/{address}"
+
+
+def display_uid(uid: str) -> str:
+    """Short name for people of a uid, also of one that no resource has; equal to `Resource.display` where one has it.
+
+    >>> display_uid("k8s://demo/apps/Deployment/shop/checkout")
+    'shop/Deployment/checkout'
+    >>> display_uid("tf://shop/aws_kms_key.orders")
+    'aws_kms_key.orders'
+    """
+    scheme, _, rest = uid.partition("://")
+    if scheme == "k8s" and rest.count("/") >= 4:
+        _, _, kind, namespace, name = rest.split("/", 4)
+        return "/".join(part for part in (namespace if namespace != "-" else "", kind, name) if part)
+    return rest.partition("/")[2] if scheme == "tf" else uid
