@@ -266,3 +266,23 @@ def _load(cls: type[_Loaded], overrides: dict[str, object]) -> _Loaded:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise Invalid(f"settings are not valid: {faults}", where=path or "environment variables") from error
+
+
+class ClientSettings(_FileSettings):
+    """What the command line needs to talk to a running service."""
+
+    data_dir: Path | None = None
+    """Directory of the service on this machine, where `credentials.json` stands; `data` or `.demo` when absent."""
+    server: str = ""
+    """Address of the service; that of `credentials.json` when empty."""
+    token: SecretStr | None = None
+    """Access token; that of `credentials.json` when absent."""
+
+
+def load_client_settings(**overrides: object) -> ClientSettings:
+    """Read the settings of the command line.
+
+    Raises:
+        Invalid: a value is wrong; the message names each.
+    """
+    return _load(ClientSettings, {k: v for k, v in overrides.items() if v is not None})
