@@ -1,0 +1,34 @@
+"""Tables. A row is a plain record of what is stored; repositories turn rows into domain types."""
+
+from app.store.rows.audit import AuditEntryRow, AuditHeadRow
+from app.store.rows.graph import BlobRow, ChangeRow, EnvironmentRow, FactRow, SourceRow, SymptomRow, VersionRow
+from app.store.rows.inbox import DeliveryRow
+from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
+from app.store.rows.jobs import JobRow
+from app.store.rows.proposals import ApprovalRow, ExecutionRow, NoteRow, ProposalRow
+from app.store.rows.users import CodeRow, SessionRow, TokenRow, UserRow
+
+__all__ = [
+    "AlertRow",
+    "ApprovalRow",
+    "AuditEntryRow",
+    "AuditHeadRow",
+    "BlobRow",
+    "ChangeRow",
+    "CodeRow",
+    "DeliveryRow",
+    "DiagnosisRow",
+    "EnvironmentRow",
+    "ExecutionRow",
+    "FactRow",
+    "IncidentRow",
+    "JobRow",
+    "NoteRow",
+    "ProposalRow",
+    "SessionRow",
+    "SourceRow",
+    "SymptomRow",
+    "TokenRow",
+    "UserRow",
+    "VersionRow",
+]
