@@ -1,0 +1,337 @@
+"""Who brought a value about, when and through which channel. "Unknown" is a valid answer; a guess is not.
+
+The interval runs from the last time the old value was seen to the first time the new one was. Records of writes narrow
+it: one whose body sets the observed value is proof; the times of managedFields are a bound only, as a manager's name is
+self-declared and its time can lag. A user agent decides nothing, as anybody can send any.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from graph.change import Actor, ActorType, Change, Channel
+from graph.document import ABSENT, Absent, Json, digest
+from graph.drift import Finding, Verdict
+from graph.environment import EnvironmentGraph
+from graph.managers import written_at
+from graph.place import is_near, is_same, is_within, read, read_same, translate
+from graph.resource import Facet
+from graph.version import Version
+
+_RUN_KINDS = frozenset({"deploy", "rollback"})
+_NOT_WRITES = _RUN_KINDS | {"commit", "object"}
+"""Kinds of change that do not write to the live object themselves."""
+_RUN_SLACK = timedelta(seconds=60)
+"""Clocks of a pipeline and of the system it writes to differ; more than this is no longer the same run."""
+_OWNER_SLACK = timedelta(seconds=5)
+"""managedFields keeps whole seconds, an audit record microseconds of the moment before."""
+_ASSUMED = re.compile(r"arn:([\w-]*):sts::(\d*):assumed-role/([^/]+)/.*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One place in the live state of a resource, and the value it should be explained for."""
+
+    uid: str
+    path: str
+    """JSON pointer into the actual object; empty for the whole resource."""
+    before: Json | Absent
+    after: Json | Absent
+
+
+def attribute(graph: EnvironmentGraph, finding: Finding, *, deployers: frozenset[str]) -> Change:
+    """Return the change that a finding is the result of.
+
+    Args:
+        graph: the environment, with change history and versions.
+        finding: a difference between the facets of one resource.
+        deployers: names of the actors that deployments run as; a role's ARN stands for all its sessions.
+    """
+    uid = finding.resource.uid
+    if finding.verdict in (Verdict.PENDING_ROLLOUT, Verdict.NEVER_APPLIED, Verdict.PRUNE_PENDING):
+        return _not_applied(graph, finding)
+    before = finding.intended if finding.intended is not ABSENT else finding.applied
+    path = finding.actual_path or finding.path
+    return attribute_place(graph, Place(uid=uid, path=path, before=before, after=finding.actual), deployers=deployers)
+
+
+def attribute_place(graph: EnvironmentGraph, place: Place, *, deployers: frozenset[str]) -> Change:
+    """Return the change that gave a place its present value; `place.before` is used where history shows no other."""
+    onset = _onset(graph, place)
+    before = place.before if onset.before is None else onset.before[0]
+    records = [_Record(c, _weight(graph, place, c)) for c in graph.changes(place.uid) if _may_have_written(c, place)]
+    inside = [r for r in records if _overlaps(r.change, onset.earliest, onset.latest)]
+    proofs = _last_run(records, onset)
+    if proofs:
+        found = proofs[0].change
+        channel = _channel(graph, place, found, deployers=deployers)
+        return _result(
+            place, before, found, channel, [p.change for p in proofs], earliest=found.earliest, latest=found.latest
+        )
+    return _without_proof(graph, place, before, onset, [r.change for r in inside if r.weight > 0], deployers=deployers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Onset:
+    earliest: datetime | None
+    latest: datetime
+    before: tuple[Json | Absent] | None = None
+    """The last other value that was seen, where one was."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    change: Change
+    weight: int
+    """2: its body sets the observed value. 1: it may have. 0: its body sets this place to another value."""
+
+
+def _onset(graph: EnvironmentGraph, place: Place) -> _Onset:
+    """Bound the change by what was seen of the live object, then by the deployment that last wrote the old value."""
+    versions = graph.history(place.uid, Facet.ACTUAL)
+    body = graph.body(place.uid, Facet.ACTUAL)
+    if body is None:
+        seen = versions[-1] if versions else None
+        earliest = seen.last_seen if seen else None
+        latest = (seen.valid_to if seen else None) or graph.as_of
+        return _Onset(earliest, latest, _whole(seen, place))
+    latest = graph.as_of if not versions else versions[-1].valid_from
+    for version in reversed(versions):
+        value = read_same(place.path, body, version.body) if place.path else version.body
+        if place.path and not is_same(value, place.after):
+            return _Onset(version.last_seen, latest, (value,))
+        gone_before = version is not versions[-1] and version.valid_to and version.valid_to < latest
+        if gone_before and not place.path:
+            return _Onset(version.valid_to, latest, (ABSENT,))
+        latest = min(latest, version.valid_from)
+    earliest = _last_deployed(graph, place, latest)
+    owned = written_at(body, place.path)
+    if owned and (earliest is None or owned > earliest):
+        latest = min(latest, owned)
+    return _Onset(earliest, latest)
+
+
+def _whole(seen: Version | None, place: Place) -> tuple[Json | Absent] | None:
+    if seen is None:
+        return None
+    return (read(seen.body, place.path),) if place.path else None
+
+
+def _last_deployed(graph: EnvironmentGraph, place: Place, first_seen: datetime) -> datetime | None:
+    """End of the last deployment of the resource before the value was first seen: it wrote the declared value."""
+    ends = [c.latest for c in graph.changes(place.uid) if c.kind in _RUN_KINDS and c.latest <= first_seen]
+    applied = graph.body(place.uid, Facet.APPLIED)
+    has_other = applied is not None and not is_same(read(applied, place.path), place.after)
+    return max(ends, default=None) if has_other else None
+
+
+def _may_have_written(change: Change, place: Place) -> bool:
+    return change.kind not in _NOT_WRITES and (not place.path or is_near(change.path, place.path))
+
+
+def _weight(graph: EnvironmentGraph, place: Place, change: Change) -> int:
+    """Judge what the body of a record says about the place."""
+    if change.before is ABSENT and change.after is ABSENT and not change.path:
+        return 1
+    body = graph.body(place.uid, Facet.ACTUAL)
+    if body is None:
+        return 2 if change.after is ABSENT and not change.path else 0
+    if change.path and is_same(read(body, change.path), change.after):
+        return 2
+    if is_within(place.path, change.path):
+        rest = place.path[len(change.path) :]
+        whole = read(body, change.path)
+        set_to = read(change.after, translate(rest, whole, change.after)) if rest else change.after
+        # A patch names only what it sets; that it does not name the place says nothing.
+        is_telling = set_to is not ABSENT or change.before is not ABSENT
+        if is_same(set_to, place.after):
+            return 2 if is_telling else 1
+        return 0 if is_telling else 1
+    return 1 if not _names_item(change.path, place.path) else 0
+
+
+def _names_item(a: str, b: str) -> bool:
+    """Whether two places are the same item of the same list, so that a different value is a contradiction."""
+    return is_within(a, b) or is_within(b, a)
+
+
+def _overlaps(change: Change, earliest: datetime | None, latest: datetime) -> bool:
+    begun = change.earliest or change.latest
+    return begun <= latest and (earliest is None or change.latest >= earliest)
+
+
+def _last_run(records: Sequence[_Record], onset: _Onset) -> list[_Record]:
+    """The records that set the observed value since it was last set to another one, first one first.
+
+    A record that proves the value may lie before the first observation by any time, but not before the last sight of
+    another value, nor after the first sight of this one.
+    """
+    run: list[_Record] = []
+    for record in records:
+        if not _overlaps(record.change, onset.earliest, onset.latest + _RUN_SLACK):
+            continue
+        if record.weight == 2:
+            run.append(record)
+        elif record.weight == 0:
+            run.clear()
+    return run
+
+
+def _without_proof(
+    graph: EnvironmentGraph,
+    place: Place,
+    before: Json | Absent,
+    onset: _Onset,
+    events: Sequence[Change],
+    *,
+    deployers: frozenset[str],
+) -> Change:
+    """Decide by owner and time, then by a single event without a body, then by the run that reports the value."""
+    body = graph.body(place.uid, Facet.ACTUAL)
+    owned = written_at(body, place.path) if body else None
+    near = [e for e in events if owned and abs(e.latest - owned) <= _OWNER_SLACK]
+    for group in (near, list(events)):
+        actors = {e.actor.name for e in group if e.actor}
+        if len(actors) == 1:
+            found = next(e for e in group if e.actor)
+            earliest, latest = (found.earliest, found.latest) if group is near else (onset.earliest, onset.latest)
+            channel = _channel(graph, place, found, deployers=deployers)
+            return _result(place, before, found, channel, group, earliest=earliest, latest=latest)
+        if actors:
+            break
+    run = _reporting_run(graph, place, onset, deployers) if not events else None
+    if run is not None:
+        earliest = max(filter(None, (onset.earliest, run.earliest)), default=None)
+        latest = max(earliest or run.latest, min(onset.latest, run.latest))
+        return _result(place, before, run, Channel.DEPLOYMENT, [run], earliest=earliest, latest=latest)
+    return _result(place, before, None, Channel.UNKNOWN, events, earliest=onset.earliest, latest=onset.latest)
+
+
+def _reporting_run(graph: EnvironmentGraph, place: Place, onset: _Onset, deployers: frozenset[str]) -> Change | None:
+    """The one deployment of this resource that overlaps the interval and whose commit renders the observed value."""
+    runs = [
+        c
+        for c in graph.changes(place.uid)
+        if c.kind in _RUN_KINDS
+        and _overlaps(c, onset.earliest, onset.latest)
+        and _is_deployer(c.actor, deployers)
+        and _rendered(graph, place, c)
+    ]
+    return runs[-1] if runs and len({r.run or r.id for r in runs}) == 1 else None
+
+
+def _channel(graph: EnvironmentGraph, place: Place, change: Change, *, deployers: frozenset[str]) -> Channel:
+    actor = change.actor
+    if change.channel is Channel.PROVIDER or (actor and _is_provider(actor)):
+        return Channel.PROVIDER
+    if actor is None:
+        return Channel.UNKNOWN
+    if _is_deployer(actor, deployers):
+        return _deployer_channel(graph, place, change)
+    return {
+        ActorType.HUMAN: Channel.BY_HAND,
+        ActorType.AUTOMATION: Channel.OTHER_AUTOMATION,
+        ActorType.UNKNOWN: Channel.UNKNOWN,
+    }[actor.type]
+
+
+def _deployer_channel(graph: EnvironmentGraph, place: Place, change: Change) -> Channel:
+    """A deployer's credentials are a deployment only inside a run that renders exactly this value."""
+    runs = [
+        c
+        for c in graph.changes()
+        if c.kind in _RUN_KINDS
+        and c.uid in ("", place.uid)
+        and (c.earliest or c.latest) - _RUN_SLACK <= change.latest <= c.latest + _RUN_SLACK
+    ]
+    if not runs:
+        return Channel.BY_HAND
+    answers = [_rendered(graph, place, run) for run in runs]
+    if True in answers:
+        return Channel.DEPLOYMENT
+    return Channel.BY_HAND if False in answers else Channel.UNKNOWN
+
+
+def _rendered(graph: EnvironmentGraph, place: Place, run: Change) -> bool | None:
+    """Whether the run's commit declares the observed value; None when the intended history does not reach that far."""
+    version = _intended_at(graph, place.uid, run)
+    if version is None:
+        return None
+    actual = graph.body(place.uid, Facet.ACTUAL)
+    declared = read_same(place.path, actual, version.body) if actual is not None else read(version.body, place.path)
+    if not place.path:
+        return actual is not None
+    return is_same(declared, place.after)
+
+
+def _intended_at(graph: EnvironmentGraph, uid: str, run: Change) -> Version | None:
+    versions = graph.history(uid, Facet.INTENDED)
+    for version in versions:
+        if run.reference and version.origin and version.origin.commit == run.reference:
+            return version
+    at = run.earliest or run.latest
+    valid = [v for v in versions if v.valid_from <= at and (v.valid_to is None or v.valid_to > at)]
+    return valid[-1] if valid else None
+
+
+def _not_applied(graph: EnvironmentGraph, finding: Finding) -> Change:
+    """A declared value that was never brought to the running system: the commit that declared it."""
+    uid = finding.resource.uid
+    place = Place(uid=uid, path=finding.path, before=finding.actual, after=finding.intended)
+    commits = [c for c in graph.changes(uid) if c.kind == "commit" and (not c.path or is_near(c.path, finding.path))]
+    found = commits[-1] if commits else None
+    versions = graph.history(uid, Facet.INTENDED)
+    since = versions[-1].valid_from if versions else graph.as_of
+    earliest, latest = (found.earliest, found.latest) if found else (None, since)
+    evidence = commits[-1:]
+    return _result(place, finding.actual, found, Channel.NOT_APPLIED, evidence, earliest=earliest, latest=latest)
+
+
+def _result(
+    place: Place,
+    before: Json | Absent,
+    found: Change | None,
+    channel: Channel,
+    evidence: Sequence[Change],
+    *,
+    earliest: datetime | None,
+    latest: datetime,
+) -> Change:
+    base = found or Change(id="", uid=place.uid, kind="object", latest=latest)
+    key = digest([place.uid, place.path, before, place.after, channel.value, [e.id for e in evidence]])
+    return replace(
+        base,
+        id=f"attribution-{key[:12]}",
+        uid=place.uid,
+        path=place.path,
+        before=before,
+        after=place.after,
+        earliest=earliest,
+        latest=latest,
+        actor=base.actor if channel is not Channel.UNKNOWN else None,
+        channel=channel,
+        evidence=tuple(e.id for e in evidence),
+    )
+
+
+def _is_provider(actor: Actor) -> bool:
+    """A cloud service that acts itself or through its service-linked role."""
+    return actor.type is not ActorType.HUMAN and (
+        actor.name.endswith(".amazonaws.com") or "/aws-service-role/" in actor.name or "AWSServiceRoleFor" in actor.name
+    )
+
+
+def _is_deployer(actor: Actor | None, deployers: frozenset[str]) -> bool:
+    if actor is None:
+        return False
+    return actor.name in deployers or _role_arn(actor.name) in {_role_arn(d) for d in deployers}
+
+
+def _role_arn(name: str) -> str:
+    """The role behind an assumed-role session ARN; other names unchanged."""
+    if found := _ASSUMED.fullmatch(name):
+        return f"arn:{found[1]}:iam::{found[2]}:role/{found[3]}"
+    return name
