@@ -1,12 +1,13 @@
-"""Look-up over Kubernetes documents: by kind, by name, and from an object to the controller at the top of its owners."""
+"""Look-up over Kubernetes documents: by kind, by name, and from an object to the controller at the top."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from graph.document import Object
+from graph.kinds.kubernetes.scope import identity_group, is_cluster_scoped, split_api_version
+from graph.kinds.lenient import entries, text
 from graph.resource import Platform, kubernetes_uid
 from graph.version import Document
 
@@ -15,15 +16,24 @@ MAX_OWNERS = 8
 
 
 class Inventory:
-    """The Kubernetes documents among some documents. Several facets of one object may be in it; the first one answers."""
+    """The Kubernetes documents among some documents.
+
+    Several facets of one object may be in it; the first one answers look-ups by uid.
+    """
 
     def __init__(self, documents: Iterable[Document]) -> None:
-        self.documents: list[Document] = [d for d in documents if d.resource.platform is Platform.KUBERNETES]
+        self.documents = [d for d in documents if d.resource.platform is Platform.KUBERNETES]
         self._by_uid: dict[str, Document] = {}
         self._by_kind: dict[str, list[Document]] = defaultdict(list)
+        self._in_namespace: dict[tuple[str, str, str | None], list[Document]] = defaultdict(list)
         for document in self.documents:
             self._by_uid.setdefault(document.resource.uid, document)
             self._by_kind[document.resource.kind].append(document)
+            place = (cluster_of(document), document.resource.kind, document.resource.namespace)
+            self._in_namespace[place].append(document)
+
+    def __contains__(self, uid: object) -> bool:
+        return uid in self._by_uid
 
     def get(self, uid: str) -> Document | None:
         """Return the document with this uid, or None."""
@@ -33,19 +43,27 @@ class Inventory:
         """Return the documents of these kinds, of any API group."""
         return [d for kind in kinds for d in self._by_kind.get(kind, ())]
 
-    def owner_uid(self, document: Document, reference: Mapping[str, Any]) -> str:
-        """Return the uid that an owner reference of `document` names, whether or not such an object is known."""
-        group = group_of(str(reference.get("apiVersion", "")))
-        kind, name = str(reference.get("kind", "")), str(reference.get("name", ""))
-        near = uid_near(document, group=group, kind=kind, name=name)
-        wide = uid_near(document, group=group, kind=kind, name=name, namespace=None)
-        return wide if wide in self._by_uid and near not in self._by_uid else near
+    def beside(self, document: Document, kind: str, namespace: str | None = None) -> list[Document]:
+        """Return the documents of a kind in the cluster of `document`, in its namespace unless another is given."""
+        return self._in_namespace.get((cluster_of(document), kind, namespace or document.resource.namespace), [])
+
+    def owners(self, document: Document) -> list[tuple[int, str, bool]]:
+        """Return (position, uid, is the controller) of each owner reference, also of owners that are not known."""
+        found = []
+        for index, reference in entries(document.body, "metadata", "ownerReferences"):
+            uid = uid_near(
+                document,
+                api_version=text(reference, "apiVersion"),
+                kind=text(reference, "kind"),
+                name=text(reference, "name"),
+            )
+            found.append((index, uid, reference.get("controller") is True))
+        return found
 
     def top(self, document: Document) -> Document:
-        """Follow controlling owner references up to the last known object."""
+        """Follow controlling owner references up to the last object that is known."""
         for _ in range(MAX_OWNERS):
-            reference = controller_of(document.body)
-            owner = self.get(self.owner_uid(document, reference)) if reference else None
+            owner = next((self.get(uid) for _, uid, controls in self.owners(document) if controls), None)
             if owner is None:
                 return document
             document = owner
@@ -53,11 +71,19 @@ class Inventory:
 
 
 def cluster_of(document: Document) -> str:
-    """Return the cluster in the uid of a Kubernetes document."""
+    """Return the cluster that the uid of a Kubernetes document names."""
     return document.resource.uid.removeprefix("k8s://").partition("/")[0]
 
 
-def uid_near(
-    document: Document, *, kind: str, name: str, group: str = "", namespace: str | None | type[Same] = None
-) -> str:
-    raise NotImplementedError
+def uid_near(document: Document, *, api_version: str = "v1", kind: str, name: str, namespace: str | None = None) -> str:
+    """Build the uid of an object in the same cluster, and in the same namespace unless another is given."""
+    group = identity_group(split_api_version(api_version)[0], kind)
+    place = None if is_cluster_scoped(group, kind) else namespace or document.resource.namespace
+    return kubernetes_uid(cluster=cluster_of(document), group=group, kind=kind, namespace=place, name=name)
+
+
+def labels_of(body: Object) -> dict[str, str]:
+    """Return the labels of an object or of a pod template."""
+    metadata = body.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return {k: str(v) for k, v in labels.items()} if isinstance(labels, dict) else {}

@@ -1,0 +1,203 @@
+"""Which Services and cloud resources the settings of a workload name: the static part of the call graph.
+
+Only existing names are matched, and only where the text around a name says that it is an address: a port, a URL, a
+cluster DNS name, or a variable, flag or key that is named like one. A system that finds its peers at run time (a
+registry, a service mesh) shows nothing here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from graph.kinds.kubernetes.inventory import Inventory, cluster_of
+from graph.kinds.kubernetes.selectors import equals_all
+from graph.kinds.kubernetes.settings import Place, Setting, settings
+from graph.kinds.kubernetes.workloads import Workload
+from graph.kinds.lenient import entries, mapping
+from graph.relation import Relation, RelationType
+from graph.version import Document
+
+_ADDRESS = re.compile(
+    r"(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?:[^\s/@\"']*@)?)?"
+    r"(?<![\w.\-])(?P<host>[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9\-]+)*)\.?"
+    r"(?::(?P<port>[0-9]{1,5})(?![0-9A-Za-z]))?(?![A-Za-z0-9\-])"
+)
+_SAYS_ADDRESS = re.compile(
+    r"(?:^|[_.\-])(?:hosts?|hostname|addr|address|urls?|uri|endpoints?|servers?|dsn|brokers?)$", re.IGNORECASE
+)
+_KEY_BEFORE = re.compile(r"([A-Za-z0-9_.\-]+)[\"']?\s*[:=]\s*[\"']?$")
+_SCHEME_PORTS = {
+    "http": "80",
+    "https": "443",
+    "redis": "6379",
+    "postgres": "5432",
+    "postgresql": "5432",
+    "mysql": "3306",
+    "mongodb": "27017",
+    "amqp": "5672",
+    "kafka": "9092",
+}
+
+STATED, NAMED = 0.95, 0.7
+"""Confidence of a name that stands in an address, and of one that only stands where an address is expected."""
+
+
+class _Mention(NamedTuple):
+    host: str
+    port: str
+    confidence: float
+
+
+def calls(workload: Workload, inventory: Inventory, aliases: Mapping[str, str]) -> Iterator[Relation]:
+    """Yield CALLS to Services and CONNECTS_TO to cloud resources.
+
+    Args:
+        workload: whose settings are read.
+        inventory: all documents; only its Services can be called.
+        aliases: ARN, endpoint, URL, id or name of a cloud resource to its uid.
+    """
+    services = _services(workload, inventory)
+    all_settings = list(settings(workload, inventory))
+    values = {s.name: s.value for s in all_settings if s.place is Place.VARIABLE}
+    for setting in all_settings:
+        for mention in _mentions(setting, services):
+            service = _resolve(mention.host, workload, services)
+            if service is None or _is_own(service, workload):
+                continue
+            ports = {str(p.get("port")) for _, p in entries(service.body, "spec", "ports")}
+            if setting.place is Place.FILE and mention.port not in ports and mention.confidence < STATED:
+                continue
+            port = mention.port or _port_beside(setting, values) or (next(iter(ports)) if len(ports) == 1 else "")
+            yield _relation(workload, setting, RelationType.CALLS, service.resource.uid, port, mention.confidence)
+        for alias, uid in cloud_names(setting, aliases):
+            yield _relation(workload, setting, RelationType.CONNECTS_TO, uid, alias, STATED)
+
+
+def _relation(
+    workload: Workload, setting: Setting, kind: RelationType, target: str, detail: str, confidence: float
+) -> Relation:
+    return Relation(
+        source=workload.uid, target=target, type=kind, via=setting.path, detail=detail, confidence=confidence
+    )
+
+
+def _services(workload: Workload, inventory: Inventory) -> dict[tuple[str, str], Document]:
+    cluster = cluster_of(workload.document)
+    return {
+        (d.resource.namespace or "", d.resource.name): d for d in inventory.of("Service") if cluster_of(d) == cluster
+    }
+
+
+def _mentions(setting: Setting, services: Mapping[tuple[str, str], Document]) -> Iterator[_Mention]:
+    names = {name for _, name in services}
+    for line in setting.value.splitlines() if setting.place is Place.FILE else (setting.value,):
+        for match in _ADDRESS.finditer(line):
+            host = match["host"].lower()
+            if host.partition(".")[0] not in names:
+                continue
+            # A name after a slash that ends no scheme is part of a path.
+            if not match["url"] and match.start("host") and line[match.start("host") - 1] == "/":
+                continue
+            mention = _weigh(setting, line, match, host)
+            if mention:
+                yield mention
+
+
+def _weigh(setting: Setting, line: str, match: re.Match[str], host: str) -> _Mention | None:
+    port = match["port"] or _SCHEME_PORTS.get((match["scheme"] or "").lower(), "")
+    if match["url"] or host.count(".") >= 2:
+        return _Mention(host, port, STATED)
+    key = _KEY_BEFORE.search(line, 0, match.start("host"))
+    named = key[1] if key else setting.name if setting.place is not Place.FILE else ""
+    expected = bool(_SAYS_ADDRESS.search(named))
+    if match["port"]:
+        certain = expected or setting.place is not Place.FILE
+        return _Mention(host, port, STATED if certain else NAMED)
+    rest = line[match.end() :]
+    if expected and (not rest or rest[0] in "\"', ;/)]}"):
+        return _Mention(host, "", NAMED if setting.place is not Place.FILE else STATED)
+    return None
+
+
+def _port_beside(setting: Setting, values: Mapping[str, str]) -> str:
+    """Return the value of `X_PORT` for a variable `X_HOST`, or an empty text."""
+    stem, separator, _ = setting.name.rpartition("_")
+    port = values.get(f"{stem}_PORT", "") if separator and setting.place is Place.VARIABLE else ""
+    return port if port.isdigit() else ""
+
+
+def _resolve(host: str, workload: Workload, services: Mapping[tuple[str, str], Document]) -> Document | None:
+    """Find the Service of `name`, `name.ns`, `name.ns.svc` or `name.ns.svc.DOMAIN`; pods of a headless one too."""
+    parts = host.split(".")
+    if len(parts) == 1:
+        return services.get((workload.namespace or "", parts[0]))
+    if len(parts) == 2:
+        return services.get((parts[1], parts[0]))
+    if parts[2] == "svc":
+        return services.get((parts[1], parts[0]))
+    if len(parts) >= 4 and parts[3] == "svc":
+        return services.get((parts[2], parts[1]))
+    return None
+
+
+def _is_own(service: Document, workload: Workload) -> bool:
+    same = service.resource.namespace == workload.namespace
+    return same and equals_all(mapping(service.body, "spec").get("selector"), workload.labels)
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/\-+=@%]*")
+_SAYS_CLOUD = re.compile(
+    r"bucket|queue|table|topic|stream|secret|param|function|database|db_?name|log_?group|s3|sqs|sns|dynamo|kms|key",
+    re.IGNORECASE,
+)
+
+
+def cloud_names(setting: Setting, aliases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (alias, uid) of each cloud resource that a value names.
+
+    An ARN, a URL or a host name counts anywhere in the value; a bare name (a bucket, a table) only as the whole value
+    of a variable that is named like one.
+    """
+    if not aliases:
+        return
+    whole = setting.value.strip()
+    seen: set[str] = set()
+    if whole in aliases and (is_distinct(whole) or _SAYS_CLOUD.search(setting.name)):
+        seen.add(aliases[whole])
+        yield whole, aliases[whole]
+    for token in _TOKEN.findall(setting.value):
+        for spelling in _spellings(token):
+            uid = aliases.get(spelling)
+            if uid and uid not in seen and is_distinct(spelling):
+                seen.add(uid)
+                yield spelling, uid
+
+
+def is_distinct(alias: str) -> bool:
+    """Whether an alias can hardly stand in a text for anything else: an ARN, a URL, a host name, a key id."""
+    return (
+        ":" in alias
+        or alias.startswith("alias/")
+        or alias.count(".") >= 2
+        or bool(re.fullmatch(r"[0-9a-f-]{36}", alias))
+    )
+
+
+def _spellings(token: str) -> Iterator[str]:
+    """Yield the shapes under which a token of a value may be known as an alias, most exact first."""
+    token = token.rstrip(".:/")
+    yield token
+    if token.startswith("arn:"):
+        # Below a bucket, a table's index, a log group's stream: the resource itself is known by a prefix.
+        yield token.partition("/")[0]
+        yield token.removesuffix(":*")
+        return
+    _, separator, rest = token.partition("://")
+    rest = rest if separator else token
+    host_port = rest.rpartition("@")[2].partition("/")[0]
+    yield host_port
+    yield host_port.partition(":")[0]
+    yield rest.rpartition("=")[2]
+    yield rest.rpartition("=")[2].partition(":")[0]
