@@ -1,21 +1,28 @@
-"""State that stands in files: manifests, object dumps. Puts the readers of each format together; parses none itself."""
+"""State that stands in files: manifests, Terraform, object dumps. Joins the readers of each format, parses none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from graph.errors import Invalid
+from graph.document import Json, Object
+from graph.errors import Invalid, NotFound
 from graph.resource import Facet
 from graph.version import Document, Origin, Snapshot, Unreadable
+from tools.adapters.commit_tree import CommitTree
 from tools.adapters.documents import MAX_JSON_BYTES, Broken, read_documents
+from tools.adapters.file_origins import FileOrigins
 from tools.adapters.file_tree import DiskTree, FileTree
+from tools.adapters.git_repository import GitRepository
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
+from tools.adapters.kustomize import render_tree
+from tools.adapters.terraform_json import is_plan, is_state
 
-_SUFFIXES: Final = (".yaml", ".yml", ".json", ".yaml.gz", ".yml.gz", ".json.gz")
+_SUFFIXES: Final = (".yaml", ".yml", ".json", ".tfstate", ".yaml.gz", ".yml.gz", ".json.gz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +32,12 @@ class ManifestReading:
     snapshot: Snapshot
     skipped: int
     """Documents that are plainly no state: values files, workflows, settings of tools."""
+    uncommitted: tuple[str, ...] = ()
+    """Files in a git work tree that differ from its HEAD; the origins of what they declare name no commit."""
 
 
 class ManifestSource:
-    """A `StateSource` over one file, or over a folder of manifests or object dumps."""
+    """A `StateSource` over one file, or over a folder of manifests, Terraform or object dumps, in git or not."""
 
     def __init__(
         self,
@@ -42,6 +51,7 @@ class ManifestSource:
         clock: Callable[[], datetime],
         default_namespace: str | None = "default",
         complete: bool = True,
+        ref: str | None = None,
     ) -> None:
         """Describe where to read; nothing is read yet.
 
@@ -55,6 +65,7 @@ class ManifestSource:
             clock: gives the present, UTC.
             default_namespace: for namespaced objects that name none.
             complete: whether a resource that is not in the files does not exist.
+            ref: branch, tag or commit to read instead of the files on disk; a bare repository is read at HEAD.
         """
         self.name = name
         self.facet = facet
@@ -62,6 +73,7 @@ class ManifestSource:
         self._stack = stack
         self._clock = clock
         self._complete = complete
+        self._ref = ref
         self._kubernetes = KubernetesReader(cluster=cluster, default_namespace=default_namespace, salt=salt)
 
     def read(self) -> Snapshot:
@@ -75,37 +87,73 @@ class ManifestSource:
 
     def inspect(self) -> ManifestReading:
         """Read all files, and say also what was left out."""
-        tree = DiskTree(self._path)
-        taken_at = self._clock()
-        documents: list[Document] = []
-        unreadable: list[Unreadable] = list(tree.faults())
-        skipped = 0
-        for path in tree.paths():
-            if len(tree.paths()) > 1 and not path.lower().endswith(_SUFFIXES):
-                continue
-            for found in self._read_file(tree, path):
-                if isinstance(found, Document):
-                    documents.append(found)
-                elif isinstance(found, Unreadable):
-                    unreadable.append(found)
-                else:
-                    skipped += 1
+        with ExitStack() as stack:
+            tree, origins = self._open(stack)
+            taken_at = self._clock()
+            rendering = render_tree(tree, self._kubernetes)
+            found = [*tree.faults(), *rendering.found]
+            skipped = 0
+            terraform: list[tuple[str, Object]] = []
+            for path in self._plain(tree, rendering.covered):
+                for part in self._read_file(tree, path):
+                    if isinstance(part, Document | Unreadable):
+                        found.append(part)
+                    elif is_plan(part) or is_state(part):
+                        terraform.append((path, part))
+                    else:
+                        skipped += 1
+            if terraform or any(path.endswith((".tf", ".tf.json")) for path in tree.paths()):
+                found += self._read_terraform(tree, terraform)
+            documents = [d for d in found if isinstance(d, Document)]
+            unreadable = [u for u in found if isinstance(u, Unreadable)]
+            documents, twice = self._without_duplicates(documents)
+            unreadable += twice
+            files = {d.origin.file for d in documents if d.origin}
+            commits = origins.commits(files)
         snapshot = Snapshot(
             facet=self.facet,
             source=self.name,
             taken_at=taken_at,
-            documents=tuple(documents),
+            documents=tuple(origins.mark(d, commits) for d in documents),
             unreadable=tuple(unreadable),
             complete=self._complete and all(u.resource for u in unreadable),
         )
-        return ManifestReading(snapshot=snapshot, skipped=skipped)
+        uncommitted = tuple(sorted(files - commits.keys())) if origins.is_git else ()
+        return ManifestReading(snapshot=snapshot, skipped=skipped, uncommitted=uncommitted)
 
-    def _read_file(self, tree: FileTree, path: str) -> Iterator[Document | Unreadable | None]:
-        """Yield what a file holds, and None for each document that is no state."""
+    def _open(self, stack: ExitStack) -> tuple[FileTree, FileOrigins]:
+        """Return the files to read and what tells their commits: the disk, or the commit that `ref` names."""
+        if not self._path.exists():
+            raise NotFound(f"no file or folder {str(self._path)!r}: check the path")
+        try:
+            repository = stack.enter_context(GitRepository(self._path))
+        except NotFound:
+            if self._ref is not None:
+                raise
+            return DiskTree(self._path), FileOrigins(None, None, name=self.name)
+        head = repository.commit_id(self._ref or "HEAD")
+        if self._ref is None and not repository.is_bare:
+            tree = DiskTree(self._path)
+            return tree, FileOrigins(repository, head, name=self.name, disk=tree)
+        if head is None:
+            raise NotFound(f"the repository {str(self._path)!r} has no commit yet")
+        return CommitTree(repository, head), FileOrigins(repository, head, name=self.name)
+
+    def _plain(self, tree: FileTree, covered: frozenset[str]) -> Iterator[str]:
+        paths = tree.paths()
+        for path in paths:
+            is_terraform = path.endswith((".tfstate", ".tf.json"))
+            if path in covered and not is_terraform:
+                continue
+            if path.lower().endswith(_SUFFIXES) or (len(paths) == 1 and not path.endswith(".tf")):
+                yield path
+
+    def _read_file(self, tree: FileTree, path: str) -> Iterator[Document | Unreadable | Json]:
+        """Yield what a file holds: documents, faults, and as they are the JSON values that are no manifests."""
         try:
             data = tree.read(path, limit=MAX_JSON_BYTES)
         except Invalid as error:
-            yield Unreadable(where=path, reason=error.reason)
+            yield Unreadable(where=path, reason=error.reason, line=error.line)
             return
         origin = Origin(file=path)
         for part in read_documents(data, name=path):
@@ -114,4 +162,37 @@ class ManifestSource:
             elif is_manifest(part.value):
                 yield from self._kubernetes.read(part, origin)
             else:
-                yield None
+                yield part.value
+
+    def _read_terraform(self, tree: FileTree, found: list[tuple[str, Object]]) -> Iterator[Document | Unreadable]:
+        # Imported here because the HCL parser takes a tenth of a second to load, and most sources hold no Terraform.
+        from tools.adapters.terraform_files import TerraformFiles
+
+        files = TerraformFiles(tree, stack=self._stack)
+        for path, value in found:
+            files.add(path, value)
+        yield from files.read(self.facet)
+
+    def _without_duplicates(self, documents: list[Document]) -> tuple[list[Document], list[Unreadable]]:
+        """Keep one document for each resource.
+
+        Observed twice: the later one holds. Declared twice with different content: nobody can say what is meant.
+        """
+        kept: dict[str, Document] = {}
+        faults: dict[str, Unreadable] = {}
+        for document in documents:
+            uid = document.resource.uid
+            first = kept.setdefault(uid, document)
+            if first is document or first.body == document.body:
+                continue
+            if self.facet is Facet.INTENDED:
+                places = " and ".join(f"{o.file}:{o.line or 1}" for o in (first.origin, document.origin) if o)
+                faults[uid] = Unreadable(
+                    where=document.origin.file if document.origin else "",
+                    line=document.origin.line if document.origin else None,
+                    resource=document.resource,
+                    reason=f"declared twice with different content: {places}",
+                )
+            else:
+                kept[uid] = document
+        return [d for uid, d in kept.items() if uid not in faults], list(faults.values())

@@ -1,0 +1,212 @@
+"""A git repository, read with dulwich: commits, the files of a commit, and the commit that last touched each file.
+
+No program is started, no hook, filter or attribute of the repository has any effect, and nothing is written to it.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from dulwich.diff_tree import TreeChange, tree_changes
+from dulwich.errors import NotGitRepository, ObjectFormatException
+from dulwich.objects import Blob, Commit, ObjectID, Tree
+from dulwich.objectspec import parse_commit
+from dulwich.repo import Repo
+from dulwich.walk import ORDER_TOPO
+
+from graph.errors import Invalid, NotFound, Unexpected
+
+_READ_ERRORS: Final = (KeyError, ObjectFormatException, AssertionError, OSError, ValueError)
+"""What dulwich raises for objects that are missing or damaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """One file that differs between a commit and its parent; None where it does not exist."""
+
+    old_path: str | None
+    new_path: str | None
+    old_blob: str | None
+    new_blob: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitInfo:
+    """One commit with the files that it changed below the folder that was opened."""
+
+    id: str
+    author: str
+    """`NAME <ADDRESS>`"""
+    at: datetime
+    """UTC; commit time, not author time."""
+    message: str
+    parents: int
+    files: tuple[FileChange, ...]
+
+
+class GitRepository:
+    """Read access to the part of a repository below one folder."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the repository that holds `path`, a folder or file of its work tree, or a bare repository.
+
+        Raises:
+            NotFound: `path` lies in no git repository.
+        """
+        start = path.resolve()
+        try:
+            self._repo = Repo.discover(str(start if start.is_dir() else start.parent))
+        except NotGitRepository as error:
+            raise NotFound(f"{str(path)!r} is in no git repository") from error
+        self.is_bare: bool = self._repo.bare
+        self.root = Path(self._repo.path).resolve()
+        inside = "" if self.is_bare else start.relative_to(self.root).as_posix()
+        self.prefix = "" if inside in {"", "."} else inside
+        """Path of the opened folder within the repository; empty for all of it."""
+
+    def __enter__(self) -> GitRepository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._repo.close()
+
+    def commit_id(self, ref: str) -> str | None:
+        """Return the full id of the commit that `ref` names; None for the HEAD of a repository without commits.
+
+        Raises:
+            NotFound: there is no such ref.
+            Unexpected: the repository is damaged.
+        """
+        try:
+            return parse_commit(self._repo, ref.encode()).id.decode()
+        except KeyError as error:
+            if ref == "HEAD":
+                return None
+            raise NotFound(f"no branch, tag or commit {ref!r} in {str(self.root)!r}") from error
+        except _READ_ERRORS as error:
+            raise Unexpected(f"the git repository {str(self.root)!r} is damaged: {error}") from error
+
+    def blob(self, blob_id: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            Invalid: the repository does not hold it.
+        """
+        try:
+            found = self._repo[blob_id.encode()]
+        except _READ_ERRORS as error:
+            raise Invalid(f"git object {blob_id[:12]} is missing or damaged") from error
+        if not isinstance(found, Blob):
+            raise Invalid(f"git object {blob_id[:12]} is no file")
+        return bytes(found.data)
+
+    def entries(self, commit: str) -> Iterator[tuple[str, int, str]]:
+        """Yield (path below the opened folder, mode, object id) of each entry of a commit, sorted by path."""
+        tree = self._commit(commit).tree
+        start = self.prefix + "/" if self.prefix else ""
+        try:
+            for entry in self._repo.object_store.iter_tree_contents(tree):
+                path = (entry.path or b"").decode("utf-8", "replace")
+                if path.startswith(start) or path == self.prefix:
+                    yield path[len(start) :] or path.rpartition("/")[2], entry.mode or 0, (entry.sha or b"").decode()
+        except _READ_ERRORS as error:
+            raise Unexpected(f"the git repository {str(self.root)!r} is damaged: {error}") from error
+
+    def last_commits(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Map each path to the last commit at or before `commit` that touched it.
+
+        A path whose last commit lies beyond the edge of a shallow clone is left out.
+        """
+        wanted = set(paths)
+        found: dict[str, str] = {}
+        for info in self.log(commit):
+            for change in info.files:
+                if change.new_path in wanted:
+                    found[change.new_path] = info.id
+                    wanted.discard(change.new_path)
+            if not wanted:
+                break
+        return found
+
+    def log(self, commit: str, *, since: datetime | None = None) -> Iterator[CommitInfo]:
+        """Yield commits that are reachable from `commit`, newest first, each after all of its descendants.
+
+        A merge lists only files that differ from all of its parents: the rest came with another commit.
+        """
+        shallow = self._repo.get_shallow()
+        walker = self._repo.get_walker(
+            include=[ObjectID(commit.encode())], order=ORDER_TOPO, since=int(since.timestamp()) if since else None
+        )
+        try:
+            for entry in walker:
+                yield self._info(entry.commit, is_edge=entry.commit.id in shallow)
+        except _READ_ERRORS as error:
+            raise Unexpected(f"the git repository {str(self.root)!r} is damaged: {error}") from error
+
+    def is_shallow(self) -> bool:
+        """Whether the history is cut off somewhere."""
+        return bool(self._repo.get_shallow())
+
+    def _commit(self, commit: str) -> Commit:
+        found = self._repo[commit.encode()]
+        if not isinstance(found, Commit):
+            raise NotFound(f"{commit!r} is no commit of {str(self.root)!r}")
+        return found
+
+    def _info(self, commit: Commit, *, is_edge: bool) -> CommitInfo:
+        return CommitInfo(
+            id=commit.id.decode(),
+            author=commit.author.decode("utf-8", "replace"),
+            at=datetime.fromtimestamp(commit.commit_time, tz=UTC),
+            message=commit.message.decode("utf-8", "replace"),
+            parents=len(commit.parents),
+            files=() if is_edge else tuple(self._changed_files(commit)),
+        )
+
+    def _changed_files(self, commit: Commit) -> Iterator[FileChange]:
+        new = self._subtree(commit.tree)
+        olds = [self._subtree(self._commit(p.decode()).tree) for p in commit.parents] or [None]
+        if new in olds:
+            return
+        compared = [list(tree_changes(self._repo.object_store, old, new)) for old in olds]
+        everywhere = set.intersection(*({_path(c) for c in many} for many in compared))
+        for change in compared[0]:
+            if _path(change) in everywhere:
+                yield self._file_change(change)
+
+    def _subtree(self, tree: ObjectID) -> ObjectID | None:
+        """Return the tree (or None) at the opened folder; a single opened file is looked up in its folder."""
+        node = tree
+        for name in filter(None, self.prefix.split("/")):
+            found = self._repo[node]
+            if not isinstance(found, Tree) or name.encode() not in found:
+                return None
+            mode, child = found[name.encode()]
+            if not stat.S_ISDIR(mode):
+                return node
+            node = child
+        return node
+
+    def _file_change(self, change: TreeChange) -> FileChange:
+        old, new = change.old, change.new
+        return FileChange(
+            old_path=old.path.decode("utf-8", "replace") if old and old.path else None,
+            new_path=new.path.decode("utf-8", "replace") if new and new.path else None,
+            old_blob=old.sha.decode() if old and old.sha else None,
+            new_blob=new.sha.decode() if new and new.sha else None,
+        )
+
+
+def blob_id(data: bytes) -> str:
+    """Return the id that git gives a file of this content."""
+    return Blob.from_string(data).id.decode()
+
+
+def _path(change: TreeChange) -> bytes | None:
+    side = change.new if change.new and change.new.path else change.old
+    return side.path if side else None

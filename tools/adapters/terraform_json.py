@@ -1,0 +1,24 @@
+"""Tells plans and states of Terraform and OpenTofu from other JSON. Reads nothing of them."""
+
+from __future__ import annotations
+
+from graph.document import Json
+
+
+def is_plan(value: Json) -> bool:
+    """Whether a JSON document is what `terraform show -json` prints of a plan."""
+    return (
+        isinstance(value, dict)
+        and "format_version" in value
+        and bool({"planned_values", "resource_changes"} & value.keys())
+    )
+
+
+def is_state(value: Json) -> bool:
+    """Whether a JSON document is a state file, or what `terraform show -json` prints of a state."""
+    if not isinstance(value, dict):
+        return False
+    is_file = (
+        isinstance(value.get("version"), int) and bool({"resources", "modules"} & value.keys()) and "serial" in value
+    )
+    return is_file or ("format_version" in value and "values" in value and not is_plan(value))
