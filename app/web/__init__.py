@@ -1,0 +1,1 @@
+"""The pages: server-rendered, no script from elsewhere, readable without script."""
