@@ -1,0 +1,63 @@
+"""What an investigation reads of incidents and writes back: diagnoses and proposals. It has no way to approve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from graph.policy import Judgement
+
+from app.store.incidents import Incidents
+from app.store.proposals import Proposals
+from graph.action import Plan
+from graph.blast_radius import BlastRadius
+from graph.diagnosis.result import Diagnosis
+from graph.document import Object
+from graph.errors import Conflict
+from graph.incident import Alert, OpenIncident
+
+
+class StoredCasebook:
+    """The casebook over the database."""
+
+    def __init__(
+        self,
+        incidents: Incidents,
+        proposals: Proposals,
+        *,
+        pending: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`pending` is how long a proposal waits for an answer."""
+        self._incidents = incidents
+        self._proposals = proposals
+        self._pending = pending
+        self._clock = clock
+
+    def alerts(self, incident: str) -> Sequence[Alert]:
+        return self._incidents.get(incident).alerts
+
+    def open_incidents(self, environment: str, *, besides: str) -> Sequence[OpenIncident]:
+        return [i for i in self._incidents.open_incidents(environment) if i.id != besides]
+
+    def save_diagnosis(
+        self, incident: str, diagnosis: Diagnosis, radius: BlastRadius, *, took_s: float, model: Object
+    ) -> None:
+        self._incidents.save_diagnosis(incident, diagnosis, radius, took_s=took_s, model=model)
+
+    def propose(
+        self, incident: str, plan: Plan, radius: BlastRadius, judgement: Judgement, *, requester: str
+    ) -> str | None:
+        now = self._clock()
+        try:
+            return self._proposals.create(
+                incident_id=incident,
+                plan=plan,
+                requester=requester,
+                blast=radius,
+                judgement=judgement,
+                expires_at=now + self._pending,
+                now=now,
+            ).id
+        except Conflict:
+            return None

@@ -1,0 +1,323 @@
+"""The `plumbline` command. Commands import what they need when they run, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from graph.errors import PlumblineError
+
+app = typer.Typer(
+    name="plumbline",
+    help="An SRE assistant that reasons over what was declared, what was applied and what is running.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+demo = typer.Typer(help="The demo estate and its incidents.", no_args_is_help=True)
+audit = typer.Typer(help="The audit log.", no_args_is_help=True)
+user = typer.Typer(help="People and their access tokens (on the machine of the service).", no_args_is_help=True)
+app.add_typer(demo, name="demo")
+app.add_typer(audit, name="audit")
+app.add_typer(user, name="user")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Server = Annotated[
+    str | None, typer.Option("--server", help="Address of the service. Default: the one on this machine.")
+]
+Token = Annotated[str | None, typer.Option("--token", help="Access token. Default: from credentials.json.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Directory of a service on this machine.")]
+Environment = Annotated[
+    str | None, typer.Option("--env", help="Name of the environment; needed when there are several.")
+]
+Scenario = Annotated[str, typer.Argument(help="Name of the incident; see `plumbline demo list`.")]
+
+
+def main() -> None:
+    """Run the command; every expected error is one line and exit code 2."""
+    try:
+        app()
+    except PlumblineError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def up(
+    *,
+    with_demo: Annotated[bool, typer.Option("--demo", help="Serve the demo estate.")] = False,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Directory of database and keys.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = None,
+    executor: Annotated[bool, typer.Option("--executor/--no-executor", help="Start the executor process, too.")] = True,
+    trigger: Annotated[str | None, typer.Option("--trigger", help="Demo incident to trigger at once.")] = None,
+) -> None:
+    """Start the service, and the executor beside it as a process of its own."""
+    from app.up import serve
+
+    serve(demo=with_demo, data_dir=data_dir, host=host, port=port, with_executor=executor, trigger=trigger)
+
+
+@app.command()
+def executor() -> None:
+    """Run the executor: the one process with write access. Reads PLUMBLINE_EXECUTOR_CONFIG."""
+    from app.executor import serve
+    from app.settings import load_executor_settings, load_settings
+    from app.wiring import build_executor
+
+    serve(build_executor(load_settings(), load_executor_settings()))
+
+
+@demo.command("list")
+def demo_list(*, as_json: AsJson = False) -> None:
+    """List the incidents that can be triggered."""
+    from app.demo.scenarios import SCENARIOS
+    from app.terminal import print_scenarios
+
+    rows = [{"name": s.name, "title": s.title, "story": s.story} for s in SCENARIOS.values()]
+    _show(rows, as_json, print_scenarios)
+
+
+@demo.command("trigger")
+def demo_trigger(name: Scenario, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Make an incident happen in the demo estate of a running service, and send its alert."""
+    from app.demo.trigger import trigger
+    from app.terminal import print_triggered
+
+    _show(trigger(name, data_dir=data_dir), as_json, print_triggered)
+
+
+@demo.command("run")
+def demo_run(name: Scenario, *, as_json: AsJson = False) -> None:
+    """Walk the whole path of one incident in the terminal. Exit code 0 when it ends as it should."""
+    from app.demo.walk import walk
+
+    sys.exit(0 if walk(name, as_json=as_json) else 1)
+
+
+@app.command()
+def drift(
+    *,
+    intended: Annotated[
+        Path | None, typer.Option("--intended", help="Declared state: manifests, kustomization, Terraform.")
+    ] = None,
+    applied: Annotated[Path | None, typer.Option("--applied", help="What the deployer last wrote.")] = None,
+    actual: Annotated[Path | None, typer.Option("--actual", help="What runs: object dumps, Terraform state.")] = None,
+    environment: Environment = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what was declared with what runs. Exit code: 0 no drift, 1 drift, 2 and above an error."""
+    from app.terminal import print_drift
+
+    if intended or actual or applied:
+        report = _drift_of_paths(intended, applied, actual)
+    else:
+        client = _connect(server, token, data_dir)
+        report = client.get(f"/api/graph/{_environment(client, environment)}/drift")
+    _show(report, as_json, print_drift)
+    sys.exit(1 if report["findings"] else 0)
+
+
+@app.command()
+def why(
+    resource: Annotated[
+        str, typer.Argument(help="Resource, e.g. shop/Deployment/checkout, with #/field for one field.")
+    ],
+    *,
+    environment: Environment = None,
+    at: Annotated[str | None, typer.Option("--at", help="ISO 8601 time to answer for; now when absent.")] = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell why a resource is as it is: what changed, when, by whom, through which channel."""
+    from app.terminal import print_why
+
+    client = _connect(server, token, data_dir)
+    answer = client.get(f"/api/graph/{_environment(client, environment)}/why", resource=resource, at=at)
+    _show(answer, as_json, print_why)
+
+
+@app.command()
+def blast(
+    resource: Annotated[str, typer.Argument(help="Resource, e.g. shop/Service/payments.")],
+    *,
+    environment: Environment = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would suffer if a resource failed."""
+    from app.terminal import print_blast
+
+    client = _connect(server, token, data_dir)
+    answer = client.get(f"/api/graph/{_environment(client, environment)}/blast", resource=resource)
+    _show(answer, as_json, print_blast)
+
+
+@app.command()
+def incidents(
+    incident: Annotated[str | None, typer.Argument(help="Id of one incident; all when absent.")] = None,
+    *,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List incidents, or show one with its diagnosis and blast radius."""
+    from app.terminal import print_incident, print_incidents
+
+    client = _connect(server, token, data_dir)
+    if incident:
+        _show(client.get(f"/api/incidents/{incident}"), as_json, print_incident)
+    else:
+        _show(client.get("/api/incidents"), as_json, print_incidents)
+
+
+@app.command()
+def proposals(
+    proposal: Annotated[str | None, typer.Argument(help="Id of one proposal; all when absent.")] = None,
+    *,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List proposed fixes, or show one exactly as it would be executed."""
+    from app.terminal import print_proposal, print_proposals
+
+    client = _connect(server, token, data_dir)
+    if proposal:
+        _show(client.get(f"/api/proposals/{proposal}"), as_json, print_proposal)
+    else:
+        _show(client.get("/api/proposals"), as_json, print_proposals)
+
+
+@app.command()
+def approve(
+    proposal: Annotated[str, typer.Argument(help="Id of the proposal.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for scripts that showed it before.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why; goes into the audit log.")] = "",
+    role: Annotated[str, typer.Option("--as", help="Whose token of credentials.json to use.")] = "approver",
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a proposed fix and approve exactly what was shown."""
+    from app.terminal import print_approved, print_proposal
+
+    client = _connect(server, token, data_dir, role=role)
+    shown = client.get(f"/api/proposals/{proposal}")
+    if not as_json:
+        print_proposal(shown)
+    if not yes and sys.stdin.isatty() and not typer.confirm("Approve exactly this?"):
+        _fail("nothing was approved", code=3)
+    answer = client.post(f"/api/proposals/{proposal}/approve", {"digest": shown["digest"], "reason": reason})
+    _show(answer, as_json, print_approved)
+
+
+@app.command()
+def reject(
+    proposal: Annotated[str, typer.Argument(help="Id of the proposal.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why; the assistant needs new evidence to propose it again.")],
+    role: Annotated[str, typer.Option("--as", help="Whose token of credentials.json to use.")] = "approver",
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reject a proposed fix."""
+    from app.terminal import print_rejected
+
+    client = _connect(server, token, data_dir, role=role)
+    _show(client.post(f"/api/proposals/{proposal}/reject", {"reason": reason}), as_json, print_rejected)
+
+
+@audit.command("verify")
+def audit_verify(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Check the audit log of a service on this machine for edits, deletions and insertions. Exit code 1 when it finds one."""
+    from app.terminal import print_audit_report
+    from app.wiring import verify_audit
+
+    report = verify_audit(data_dir)
+    _show(report, as_json, print_audit_report)
+    sys.exit(0 if report["ok"] else 1)
+
+
+@audit.command("list")
+def audit_list(
+    *, server: Server = None, token: Token = None, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """Show the audit log."""
+    from app.terminal import print_audit
+
+    _show(_connect(server, token, data_dir).get("/api/audit"), as_json, print_audit)
+
+
+@user.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="Name of the person.")],
+    *,
+    role: Annotated[str, typer.Option("--role", help="viewer, responder, approver or admin.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person and print an access token, once."""
+    from app.terminal import print_user
+    from app.wiring import add_user
+
+    _show(add_user(name, role, data_dir), as_json, print_user)
+
+
+def _drift_of_paths(intended: Path | None, applied: Path | None, actual: Path | None) -> Any:
+    from app.stateless import compare_paths, report_json
+
+    if intended is None or actual is None:
+        _fail("comparing files needs both --intended and --actual")
+    return report_json(compare_paths(intended=intended, applied=applied, actual=actual))
+
+
+def _connect(server: str | None, token: str | None, data_dir: Path | None, *, role: str = "viewer") -> Any:
+    from app.client import connect
+
+    return connect(server=server, token=token, data_dir=data_dir, role=role)
+
+
+def _environment(client: Any, name: str | None) -> str:
+    """Take the one environment there is, or ask which."""
+    if name:
+        return name
+    names = [e["name"] for e in client.get("/api/graph/environments")["environments"]]
+    if len(names) != 1:
+        _fail(f"name an environment with --env; there are: {', '.join(names) or 'none'}")
+    return str(names[0])
+
+
+def _show(value: Any, as_json: bool, for_people: Callable[[Any], None]) -> None:
+    if as_json:
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+    else:
+        for_people(value)
+
+
+def _fail(message: str, *, code: int = 2) -> NoReturn:
+    print(f"plumbline: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Compare facets given as files or directories, without a service or a database."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from graph.document import ABSENT, Absent, Json, Object
+from graph.drift import DriftReport, Finding, NotComparable, compare
+from graph.resource import Facet
+from graph.version import Snapshot
+from tools.adapters.manifests import ManifestSource
+
+_CLUSTER = "cluster"
+_STACK = "stack"
+
+
+def compare_paths(*, intended: Path, applied: Path | None, actual: Path) -> DriftReport:
+    """Compare the declared state in `intended` with the dump of what runs in `actual`.
+
+    Args:
+        intended: manifests, kustomizations or Terraform, plain or in git.
+        applied: what the deployer last wrote; taken from the objects' own annotation when None.
+        actual: object dumps such as those of `kubectl get -o yaml`, or a Terraform state.
+
+    Raises:
+        OutsideError: a path can't be read at all.
+    """
+    # Only equality of hashes matters, so a salt that nobody ever learns is the best one.
+    salt = secrets.token_bytes(32)
+    declared = _read(intended, Facet.INTENDED, salt)
+    written = _read(applied, Facet.APPLIED, salt) if applied else None
+    live = _read(actual, Facet.ACTUAL, salt)
+    unreadable = [u for s in (declared, written, live) if s for u in s.unreadable]
+    return compare(
+        intended=declared.documents,
+        applied=written.documents if written else None,
+        actual=live.documents,
+        unreadable=unreadable,
+        complete=live.complete,
+    )
+
+
+def report_json(report: DriftReport) -> Object:
+    """The form of `drift --json` and of the API."""
+    return {
+        "resources": report.resources,
+        "findings": [finding_json(f) for f in report.findings],
+        "tolerated": [finding_json(f) for f in report.tolerated],
+        "not_comparable": [_not_comparable_json(n) for n in report.not_comparable],
+    }
+
+
+def finding_json(finding: Finding) -> Object:
+    """One finding; `absent` names the facets in which the value does not exist, which null alone would not tell."""
+    values = {"intended": finding.intended, "applied": finding.applied, "actual": finding.actual}
+    return {
+        "resource": finding.resource.display,
+        "uid": finding.resource.uid,
+        "kind": finding.resource.kind,
+        "namespace": finding.resource.namespace,
+        "name": finding.resource.name,
+        "path": finding.path,
+        "actual_path": finding.actual_path or finding.path,
+        "verdict": finding.verdict.value,
+        **{k: _shown(v) for k, v in values.items()},
+        "absent": [k for k, v in values.items() if v is ABSENT],
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "manager": finding.manager,
+        "note": finding.note,
+    }
+
+
+def _shown(value: Json | Absent) -> Json:
+    return None if value is ABSENT else value
+
+
+def _not_comparable_json(entry: NotComparable) -> Object:
+    return {"resource": entry.resource, "uid": entry.uid, "reason": entry.reason, "line": entry.line}
+
+
+def _read(path: Path, facet: Facet, salt: bytes) -> Snapshot:
+    source = ManifestSource(
+        str(path), path, facet=facet, cluster=_CLUSTER, stack=_STACK, salt=salt, clock=lambda: datetime.now(UTC)
+    )
+    return source.read()

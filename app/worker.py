@@ -1,0 +1,91 @@
+"""Threads that work through the durable job table. A job that its worker did not finish is taken by another."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from app.store.jobs import Job, Jobs
+from graph.document import Object
+
+_log = structlog.get_logger(__name__)
+
+Handler = Callable[[Job, Object], None]
+
+_LEASE_S = 60.0
+"""Longer than any step between two heartbeats; a dead worker's job waits that long at most."""
+
+_IDLE_S = 0.5
+"""Look for jobs of other replicas this often; jobs of this process wake the worker at once."""
+
+
+class Workers:
+    """A few threads that claim jobs and hand them to the handler of their kind."""
+
+    def __init__(self, jobs: Jobs, handlers: Mapping[str, Handler], *, threads: int) -> None:
+        self._jobs = jobs
+        self._handlers = dict(handlers)
+        self._stop = threading.Event()
+        self._wake = threading.Semaphore(0)
+        self._threads = [threading.Thread(target=self._run, name=f"worker-{n}", daemon=True) for n in range(threads)]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, *, within_s: float = 5) -> None:
+        """Let running jobs end; what is left is taken up after the next start."""
+        self._stop.set()
+        for _ in self._threads:
+            self._wake.release()
+        for thread in self._threads:
+            thread.join(within_s)
+
+    def wake(self) -> None:
+        """Say that there is a new job."""
+        self._wake.release()
+
+    def _run(self) -> None:
+        name = f"{os.getpid()}-{threading.current_thread().name}"
+        while not self._stop.is_set():
+            try:
+                job = self._jobs.claim(name, kinds=tuple(self._handlers), lease_s=_LEASE_S)
+            except Exception:  # the run edge: a database that is away must not end the worker
+                _log.exception("claim_failed")
+                job = None
+            if job is None:
+                self._wake.acquire(timeout=_IDLE_S)
+            else:
+                self._work(job)
+
+    def _work(self, job: Job) -> None:
+        beat = _Heartbeat(self._jobs, job)
+        beat.start()
+        try:
+            self._handlers[job.kind](job, job.payload)
+        except Exception as error:  # the run edge: one bad job must not stop the others
+            _log.exception("job_failed", kind=job.kind, key=job.key, attempt=job.attempt)
+            delay = timedelta(seconds=min(60, 2**job.attempt))
+            self._jobs.fail(job, f"{type(error).__name__}: {error}", retry_at=datetime.now(UTC) + delay)
+        else:
+            self._jobs.finish(job)
+        finally:
+            beat.stop()
+
+
+class _Heartbeat(threading.Thread):
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        super().__init__(name=f"heartbeat-{job.id}", daemon=True)
+        self._jobs, self._job, self._done = jobs, job, threading.Event()
+
+    def run(self) -> None:
+        while not self._done.wait(_LEASE_S / 3):
+            self._jobs.heartbeat(self._job, lease_s=_LEASE_S)
+
+    def stop(self) -> None:
+        self._done.set()

@@ -1,0 +1,191 @@
+"""Run one approved plan against a target: check again, act once, verify, roll back when verification fails.
+
+Knows nothing of approvals or storage; the caller claims the plan first and is told of every step before it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from graph.action import Action, ActionKind, Check, CheckKind, Plan, action_json, check_json, observed_digest
+from graph.document import ABSENT, Object, get
+from graph.errors import CallerError, Conflict, OutsideError
+from tools.actions.target import LiveObject, Target
+
+_LOOK_EVERY_S = 0.5
+"""Pause between two looks while an effect settles; short beside the seconds that a rollout takes."""
+
+
+class OutcomeStatus(StrEnum):
+    SUCCEEDED = "succeeded"
+    """Done and verified."""
+    ROLLED_BACK = "rolled_back"
+    """Done, verification failed, undone, and the undoing verified."""
+    REFUSED = "refused"
+    """Nothing was done: the world is not the one that was approved."""
+    FAILED = "failed"
+    """Not in the wished-for state, and not undone; a person has to look."""
+    UNKNOWN = "unknown"
+    """It can't be told whether the effect happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an execution ended."""
+
+    status: OutcomeStatus
+    detail: str
+    """One sentence for people."""
+
+
+Note = Callable[[str, Object], None]
+"""`note(step, detail)` stores durably what is about to happen, or what was seen. Raises when it can't."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Time, as the execution sees it."""
+
+    monotonic: Callable[[], float]
+    """Seconds since some fixed point."""
+    sleep: Callable[[float], None]
+
+
+def execute(plan: Plan, target: Target, *, note: Note, pace: Pace) -> Outcome:
+    """Execute an approved plan.
+
+    Raises:
+        Exception: whatever `note` raises; nothing is done after a step that could not be recorded.
+    """
+    try:
+        live = target.read(plan.action.target)
+        difference = _difference(plan, target, live)
+    except OutsideError as error:
+        return _outcome(OutcomeStatus.REFUSED, f"The live state can't be read, so nothing was done: {error}")
+    if difference:
+        return _outcome(OutcomeStatus.REFUSED, f"{difference} Nothing was done; it needs a new look.")
+    note("intent", {"action": action_json(plan.action), "before": live.body if live else None})
+    try:
+        _perform(plan.action, target, version=live.version if live else "")
+    except CallerError as error:
+        return _outcome(OutcomeStatus.REFUSED, f"The target refused the write: {error} Nothing was done.")
+    except OutsideError as error:
+        note("no_answer", {"error": str(error)})
+        return reconcile(plan, target)
+    note("effect", {"action": action_json(plan.action)})
+    failing = _settle(plan.verification, target, within_s=plan.verify_within_s, pace=pace)
+    if not failing:
+        note("verified", {"checks": [check_json(c) for c in plan.verification]})
+        return _outcome(OutcomeStatus.SUCCEEDED, "Done, and verified on the live state.")
+    note("verification_failed", {"failing": [check_json(c) for c in failing]})
+    return _roll_back(plan, target, failing, note=note, pace=pace)
+
+
+def reconcile(plan: Plan, target: Target) -> Outcome:
+    """Tell from the live state how an execution ended whose end nobody recorded. Never acts."""
+    try:
+        if all(_holds(c, target) for c in plan.verification):
+            return _outcome(OutcomeStatus.SUCCEEDED, "The end was not recorded; the live state shows that it was done.")
+        if not _difference(plan, target, target.read(plan.action.target)):
+            return _outcome(
+                OutcomeStatus.FAILED, "The end was not recorded; the live state shows that nothing was done."
+            )
+    except OutsideError as error:
+        return _outcome(OutcomeStatus.UNKNOWN, f"The end was not recorded and the live state can't be read: {error}")
+    return _outcome(
+        OutcomeStatus.UNKNOWN, "The end was not recorded and the live state is neither the one before nor the one after."
+    )
+
+
+def _difference(plan: Plan, target: Target, live: LiveObject | None) -> str:
+    """Say how the live state differs from the one that was approved; empty when it does not."""
+    observed = observed_digest(live.body) if live else ""
+    if observed != plan.observed:
+        return "The target changed since the proposal was made."
+    for check in plan.preconditions:
+        if not _holds(check, target):
+            return f"The precondition {check.kind.value} on {check.target}{check.path} does not hold any more."
+    return ""
+
+
+def _perform(action: Action, target: Target, *, version: str) -> None:
+    match action.kind:
+        case ActionKind.SET_FIELDS:
+            target.set_fields(action.target, action.edits, version=version)
+        case ActionKind.CREATE_OBJECT:
+            target.create(action.target, action.body or {})
+        case ActionKind.DELETE_OBJECT:
+            target.delete(action.target, version=version)
+        case ActionKind.RESTART_WORKLOAD:
+            target.restart(action.target, version=version)
+        case ActionKind.RESYNC_SECRET:
+            target.resync_secret(action.target, version=version)
+
+
+def _roll_back(plan: Plan, target: Target, failing: list[Check], *, note: Note, pace: Pace) -> Outcome:
+    what = ", ".join(f"{c.kind.value} on {c.target}{c.path}" for c in failing)
+    if not plan.rollback:
+        return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}) and this action has no rollback.")
+    for action in plan.rollback:
+        note("rollback", {"action": action_json(action)})
+        try:
+            live = target.read(action.target)
+            _perform(action, target, version=live.version if live else "")
+        except (Conflict, CallerError, OutsideError) as error:
+            return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}), and so did the rollback: {error}")
+    left = _settle(tuple(_undone(plan)), target, within_s=plan.verify_within_s, pace=pace)
+    if left:
+        return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}), and the rollback could not be verified.")
+    return _outcome(OutcomeStatus.ROLLED_BACK, f"Verification failed ({what}); the change was undone, and that verified.")
+
+
+def _undone(plan: Plan) -> Iterator[Check]:
+    """What holds again once every rollback action took effect."""
+    for action in plan.rollback:
+        match action.kind:
+            case ActionKind.SET_FIELDS:
+                for edit in action.edits:
+                    kind = CheckKind.FIELD_ABSENT if edit.after is ABSENT else CheckKind.FIELD_EQUALS
+                    yield Check(kind=kind, target=action.target, path=edit.path, value=edit.after)
+            case ActionKind.CREATE_OBJECT:
+                yield Check(kind=CheckKind.OBJECT_EXISTS, target=action.target)
+            case ActionKind.DELETE_OBJECT:
+                yield Check(kind=CheckKind.OBJECT_ABSENT, target=action.target)
+            case ActionKind.RESTART_WORKLOAD | ActionKind.RESYNC_SECRET:
+                yield Check(kind=CheckKind.OBJECT_EXISTS, target=action.target)
+
+
+def _settle(checks: tuple[Check, ...], target: Target, *, within_s: float, pace: Pace) -> list[Check]:
+    """Wait until all checks hold; return those that still fail at the end of the time."""
+    deadline = pace.monotonic() + within_s
+    while True:
+        failing = [c for c in checks if not _seen(c, target)]
+        if not failing or pace.monotonic() >= deadline:
+            return failing
+        pace.sleep(_LOOK_EVERY_S)
+
+
+def _seen(check: Check, target: Target) -> bool:
+    """Whether a check is seen to hold; what can't be read is not seen."""
+    try:
+        return _holds(check, target)
+    except OutsideError:
+        return False
+
+
+def _holds(check: Check, target: Target) -> bool:
+    if check.kind is CheckKind.HEALTHY:
+        return target.is_healthy(check.target)
+    live = target.read(check.target)
+    if check.kind is CheckKind.OBJECT_EXISTS:
+        return live is not None
+    if check.kind is CheckKind.OBJECT_ABSENT:
+        return live is None
+    value = get(live.body, check.path) if live else ABSENT
+    return value is ABSENT if check.kind is CheckKind.FIELD_ABSENT else value == check.value
+
+
+def _outcome(status: OutcomeStatus, detail: str) -> Outcome:
+    return Outcome(status=status, detail=detail)
