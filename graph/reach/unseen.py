@@ -1,0 +1,111 @@
+"""What an answer about reach can't know, said in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+from graph.document import get
+from graph.reach.folding import Folded, kind_of, workloads
+from graph.relation import RelationType
+from graph.resource import Facet, Platform, Resource, display_uid
+
+_CALL = frozenset({RelationType.CALLS, RelationType.CONNECTS_TO})
+
+_NAMED = 10
+"""Workloads that are named one by one; more are counted."""
+
+_USED_BY_CLIENTS = (
+    "_db_instance",
+    "_cluster",
+    "_queue",
+    "_topic",
+    "_bucket",
+    "_table",
+    "_kms_key",
+    "_cache",
+    "_stream",
+)
+"""Parts of Terraform types of things that exist to be used by others."""
+
+
+def unseen(folded: Folded, reached: Set[str], *, max_depth: int | None) -> tuple[str, ...]:
+    """List what the answer can't know.
+
+    Args:
+        folded: the environment.
+        reached: uids of the seeds and of all that is affected.
+        max_depth: set when effects were cut off at that depth.
+    """
+    return (
+        *_without_call_evidence(folded),
+        *_outside_clients(folded, reached),
+        *_unknown_consumers(folded, reached),
+        *_unfollowed(folded, reached),
+        *_unread(folded),
+        *(() if max_depth is None else (f"Effects more than {max_depth} calls away were not followed.",)),
+    )
+
+
+def unseen_share(folded: Folded) -> float:
+    """Return the share of workloads without call evidence, 0 to 1; 0 when there are no workloads."""
+    everything = workloads(folded.graph)
+    return len(_silent(folded)) / len(everything) if everything else 0.0
+
+
+def _silent(folded: Folded) -> list[Resource]:
+    return [r for uid, r in workloads(folded.graph).items() if not _has_call_evidence(folded, uid)]
+
+
+def _has_call_evidence(folded: Folded, uid: str) -> bool:
+    """Whether the workload is known to call something, or something is known to call it."""
+    if any(folded.targets(uid, kind) for kind in _CALL):
+        return True
+    fronts = (uid, *folded.sources(uid, RelationType.SELECTS))
+    incoming = (RelationType.CALLS, RelationType.ROUTES_TO)
+    return any(folded.sources(front, kind) for front in fronts for kind in incoming)
+
+
+def _without_call_evidence(folded: Folded) -> Iterator[str]:
+    silent = sorted(_silent(folded), key=lambda r: r.uid)
+    for resource in silent[:_NAMED]:
+        yield f"Nothing shows what {resource.display} calls, or who calls it."
+    if len(silent) > _NAMED:
+        yield f"The same holds for {len(silent) - _NAMED} more workloads."
+
+
+def _outside_clients(folded: Folded, reached: Set[str]) -> Iterator[str]:
+    for uid in sorted(reached):
+        kind, body = kind_of(folded.graph, uid), folded.graph.body(uid, Facet.ACTUAL) or {}
+        how = get(body, "/spec/type")
+        if kind in {"Ingress", "HTTPRoute", "GRPCRoute", "Gateway"} or (
+            kind == "Service" and how in {"LoadBalancer", "NodePort"}
+        ):
+            yield f"{display_uid(uid)} takes requests from outside; who sends them is not known here."
+        if kind == "Service" and how == "ExternalName":
+            yield f"{display_uid(uid)} stands for a service outside; its state is not known here."
+        for relation in folded.graph.outgoing(uid):
+            if relation.type in _CALL and relation.target not in folded.graph:
+                yield f"{display_uid(uid)} uses {display_uid(relation.target)}, which is outside of this environment."
+
+
+def _unknown_consumers(folded: Folded, reached: Set[str]) -> Iterator[str]:
+    for uid in sorted(reached):
+        if uid not in folded.graph or folded.graph.resource(uid).platform is not Platform.TERRAFORM:
+            continue
+        if any(part in kind_of(folded.graph, uid) for part in _USED_BY_CLIENTS) and not any(folded.impacts(uid)):
+            yield f"No consumer of {display_uid(uid)} is known."
+
+
+def _unfollowed(folded: Folded, reached: Set[str]) -> Iterator[str]:
+    for uid in sorted(reached):
+        users = folded.sources(uid, RelationType.RUNS_AS)
+        if kind_of(folded.graph, uid) == "ServiceAccount" and uid.endswith("/default") and users:
+            yield f"{len(users)} workloads share {display_uid(uid)}; effects through it are not followed."
+
+
+def _unread(folded: Folded) -> Iterator[str]:
+    if folded.graph.unreadable:
+        yield f"{len(folded.graph.unreadable)} parts of this environment could not be read."
+    for source in folded.graph.sources:
+        if source.error:
+            yield f"The source {source.name} could not be read the last time."
