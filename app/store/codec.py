@@ -1,8 +1,8 @@
 """Lossless JSON form of the domain's dataclasses, driven by their type hints. Knows no domain type.
 
 Objects become JSON objects, tuples and sets become lists, enums their values, times ISO 8601 text. Where a type says
-"any JSON", a missing value becomes `{"$absent": true}`, and an object that looks like that, or like the wrapping itself, is wrapped
-in `{"$literal": ...}`, so that both come back as they were.
+"any JSON", a missing value becomes `{"$absent": true}`, and an object that looks like that, or like the wrapping
+itself, is wrapped in `{"$literal": ...}`, so that both come back as they were.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -53,7 +53,7 @@ def decode(kind: type[T], data: Json) -> T:
     Raises:
         TypeError, ValueError, KeyError: `data` is not the form of such a value.
     """
-    return cast(T, _decoder(kind)(data))
+    return cast(T, _decoder(cast(Hashable, kind))(data))
 
 
 def _encode_container(value: object) -> Json:

@@ -66,16 +66,9 @@ class Inbox:
             Unreachable: it could not be stored; the sender must be told to try again.
         """
         kept = {k.lower(): v for k, v in headers.items() if k.lower() not in _NEVER_KEPT}
-        values = {
-            "sender": sender,
-            "key": key,
-            "body": body,
-            "headers": kept,
-            "received_at": received_at,
-            "status": "received",
-        }
+        row = DeliveryRow(sender=sender, key=key, body=body, headers=kept, received_at=received_at, status="received")
         with self._database.session() as session:
-            new = session.execute(insert_or_nothing(session, DeliveryRow, values).returning(col(DeliveryRow.id)))
+            new = session.execute(insert_or_nothing(session, row).returning(col(DeliveryRow.id)))
             number = new.scalar_one_or_none()
             if number is not None:
                 self._jobs.enqueue(session, DELIVERY_JOB, str(number), {"delivery_id": number})

@@ -1,4 +1,4 @@
-"""Background work that outlives its process: claimed under a lease, fenced, retried, and dead after too many attempts."""
+"""Background work that outlives its process: claimed under a lease, fenced, retried, dead after too many attempts."""
 
 from __future__ import annotations
 
@@ -54,18 +54,10 @@ class Jobs:
             Whether there is a new row.
         """
         now = self._clock()
-        values = {
-            "kind": kind,
-            "key": key,
-            "payload": payload,
-            "status": "queued",
-            "run_at": run_at or now,
-            "created_at": now,
-        }
-        taken = self._ask_again(session, kind, key, payload)
-        if taken:
+        if self._ask_again(session, kind, key, payload):
             return False
-        result = session.execute(insert_or_nothing(session, JobRow, values))
+        row = JobRow(kind=kind, key=key, payload=payload, status="queued", run_at=run_at or now, created_at=now)
+        result = session.execute(insert_or_nothing(session, row))
         # Another transaction of PostgreSQL may have put the job in between the two statements.
         return bool(row_count(result)) or not self._ask_again(session, kind, key, payload)
 

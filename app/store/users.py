@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -96,7 +97,7 @@ class Users:
         with self._database.reading() as session:
             return _user(_known(session, name))
 
-    def list(self) -> list[User]:
+    def list(self) -> Sequence[User]:
         """Return everybody, by name."""
         with self._database.reading() as session:
             return [_user(row) for row in session.exec(select(UserRow).order_by(UserRow.name))]

@@ -13,7 +13,7 @@ _RUNNING = text("status = 'running'")
 
 
 class ProposalRow(SQLModel, table=True):
-    """One proposal. All but `status`, `changed_at` and `start_by` is written once."""
+    """One proposal. All but `status`, `note`, `changed_at` and `start_by` is written once."""
 
     __tablename__ = "proposals"
     __table_args__ = (
@@ -37,6 +37,7 @@ class ProposalRow(SQLModel, table=True):
     kind: str = line()
     cause: str = line()
     status: str = line(index=True)
+    note: str = line("")
     requester: str = line()
     policy_version: str = line()
     required_approvals: int
