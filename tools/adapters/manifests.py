@@ -11,6 +11,7 @@ from typing import Final
 
 from graph.document import Json, Object
 from graph.errors import Invalid, NotFound
+from graph.kinds.terraform.plan import is_plan
 from graph.resource import Facet
 from graph.version import Document, Origin, Snapshot, Unreadable
 from tools.adapters.commit_tree import CommitTree
@@ -20,7 +21,7 @@ from tools.adapters.file_tree import DiskTree, FileTree
 from tools.adapters.git_repository import GitRepository
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
 from tools.adapters.kustomize import render_tree
-from tools.adapters.terraform_json import is_plan, is_state
+from tools.adapters.terraform_json import is_state
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json", ".tfstate", ".yaml.gz", ".yml.gz", ".json.gz")
 
@@ -71,6 +72,7 @@ class ManifestSource:
         self.facet = facet
         self._path = path
         self._stack = stack
+        self._salt = salt
         self._clock = clock
         self._complete = complete
         self._ref = ref
@@ -168,7 +170,7 @@ class ManifestSource:
         # Imported here because the HCL parser takes a tenth of a second to load, and most sources hold no Terraform.
         from tools.adapters.terraform_files import TerraformFiles
 
-        files = TerraformFiles(tree, stack=self._stack)
+        files = TerraformFiles(tree, stack=self._stack, salt=self._salt)
         for path, value in found:
             files.add(path, value)
         yield from files.read(self.facet)

@@ -7,24 +7,20 @@ state file. Applied and actual state come from the plan (its prior state, refres
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
-
-from graph.kinds.terraform.plan import read_plan
-from graph.kinds.terraform.state import read_state
 
 from graph.document import Object
 from graph.errors import Invalid
+from graph.kinds.terraform.address import without_keys
+from graph.kinds.terraform.document import document
+from graph.kinds.terraform.plan import is_plan, read_plan
+from graph.kinds.terraform.state import read_state
 from graph.resource import Facet, Platform, Resource, terraform_uid
 from graph.version import Document, Origin, Unreadable
 from tools.adapters.documents import MAX_YAML_BYTES, decode
 from tools.adapters.file_tree import FileTree
 from tools.adapters.hcl import HclFile, HclResource, declared_blocks, read_hcl
-from tools.adapters.terraform_json import is_plan
-
-_INDEX: Final = re.compile(r"\[[^\]]*\]")
 
 
 @dataclass(slots=True)
@@ -39,8 +35,9 @@ class _Stack:
 class TerraformFiles:
     """Collects the Terraform files of a tree, then says what they hold."""
 
-    def __init__(self, tree: FileTree, *, stack: str) -> None:
+    def __init__(self, tree: FileTree, *, stack: str, salt: bytes) -> None:
         self._stack = stack
+        self._salt = salt
         self._sources: dict[str, dict[str, HclFile]] = {}
         self._json: list[tuple[str, Object]] = []
         self.faults: list[Unreadable] = []
@@ -76,20 +73,20 @@ class TerraformFiles:
     def _read_json(self, stack: _Stack, facet: Facet) -> Iterator[Document | Unreadable]:
         for path, value in stack.plans:
             try:
-                reading = read_plan(value, stack=stack.name)
+                reading = read_plan(value, stack=stack.name, salt=self._salt)
             except Invalid as error:
                 yield Unreadable(where=path, reason=error.reason)
                 continue
             side = {Facet.INTENDED: reading.intended, Facet.APPLIED: reading.applied, Facet.ACTUAL: reading.actual}
-            for document in side[facet]:
-                yield replace(document, origin=self._origin(document, stack.name, path))
+            for one in side[facet]:
+                yield replace(one, origin=self._origin(one, stack.name, path))
         has_source = any(self._name(root) == stack.name for root in self._roots if root in self._sources)
         if stack.plans or (facet is Facet.INTENDED and has_source):
             return
         for path, value in stack.states:
             try:
-                for document in read_state(value, stack=stack.name):
-                    yield replace(document, origin=self._origin(document, stack.name, path))
+                for one in read_state(value, stack=stack.name, salt=self._salt):
+                    yield replace(one, origin=self._origin(one, stack.name, path))
             except Invalid as error:
                 yield Unreadable(where=path, reason=error.reason)
 
@@ -98,7 +95,7 @@ class TerraformFiles:
             for prefix in (p for r, p in prefixes if r == root):
                 for path, source in self._sources[folder].items():
                     for block in source.resources:
-                        yield from _from_block(block, prefix, stack, path)
+                        yield from _from_block(block, prefix, stack, path, self._salt)
 
     def _stacks(self) -> Mapping[str, _Stack]:
         stacks: dict[str, _Stack] = {}
@@ -154,8 +151,8 @@ class TerraformFiles:
                 waiting += [(child, f"{prefix}module.{name}.", depth + 1) for name, child in calls]
         return prefixes
 
-    def _origin(self, document: Document, stack: str, path: str) -> Origin:
-        address = _INDEX.sub("", document.resource.display)
+    def _origin(self, one: Document, stack: str, path: str) -> Origin:
+        address = without_keys(one.resource.display)
         return self._blocks.get((stack, address), Origin(file=path))
 
     def _block_origins(self) -> Iterator[tuple[tuple[str, str], Origin]]:
@@ -177,7 +174,7 @@ def _calls(folder: str, files: Mapping[str, HclFile]) -> Sequence[tuple[str, str
     ]
 
 
-def _from_block(block: HclResource, prefix: str, stack: str, path: str) -> Iterator[Document | Unreadable]:
+def _from_block(block: HclResource, prefix: str, stack: str, path: str, salt: bytes) -> Iterator[Document | Unreadable]:
     address = f"{prefix}{block.type}.{block.name}"
     if block.is_repeated and block.count is None:
         yield Unreadable(
@@ -189,20 +186,17 @@ def _from_block(block: HclResource, prefix: str, stack: str, path: str) -> Itera
         return
     addresses = [f"{address}[{i}]" for i in range(min(block.count, 1000))] if block.count is not None else [address]
     for one in addresses:
-        resource = _resource(stack, one, block.type, block.name)
-        yield Document(
-            resource=resource,
+        # What an expression gives is known only to Terraform: those places are declared, but not comparable.
+        yield document(
+            stack=stack,
+            type=block.type,
+            name=block.name,
+            address=one,
+            values=block.values,
+            salt=salt,
             origin=Origin(file=path, line=block.line),
-            body={"type": block.type, "name": block.name, "address": one, "provider": "", "values": block.values},
+            unknown=sorted(f"/values{p}" for p in block.expressions),
         )
-        if block.expressions:
-            some = ", ".join(sorted(block.expressions)[:5])
-            yield Unreadable(
-                where=path,
-                line=block.line,
-                resource=resource,
-                reason=f"{len(block.expressions)} values are expressions ({some}): give a plan to compare them",
-            )
 
 
 def _resource(stack: str, address: str, type_: str, name: str) -> Resource:

@@ -1,17 +1,9 @@
-"""Tells plans and states of Terraform and OpenTofu from other JSON. Reads nothing of them."""
+"""Tells states of Terraform and OpenTofu from other JSON. Reads nothing of them."""
 
 from __future__ import annotations
 
 from graph.document import Json
-
-
-def is_plan(value: Json) -> bool:
-    """Whether a JSON document is what `terraform show -json` prints of a plan."""
-    return (
-        isinstance(value, dict)
-        and "format_version" in value
-        and bool({"planned_values", "resource_changes"} & value.keys())
-    )
+from graph.kinds.terraform.plan import is_plan
 
 
 def is_state(value: Json) -> bool:

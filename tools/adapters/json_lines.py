@@ -1,0 +1,86 @@
+"""Files with one JSON object a line, as logs and event streams keep them. Knows nothing of what the objects mean."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from graph.document import Object
+from graph.errors import NotFound, Unreachable
+from graph.evidence import Gap
+
+MAX_LINE_BYTES: Final = 4 * 2**20
+"""An audit record carries at most two objects, and an API server takes objects of up to 1.5 MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One object and where it stands."""
+
+    number: int
+    """From 1"""
+    value: Object
+
+
+def read_lines(path: Path, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[Line | Gap]:
+    """Yield the objects of a file, or of the `.jsonl`, `.json`, `.log` and `.gz` files in a folder by name.
+
+    A line that is cut, or that is no JSON object, gives a gap with its number; the lines after it are still read.
+
+    Raises:
+        NotFound: there is nothing at `path`.
+        Unreachable: it can't be opened.
+    """
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and file.suffix in {".jsonl", ".json", ".log", ".gz"}:
+                yield from read_lines(file, max_line_bytes=max_line_bytes)
+        return
+    if not path.exists():
+        raise NotFound(f"no file {str(path)!r}: check the path")
+    try:
+        with _open(path) as stream:
+            yield from _read(stream, path, max_line_bytes)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if isinstance(error, PermissionError):
+            raise Unreachable(f"can't read {str(path)!r}: {reason}") from error
+        yield Gap(what=f"the rest of {path.name}", why=f"it can't be read any further: {reason}")
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    return path.open("rb")
+
+
+def _read(file: IO[bytes], path: Path, limit: int) -> Iterator[Line | Gap]:
+    number = 0
+    while raw := file.readline(limit + 1):
+        number += 1
+        if len(raw) > limit:
+            while raw and not raw.endswith(b"\n"):
+                raw = file.readline(limit)
+            yield _gap(path, number, f"longer than {limit >> 20} MiB")
+            continue
+        if not raw.strip():
+            continue
+        try:
+            value = json.loads(raw)
+        except (ValueError, RecursionError):
+            cut = not raw.endswith(b"\n")
+            yield _gap(path, number, "cut off in the middle" if cut else "no JSON")
+            continue
+        if isinstance(value, dict):
+            yield Line(number=number, value=value)
+        else:
+            yield _gap(path, number, "JSON, but no object")
+
+
+def _gap(path: Path, number: int, why: str) -> Gap:
+    return Gap(what=f"line {number} of {path.name}", why=f"the record is {why}; what it said is unknown")
