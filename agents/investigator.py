@@ -7,9 +7,6 @@ from datetime import datetime
 from agents.state import Deps, Investigation
 from agents.workflow import Workflow
 
-ASSISTANT = "agent:plumbline"
-"""Principal under which the assistant proposes. It has no credential and can never approve."""
-
 
 class Investigator:
     """Investigates incidents, one run at a time for each run id."""
@@ -19,7 +16,7 @@ class Investigator:
         self._deps = deps
 
     def investigate(
-        self, *, run_id: str, incident: str, environment: str, started_at: datetime, requester: str = ASSISTANT
+        self, *, run_id: str, incident: str, environment: str, started_at: datetime, requester: str
     ) -> Investigation:
         """Diagnose an incident and store diagnosis and proposals.
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypedDict
 
-from graph.policy import Judgement
-
 from agents.model import Model
 from graph.action import Plan
 from graph.blast_radius import BlastRadius
@@ -19,6 +17,7 @@ from graph.diagnosis.result import Diagnosis
 from graph.document import Object
 from graph.environment import EnvironmentGraph
 from graph.incident import Alert, OpenIncident
+from graph.policy import Judgement
 
 
 class Investigation(TypedDict, total=False):

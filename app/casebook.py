@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from graph.policy import Judgement
+from graph.policy import POLICY_VERSION, Judgement
+
+_NO_IS_NO = timedelta(minutes=30)
 
 from app.store.incidents import Incidents
+from app.store.proposal_records import ProposalStatus
 from app.store.proposals import Proposals
 from graph.action import Plan
 from graph.blast_radius import BlastRadius
@@ -49,15 +52,26 @@ class StoredCasebook:
         self, incident: str, plan: Plan, radius: BlastRadius, judgement: Judgement, *, requester: str
     ) -> str | None:
         now = self._clock()
+        if not judgement.allowed or self._was_rejected(incident, plan, now):
+            return None
         try:
             return self._proposals.create(
                 incident_id=incident,
                 plan=plan,
                 requester=requester,
                 blast=radius,
-                judgement=judgement,
+                policy_version=POLICY_VERSION,
+                required_approvals=judgement.required_approvals,
+                reasons=judgement.reasons,
                 expires_at=now + self._pending,
                 now=now,
             ).id
         except Conflict:
             return None
+
+    def _was_rejected(self, incident: str, plan: Plan, now: datetime) -> bool:
+        """Whether a person said no to this action lately; asking again at once would wear people out."""
+        return any(
+            p.status is ProposalStatus.REJECTED and p.plan.action == plan.action and now - p.changed_at < _NO_IS_NO
+            for p in self._proposals.list(incident_id=incident)
+        )

@@ -5,6 +5,7 @@ It shares nothing with the service but the database, and reads its credentials f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -13,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
-from graph.policy import POLICY_VERSION
 
-from app.store.database import Database
+from app.looks import Looks
 from app.store.incidents import Incidents
-from app.store.jobs import Jobs
-from app.store.proposals import Execution, Proposals
+from app.store.proposal_records import Execution
+from app.store.proposals import Proposals
 from graph.document import Object
-from graph.errors import NotFound, PlumblineError
+from graph.errors import Conflict, NotFound, PlumblineError
 from graph.incident import IncidentStatus
+from graph.policy import POLICY_VERSION
 from tools.actions.execution import Outcome, OutcomeStatus, Pace, execute, reconcile
 from tools.actions.target import Target
 
@@ -34,18 +35,16 @@ class Executor:
     def __init__(
         self,
         *,
-        database: Database,
         proposals: Proposals,
         incidents: Incidents,
-        jobs: Jobs,
+        looks: Looks,
         targets: Mapping[str, Sequence[Target]],
         poll_s: float,
     ) -> None:
         """`targets` maps the name of an environment to what may be written there."""
-        self._database = database
         self._proposals = proposals
         self._incidents = incidents
-        self._jobs = jobs
+        self._looks = looks
         self._targets = targets
         self._poll_s = poll_s
         self._name = f"executor:{os.getpid()}"
@@ -54,7 +53,7 @@ class Executor:
 
     def run(self) -> None:
         """Work until told to stop. First settle what a killed executor left behind; that is never run again."""
-        for execution in self._proposals.interrupted():
+        for execution in self._proposals.interrupted(datetime.now(UTC)):
             self._settle(execution)
         while not self._stop.is_set():
             try:
@@ -70,9 +69,9 @@ class Executor:
         execution = self._proposals.claim_approved(self._name, now=datetime.now(UTC))
         if execution is None:
             return False
-        plan = execution.proposal.plan
-        _log.info("executing", proposal=execution.proposal.id, target=plan.action.target)
-        self._incidents.set_status(execution.proposal.incident_id, IncidentStatus.FIXING, actor=self._name)
+        plan = execution.plan
+        _log.info("executing", proposal=execution.proposal_id, target=plan.action.target)
+        self._move(execution.incident_id, IncidentStatus.FIXING)
         self._end(execution, self._perform(execution))
         return True
 
@@ -81,7 +80,7 @@ class Executor:
         self._stop.set()
 
     def _perform(self, execution: Execution) -> Outcome:
-        plan = execution.proposal.plan
+        plan = execution.plan
         if plan.policy_version != POLICY_VERSION:
             return Outcome(
                 status=OutcomeStatus.REFUSED,
@@ -98,7 +97,7 @@ class Executor:
         return execute(plan, target, note=note, pace=self._pace)
 
     def _settle(self, execution: Execution) -> None:
-        plan = execution.proposal.plan
+        plan = execution.plan
         try:
             target = self._target(plan.environment, plan.action.target)
         except NotFound as error:
@@ -108,25 +107,18 @@ class Executor:
         self._end(execution, outcome)
 
     def _end(self, execution: Execution, outcome: Outcome) -> None:
-        proposal = execution.proposal
         self._proposals.finish(execution, outcome.status.value, outcome.detail)
         done = outcome.status is OutcomeStatus.SUCCEEDED
-        self._incidents.set_status(
-            proposal.incident_id, IncidentStatus.MITIGATED if done else IncidentStatus.DIAGNOSED, actor=self._name
-        )
-        _log.info("executed", proposal=proposal.id, status=outcome.status.value, detail=outcome.detail)
+        self._move(execution.incident_id, IncidentStatus.MITIGATED if done else IncidentStatus.DIAGNOSED)
+        _log.info("executed", proposal=execution.proposal_id, status=outcome.status.value, detail=outcome.detail)
         if not done:
-            self._ask_for_a_new_look(proposal.incident_id, proposal.plan.environment, proposal.id)
+            # The world is not what was thought: the diagnosis is made again.
+            self._looks.ask(execution.incident_id, execution.environment, since=datetime.now(UTC))
 
-    def _ask_for_a_new_look(self, incident: str, environment: str, proposal: str) -> None:
-        """The world is not what was thought: the diagnosis is made again."""
-        with self._database.session() as session:
-            self._jobs.enqueue(
-                session,
-                "investigate",
-                f"{incident}:after:{proposal}",
-                {"incident": incident, "environment": environment, "started_at": datetime.now(UTC).isoformat()},
-            )
+    def _move(self, incident: str, status: IncidentStatus) -> None:
+        """Move the incident on; one that its sender resolved in between stays resolved."""
+        with contextlib.suppress(Conflict):
+            self._incidents.set_status(incident, status, actor=self._name)
 
     def _target(self, environment: str, uid: str) -> Target:
         for target in self._targets.get(environment, ()):

@@ -6,12 +6,12 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from graph.codec import decode
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.model import ModelUnavailable
 from agents.state import Deps, Investigation
 from graph.blast_radius import BlastRadius
+from graph.codec import decode
 from graph.diagnosis.result import Cause, Diagnosis
 from graph.document import Object, canonical
 from graph.evidence import Observation

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from graph.codec import decode
-from graph.policy import judge
 from graph.remediation import propose as plans_for
 
 from agents.state import Deps, Investigation
 from graph.blast_radius import action_seeds, blast_radius
+from graph.codec import decode
 from graph.diagnosis.result import Diagnosis
+from graph.policy import judge
 
 
 def propose(state: Investigation, deps: Deps) -> Investigation:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from graph.document import Object
 
-_COLUMN_PX = 245
+_GAP_PX = 58
 _ROW_PX = 62
+_CHARACTER_PX = 6.8
 
 
 def elements(radius: Object, name_of: Callable[[str], str]) -> list[Object]:
@@ -31,7 +31,21 @@ def elements(radius: Object, name_of: Callable[[str], str]) -> list[Object]:
             if uid not in depth or step < depth[uid]:
                 depth[uid], parents[uid] = step, before
     rows = _rows(depth, parents)
-    nodes = [_node(uid, depth[uid], rows[uid], seeds, affected, name_of) for uid in depth]
+    labels = {uid: _wrapped(name_of(uid)) for uid in depth}
+    columns = _columns(depth, labels)
+    nodes = [
+        {
+            "data": {
+                "id": uid,
+                "label": labels[uid],
+                "tone": "seed" if uid in seeds else _tone(affected.get(uid)),
+                "reason": f"{name_of(uid)}: {(seeds.get(uid) or affected.get(uid) or {}).get('reason', '')}",
+                "width": _width(labels[uid]),
+            },
+            "position": {"x": columns[depth[uid]], "y": rows[uid] * _ROW_PX},
+        }
+        for uid in depth
+    ]
     return [*nodes, *(_edge(before, uid, affected) for uid, before in parents.items())]
 
 
@@ -48,16 +62,21 @@ def _rows(depth: dict[str, int], parents: dict[str, str]) -> dict[str, float]:
     return rows
 
 
-def _node(
-    uid: str, depth: int, row: float, seeds: Object, affected: Object, name_of: Callable[[str], str]
-) -> Object:
-    entry = affected.get(uid)
-    tone = "seed" if uid in seeds else _tone(entry)
-    reason = seeds[uid]["reason"] if uid in seeds else entry["reason"] if entry else ""
-    return {
-        "data": {"id": uid, "label": _wrapped(name_of(uid)), "tone": tone, "reason": f"{name_of(uid)}: {reason}"},
-        "position": {"x": depth * _COLUMN_PX, "y": row * _ROW_PX},
-    }
+def _columns(depth: dict[str, int], labels: dict[str, str]) -> dict[int, float]:
+    """Give each distance the x of its column's middle; a column is as wide as its widest label."""
+    widths: dict[int, float] = defaultdict(float)
+    for uid, level in depth.items():
+        widths[level] = max(widths[level], _width(labels[uid]))
+    columns: dict[int, float] = {}
+    x = 0.0
+    for level in sorted(widths):
+        columns[level] = x + widths[level] / 2
+        x += widths[level] + _GAP_PX
+    return columns
+
+
+def _width(label: str) -> float:
+    return 22 + _CHARACTER_PX * max(len(line) for line in label.split("\n"))
 
 
 def _edge(before: str, uid: str, affected: Object) -> Object:
@@ -74,9 +93,3 @@ def _wrapped(name: str) -> str:
     """`shop/Deployment/checkout` on two lines: what it is, and its name."""
     kind, _, last = name.rpartition("/")
     return f"{kind}\n{last}" if kind else name
-
-
-def tones(radius: Object) -> Sequence[Any]:
-    """Tones that appear, in the order of the legend."""
-    present = {_tone(a) for a in radius["affected"]}
-    return [t for t in ("seed", "certain", "likely", "possible", "recovers") if t == "seed" or t in present]

@@ -10,14 +10,18 @@ function draw(container) {
   const ink = style.getPropertyValue("--ink").trim();
   const soft = style.getPropertyValue("--soft").trim();
   const surface = style.getPropertyValue("--surface").trim();
+  const elements = JSON.parse(document.getElementById(container.dataset.elements).textContent);
+  const rows = elements.map((element) => element.position?.y).filter((y) => y !== undefined);
+  const height = Math.max(...rows) - Math.min(...rows) + 150;
+  container.style.height = `${Math.min(520, Math.max(190, height))}px`;
   const graph = cytoscape({
     container,
-    elements: JSON.parse(document.getElementById(container.dataset.elements).textContent),
+    elements,
     layout: { name: "preset", padding: 28, fit: true },
-    minZoom: 0.25, maxZoom: 2.5, wheelSensitivity: 0.2, autoungrabify: true, boxSelectionEnabled: false,
+    minZoom: 0.25, maxZoom: 2.5, userZoomingEnabled: false, autoungrabify: true, boxSelectionEnabled: false,
     style: [
       { selector: "node", style: {
-        "shape": "round-rectangle", "width": "label", "height": 34, "padding": "9px", "text-max-width": "190px",
+        "shape": "round-rectangle", "width": "data(width)", "height": 42, "text-max-width": "220px",
         "text-wrap": "wrap", "label": "data(label)", "text-valign": "center", "font-size": 12,
         "font-family": "system-ui, sans-serif", "color": ink, "background-color": surface, "border-width": 2.5,
         "border-color": (node) => COLOURS[node.data("tone")] } },
