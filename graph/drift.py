@@ -1,97 +1,100 @@
-"""Drift: three-way comparison of intended, applied and actual state, per field."""
+"""Drift: three-way comparison of intended, applied and actual state, per field and over all platforms."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Sequence
 
-from graph.document import ABSENT, Absent, Json
-from graph.resource import Resource
+from graph.environment import EnvironmentGraph
+from graph.finding import LIVE_DRIFT, DriftReport, Finding, NotComparable, Severity, Verdict
+from graph.kinds.kubernetes import compare as kubernetes
+from graph.resource import Facet, Platform
+from graph.version import Document, Unreadable
 
-
-class Verdict(StrEnum):
-    """What a comparison of the three facets says of a field or of a whole resource."""
-
-    IN_SYNC = "in_sync"
-    OUT_OF_BAND_CHANGE = "out_of_band_change"
-    PENDING_ROLLOUT = "pending_rollout"
-    CONFLICT = "conflict"
-    CONVERGED_BY_HAND = "converged_by_hand"
-    UNMANAGED = "unmanaged"
-    PRUNE_PENDING = "prune_pending"
-    DELETED_OUT_OF_BAND = "deleted_out_of_band"
-    NEVER_APPLIED = "never_applied"
-    UNDECLARED_ADDITION = "undeclared_addition"
-    EXPECTED_MUTATION = "expected_mutation"
-    REPRESENTATION_ONLY = "representation_only"
-    NOT_COMPARABLE = "not_comparable"
+__all__ = [
+    "LIVE_DRIFT",
+    "DriftReport",
+    "Finding",
+    "NotComparable",
+    "Severity",
+    "Verdict",
+    "compare",
+    "compare_graph",
+]
 
 
-class Severity(StrEnum):
-    NORMAL = "normal"
-    COSMETIC = "cosmetic"
-    """Real, but changes nothing that runs: an undeclared label, an order without meaning."""
+def compare(
+    *,
+    intended: Sequence[Document],
+    applied: Sequence[Document] | None,
+    actual: Sequence[Document],
+    unreadable: Sequence[Unreadable] = (),
+    complete: bool = True,
+) -> DriftReport:
+    """Compare what is declared with what was applied and what runs.
+
+    Args:
+        intended: declared documents.
+        applied: what the deployer last wrote. None: unknown, except for what live Kubernetes objects say themselves.
+        actual: observed documents.
+        unreadable: what the sources hold but could not be read, of any facet; each becomes `not_comparable`.
+        complete: False when the observation is partial: what is missing from it is not known to be gone.
+
+    Returns:
+        Findings ordered by resource and path. A resource that could not be read is never reported as clean.
+    """
+    unread = frozenset(u.resource.uid for u in unreadable if u.resource)
+    found = kubernetes.compare(
+        intended=_of(Platform.KUBERNETES, intended),
+        applied=None if applied is None else _of(Platform.KUBERNETES, applied),
+        actual=_of(Platform.KUBERNETES, actual),
+        unread=unread,
+        is_intended_complete=all(u.resource for u in unreadable),
+        is_actual_complete=complete,
+    )
+    findings = sorted(found.findings, key=lambda f: (f.resource.uid, f.path, f.verdict))
+    return DriftReport(
+        resources=len(found.resources | unread),
+        findings=tuple(f for f in findings if f.is_live_drift),
+        tolerated=tuple(f for f in findings if not f.is_live_drift),
+        not_comparable=(*(_unread(u) for u in unreadable), *found.not_comparable),
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One difference between the facets of one resource."""
+def compare_graph(graph: EnvironmentGraph) -> DriftReport:
+    """Compare the three facets of an environment as the graph holds them.
 
-    resource: Resource
-    path: str
-    """JSON pointer into the object; empty for the whole resource. List positions are those of the intended object
-    where the field exists there, else of the actual one."""
-    verdict: Verdict
-    intended: Json | Absent = ABSENT
-    applied: Json | Absent = ABSENT
-    actual: Json | Absent = ABSENT
-    rule: str = ""
-    """The normalisation or ownership rule that decided, e.g. `N21`."""
-    severity: Severity = Severity.NORMAL
-    actual_path: str = ""
-    """JSON pointer into the actual object, where it differs from `path`."""
-    manager: str = ""
-    """Field manager that wrote the actual value, from managedFields."""
-    note: str = ""
-
-    @property
-    def is_live_drift(self) -> bool:
-        """Whether what runs differs from what was declared in a way that somebody should look at."""
-        return self.verdict in LIVE_DRIFT
+    What a source of actual state did not say because its last reading failed counts as not comparable.
+    """
+    facets = {facet: _documents(graph, facet) for facet in Facet}
+    has_applied = bool(facets[Facet.APPLIED]) or any(s.facet is Facet.APPLIED for s in graph.sources)
+    broken = [s for s in graph.sources if s.facet is Facet.ACTUAL and (s.error or s.read_at is None)]
+    return compare(
+        intended=facets[Facet.INTENDED],
+        applied=facets[Facet.APPLIED] if has_applied else None,
+        actual=facets[Facet.ACTUAL],
+        unreadable=graph.unreadable,
+        complete=not broken,
+    )
 
 
-LIVE_DRIFT = frozenset(
-    {
-        Verdict.OUT_OF_BAND_CHANGE,
-        Verdict.PENDING_ROLLOUT,
-        Verdict.CONFLICT,
-        Verdict.UNMANAGED,
-        Verdict.PRUNE_PENDING,
-        Verdict.DELETED_OUT_OF_BAND,
-        Verdict.NEVER_APPLIED,
-    }
-)
+def _documents(graph: EnvironmentGraph, facet: Facet) -> list[Document]:
+    documents = []
+    for resource in graph:
+        version = graph.version(resource.uid, facet)
+        if version is not None:
+            documents.append(Document(resource=resource, body=version.body, origin=version.origin))
+    return documents
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotComparable:
-    """A resource, or a place where resources should be, about which no claim of equality can be made."""
-
-    resource: str
-    """Display name or file."""
-    reason: str
-    uid: str = ""
-    line: int | None = None
+def _of(platform: Platform, documents: Sequence[Document]) -> list[Document]:
+    return [d for d in documents if d.resource.platform is platform]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftReport:
-    """Result of comparing two or three facets."""
-
-    resources: int
-    """Number of resources looked at, over all facets."""
-    findings: tuple[Finding, ...]
-    """Live drift only, ordered by resource and path."""
-    tolerated: tuple[Finding, ...] = ()
-    """Differences that are no live drift: representation, expected mutations, undeclared additions."""
-    not_comparable: tuple[NotComparable, ...] = ()
+def _unread(unreadable: Unreadable) -> NotComparable:
+    resource = unreadable.resource
+    return NotComparable(
+        resource=resource.display if resource else unreadable.where,
+        reason=f"{unreadable.where}: {unreadable.reason}" if resource else unreadable.reason,
+        uid=resource.uid if resource else "",
+        line=unreadable.line,
+    )

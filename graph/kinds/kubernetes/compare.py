@@ -1,0 +1,198 @@
+"""Comparison of Kubernetes objects over the three facets: strip, canonicalise, default, walk, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from graph.document import ABSENT
+from graph.finding import Finding, NotComparable, Verdict
+from graph.kinds.kubernetes.applied import last_applied
+from graph.kinds.kubernetes.belonging import Belonging, is_system_namespace
+from graph.kinds.kubernetes.canonical import canonical_form, canonical_type
+from graph.kinds.kubernetes.identity import adopt
+from graph.kinds.kubernetes.judge import ASSUMED, Case
+from graph.kinds.kubernetes.scaling import Scaling
+from graph.kinds.kubernetes.walk import Walk
+from graph.version import Document
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What was found, as it is collected."""
+
+    resources: set[str] = field(default_factory=set)
+    """uids of what was looked at"""
+    findings: list[Finding] = field(default_factory=list)
+    not_comparable: list[NotComparable] = field(default_factory=list)
+
+
+def compare(
+    *,
+    intended: Sequence[Document],
+    applied: Sequence[Document] | None,
+    actual: Sequence[Document],
+    unread: frozenset[str] = frozenset(),
+    is_intended_complete: bool = True,
+    is_actual_complete: bool = True,
+) -> Comparison:
+    """Compare the Kubernetes objects of an environment.
+
+    Args:
+        intended: what is declared.
+        applied: what the deployer last wrote; None: taken from the annotation on the actual objects.
+        actual: what was observed.
+        unread: uids of resources that a source holds but could not be read.
+        is_intended_complete: False: something declared could not be read, so no object can be called undeclared.
+        is_actual_complete: False: an object that was not observed may exist all the same.
+    """
+    result = Comparison()
+    live = {d.resource.uid: d for d in actual}
+    declared = _distinct(intended, result)
+    adopted = adopt(declared, live)
+    written = {d.resource.uid: d for d in applied or ()}
+    scaling = Scaling((*intended, *actual))
+    for uid, document in declared.items():
+        found = live.get(adopted.get(uid, uid))
+        result.resources.add(uid)
+        if found is not None:
+            witness = written.get(uid) if applied is not None else last_applied(found)
+            result.findings += compare_objects(document, witness, found, scaling)
+        elif uid in unread or not is_actual_complete:
+            reason = "not observed, and what was observed is incomplete"
+            result.not_comparable.append(NotComparable(resource=document.resource.display, reason=reason, uid=uid))
+        else:
+            result.findings.append(_missing(document, written.get(uid), knows=applied is not None))
+    taken = {*declared, *adopted.values()}
+    extras = [d for uid, d in live.items() if uid not in taken]
+    _extras(extras, declared, adopted, written, live, is_intended_complete, unread, result)
+    return result
+
+
+def compare_objects(
+    intended: Document, applied: Document | None, actual: Document, scaling: Scaling | None = None
+) -> list[Finding]:
+    """Compare the facets of one object.
+
+    Args:
+        intended: what is declared.
+        applied: what the deployer last wrote; None when unknown.
+        actual: what was observed.
+        scaling: autoscalers of the environment.
+
+    Returns:
+        All differences, also those that are no drift; ordered by path.
+    """
+    x, y = canonical_form(intended.body), canonical_form(actual.body)
+    walk = Walk(canonical_type(intended.body), x, y)
+    case = Case(
+        resource=intended.resource,
+        walk=walk,
+        applied=canonical_form(applied.body) if applied else None,
+        raw={"intended": intended.body, "actual": actual.body},
+        scaling=scaling or Scaling(()),
+    )
+    differences = walk.differences()
+    findings = [f for f in (case.judge(d) for d in differences) if f]
+    if case.applied is not None:
+        findings += _converged(case, {d.place.x for d in differences if not d.rule})
+    return sorted(findings, key=lambda f: (f.path, f.verdict))
+
+
+def _converged(case: Case, differing: set[str]) -> list[Finding]:
+    """Fields that run as declared although the deployer wrote something else: somebody was faster."""
+    assert case.applied is not None
+    found = []
+    walk = Walk(case.walk.kind, case.walk.x_root, case.applied)
+    for difference in walk.differences():
+        place = difference.place
+        if difference.rule or difference.x is ABSENT or any(_overlap(place.x, path) for path in differing):
+            continue
+        finding = Finding(
+            resource=case.resource,
+            path=place.x,
+            verdict=Verdict.CONVERGED_BY_HAND,
+            intended=difference.x,
+            applied=difference.y,
+            actual=difference.x,
+            note="runs as declared, but not by a deployment",
+        )
+        found.append(finding)
+    return found
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(other + "/") or other.startswith(one + "/")
+
+
+def _distinct(intended: Iterable[Document], result: Comparison) -> dict[str, Document]:
+    """Index declared objects; of two declarations the later one counts, as with `kubectl apply`, and it is told."""
+    declared: dict[str, Document] = {}
+    for document in intended:
+        earlier = declared.get(document.resource.uid)
+        if earlier is not None and earlier.body != document.body:
+            files = sorted({d.origin.file for d in (earlier, document) if d.origin})
+            where = f" ({', '.join(files)})" if files else ""
+            reason = f"declared more than once with different content{where}; the last one was compared"
+            result.not_comparable.append(
+                NotComparable(resource=document.resource.display, reason=reason, uid=document.resource.uid)
+            )
+        declared[document.resource.uid] = document
+    return declared
+
+
+def _missing(document: Document, applied: Document | None, *, knows: bool) -> Finding:
+    """A declared object that does not exist: deleted, unless it is known that nobody ever applied it."""
+    verdict = Verdict.NEVER_APPLIED if knows and applied is None else Verdict.DELETED_OUT_OF_BAND
+    return Finding(
+        resource=document.resource,
+        path="",
+        verdict=verdict,
+        intended=document.body,
+        applied=applied.body if applied else ABSENT,
+        note="" if knows else ASSUMED,
+    )
+
+
+def _extras(
+    extras: Sequence[Document],
+    declared: Mapping[str, Document],
+    adopted: Mapping[str, str],
+    written: Mapping[str, Document],
+    live: Mapping[str, Document],
+    is_intended_complete: bool,
+    unread: frozenset[str],
+    result: Comparison,
+) -> None:
+    """Judge objects that exist and are not declared."""
+    belonging = Belonging(live.values())
+    counterparts = [live[adopted[uid]] if uid in adopted else d for uid, d in declared.items()]
+    namespaces = {d.resource.namespace for d in counterparts if d.resource.namespace}
+    kinds = {(d.resource.group, d.resource.kind) for d in counterparts if d.resource.namespace is None}
+    for document in extras:
+        resource = document.resource
+        if belonging.is_made_by_platform(document):
+            continue
+        is_ours = resource.namespace in namespaces if resource.namespace else (resource.group, resource.kind) in kinds
+        last = written.get(resource.uid) or last_applied(document)
+        finding = Finding(
+            resource=resource,
+            path="",
+            verdict=Verdict.PRUNE_PENDING if last else Verdict.UNMANAGED,
+            applied=last.body if last else ABSENT,
+            actual=document.body,
+            note="was applied, is not declared any more" if last else "",
+        )
+        if (not is_ours and resource.uid not in written) or resource.kind == "Namespace":
+            note = "outside of what the declared objects cover"
+            result.findings.append(replace(finding, verdict=Verdict.UNDECLARED_ADDITION, note=note))
+        elif not is_intended_complete or resource.uid in unread:
+            reason = "exists, but it can't be told whether it is declared: something declared could not be read"
+            result.not_comparable.append(NotComparable(resource=resource.display, reason=reason, uid=resource.uid))
+            result.resources.add(resource.uid)
+        else:
+            result.findings.append(finding)
+            result.resources.add(resource.uid)
+
+
+__all__ = ["Comparison", "compare", "compare_objects", "is_system_namespace"]

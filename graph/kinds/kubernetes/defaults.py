@@ -1,0 +1,338 @@
+"""What the API server fills in for fields that nobody set (rule N14). A long table by nature: one row per default.
+
+The rows follow the defaulting functions of the Kubernetes API (pkg/apis/*/v1/defaults.go), keyed by type and field.
+Values that depend on neighbours are functions of the struct that lacks the field and of the whole object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from graph.document import ABSENT, Absent, Json, Object, get
+from graph.kinds.kubernetes.quantity import pull_policy
+
+Rule = Callable[[Object, Object, str], Json | Absent]
+"""(struct that lacks the field, whole object, JSON pointer of the struct) -> default, or ABSENT for none."""
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+
+_CONSTANT: dict[str, dict[str, Json]] = {
+    "PodSpec": {
+        "dnsPolicy": "ClusterFirst",
+        "restartPolicy": "Always",
+        "schedulerName": "default-scheduler",
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {},
+        "enableServiceLinks": True,
+    },
+    "Container": {
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "resources": {},
+    },
+    "EphemeralContainer": {
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        "resources": {},
+    },
+    "SecurityContext": {"procMount": "Default"},
+    "ContainerPort": {"protocol": "TCP"},
+    "Probe": {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3},
+    "HTTPGetAction": {"path": "/", "scheme": "HTTP"},
+    "GRPCAction": {"service": ""},
+    "ObjectFieldSelector": {"apiVersion": "v1"},
+    "ResourceFieldSelector": {"divisor": "0"},
+    "SecretVolumeSource": {"defaultMode": 420},
+    "ConfigMapVolumeSource": {"defaultMode": 420},
+    "DownwardAPIVolumeSource": {"defaultMode": 420},
+    "ProjectedVolumeSource": {"defaultMode": 420},
+    "ServiceAccountTokenProjection": {"expirationSeconds": 3600},
+    "HostPathVolumeSource": {"type": ""},
+    "ISCSIVolumeSource": {"iscsiInterface": "default"},
+    "ISCSIPersistentVolumeSource": {"iscsiInterface": "default"},
+    "RBDVolumeSource": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "RBDPersistentVolumeSource": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "AzureDiskVolumeSource": {"cachingMode": "ReadWrite", "kind": "Shared", "fsType": "ext4", "readOnly": False},
+    "ScaleIOVolumeSource": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+    "ScaleIOPersistentVolumeSource": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+    "ServiceSpec": {"type": "ClusterIP", "sessionAffinity": "None"},
+    "ServicePort": {"protocol": "TCP"},
+    "ClientIPConfig": {"timeoutSeconds": 10800},
+    "EndpointPort": {"protocol": "TCP", "name": ""},
+    "DeploymentSpec": {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600, "strategy": {}},
+    "DeploymentStrategy": {"type": "RollingUpdate"},
+    "RollingUpdateDeployment": {"maxSurge": "25%", "maxUnavailable": "25%"},
+    "ReplicaSetSpec": {"replicas": 1},
+    "ReplicationControllerSpec": {"replicas": 1},
+    "DaemonSetSpec": {"revisionHistoryLimit": 10, "updateStrategy": {}},
+    "DaemonSetUpdateStrategy": {"type": "RollingUpdate"},
+    "RollingUpdateDaemonSet": {"maxUnavailable": 1, "maxSurge": 0},
+    "StatefulSetSpec": {
+        "replicas": 1,
+        "podManagementPolicy": "OrderedReady",
+        "revisionHistoryLimit": 10,
+        "persistentVolumeClaimRetentionPolicy": {},
+        "updateStrategy": {},
+    },
+    "StatefulSetUpdateStrategy": {"type": "RollingUpdate"},
+    "StatefulSetPersistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+    "RollingUpdateStatefulSetStrategy": {"partition": 0, "maxUnavailable": 1},
+    "PersistentVolumeClaimSpec": {"volumeMode": "Filesystem"},
+    "PersistentVolumeSpec": {"volumeMode": "Filesystem", "persistentVolumeReclaimPolicy": "Retain"},
+    "JobSpec": {
+        "parallelism": 1,
+        "backoffLimit": 6,
+        "completionMode": "NonIndexed",
+        "suspend": False,
+        "manualSelector": False,
+    },
+    "CronJobSpec": {
+        "concurrencyPolicy": "Allow",
+        "suspend": False,
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 1,
+    },
+    "PodFailurePolicyOnPodConditionsPattern": {"status": "True"},
+    "NetworkPolicyPort": {"protocol": "TCP"},
+    "HTTPIngressPath": {"pathType": "ImplementationSpecific"},
+    "IngressClassParametersReference": {"scope": "Cluster"},
+    "HorizontalPodAutoscalerSpec": {"minReplicas": 1},
+    "HPAScalingRules": {"selectPolicy": "Max"},
+    "HorizontalPodAutoscalerBehavior": {"scaleUp": {}, "scaleDown": {}},
+    "MutatingWebhook": {
+        "failurePolicy": "Fail",
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "reinvocationPolicy": "Never",
+        "timeoutSeconds": 10,
+    },
+    "ValidatingWebhook": {
+        "failurePolicy": "Fail",
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "timeoutSeconds": 10,
+    },
+    "RuleWithOperations": {"scope": "*"},
+    "NamedRuleWithOperations": {"scope": "*"},
+    "MatchResources": {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}},
+    "ValidatingAdmissionPolicySpec": {"failurePolicy": "Fail"},
+    "MutatingAdmissionPolicySpec": {"failurePolicy": "Fail"},
+    "ServiceReference": {"port": 443},
+    "RoleRef": {"apiGroup": _RBAC},
+    "StorageClass": {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"},
+    "CSIDriverSpec": {
+        "attachRequired": True,
+        "podInfoOnMount": False,
+        "storageCapacity": False,
+        "fsGroupPolicy": "ReadWriteOnceWithFSType",
+        "volumeLifecycleModes": ["Persistent"],
+        "requiresRepublish": False,
+        "seLinuxMount": False,
+    },
+    "CustomResourceDefinitionSpec": {"conversion": {}},
+    "CustomResourceConversion": {"strategy": "None"},
+    "PriorityClass": {"preemptionPolicy": "PreemptLowerPriority"},
+    "Secret": {"type": "Opaque"},
+    "Namespace": {"spec": {}},
+    "NamespaceSpec": {"finalizers": ["kubernetes"]},
+}
+
+
+def default(type_name: str, field: str, own: Object, root: Object, at: str) -> Json | Absent:
+    """Return what the server would store in a field that is not set, or ABSENT when it stores nothing.
+
+    Args:
+        type_name: API type of the struct, e.g. `Container`.
+        field: the field that is not set.
+        own: the struct that lacks it.
+        root: the whole object.
+        at: JSON pointer of the struct.
+    """
+    rule = _COMPUTED.get(type_name, {}).get(field)
+    if rule is not None:
+        return rule(own, root, at)
+    return _CONSTANT.get(type_name, {}).get(field, ABSENT)
+
+
+def _rolling(own: Object, root: Object, at: str) -> Json | Absent:
+    del root, at
+    return {} if own.get("type", "RollingUpdate") == "RollingUpdate" else ABSENT
+
+
+def _pull_policy(field: str) -> Rule:
+    def rule(own: Object, root: Object, at: str) -> Json | Absent:
+        del root, at
+        return pull_policy(own.get(field)) if own.get(field) else ABSENT
+
+    return rule
+
+
+def _mirror(field: str) -> Rule:
+    def rule(own: Object, root: Object, at: str) -> Json | Absent:
+        del root, at
+        return own.get(field, ABSENT)
+
+    return rule
+
+
+def _service_account_name(own: Object, root: Object, at: str) -> Json | Absent:
+    """`serviceAccount` is the old name of the field; a Pod without either gets the account `default`."""
+    del at
+    return own.get("serviceAccount", "default" if root.get("kind") == "Pod" else ABSENT)
+
+
+def _service_account(own: Object, root: Object, at: str) -> Json | Absent:
+    del at
+    return own.get("serviceAccountName", "default" if root.get("kind") == "Pod" else ABSENT)
+
+
+def _of_pod(value: Json) -> Rule:
+    def rule(own: Object, root: Object, at: str) -> Json | Absent:
+        del own, at
+        return value if root.get("kind") == "Pod" else ABSENT
+
+    return rule
+
+
+def _requests(own: Object, root: Object, at: str) -> Json | Absent:
+    """Requests follow limits on Pods only; templates are stored as they were written."""
+    del at
+    return own.get("limits", ABSENT) if root.get("kind") == "Pod" else ABSENT
+
+
+def _host_port(own: Object, root: Object, at: str) -> Json | Absent:
+    """With hostNetwork every container port is a port of the host."""
+    spec, found, _ = at.partition("/containers/")
+    if not found:
+        spec = at.partition("/initContainers/")[0]
+    return own.get("containerPort", ABSENT) if get(root, spec + "/hostNetwork") is True else ABSENT
+
+
+def _empty_dir(own: Object, root: Object, at: str) -> Json | Absent:
+    """A volume without a source is an emptyDir."""
+    del root, at
+    return {} if not own.keys() - {"name"} else ABSENT
+
+
+def _of_service(value: Json, *types: str) -> Rule:
+    def rule(own: Object, root: Object, at: str) -> Json | Absent:
+        del root, at
+        return value if own.get("type", "ClusterIP") in types else ABSENT
+
+    return rule
+
+
+def _affinity_config(own: Object, root: Object, at: str) -> Json | Absent:
+    del root, at
+    return {"clientIP": {"timeoutSeconds": 10800}} if own.get("sessionAffinity") == "ClientIP" else ABSENT
+
+
+def _policy_types(own: Object, root: Object, at: str) -> Json | Absent:
+    del root, at
+    return ["Ingress", "Egress"] if own.get("egress") else ["Ingress"]
+
+
+def _completions(own: Object, root: Object, at: str) -> Json | Absent:
+    del root, at
+    return 1 if own.get("parallelism") is None else ABSENT
+
+
+def _pod_replacement(own: Object, root: Object, at: str) -> Json | Absent:
+    del root, at
+    return "Failed" if own.get("podFailurePolicy") else "TerminatingOrFailed"
+
+
+def _subject_group(own: Object, root: Object, at: str) -> Json | Absent:
+    del root, at
+    return _RBAC if own.get("kind") in ("User", "Group") else ABSENT
+
+
+def _scaling_policies(own: Object, root: Object, at: str) -> Json | Absent:
+    del own, root
+    percent = {"type": "Percent", "value": 100, "periodSeconds": 15}
+    if at.endswith("/scaleUp"):
+        return [{"type": "Pods", "value": 4, "periodSeconds": 15}, percent]
+    return [percent]
+
+
+def _stabilization(own: Object, root: Object, at: str) -> Json | Absent:
+    del own, root
+    return 0 if at.endswith("/scaleUp") else ABSENT
+
+
+def _metrics(own: Object, root: Object, at: str) -> Json | Absent:
+    del own, root, at
+    target = {"type": "Utilization", "averageUtilization": 80}
+    return [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
+
+
+def _crd_name(suffix: str) -> Rule:
+    def rule(own: Object, root: Object, at: str) -> Json | Absent:
+        del root, at
+        kind = own.get("kind")
+        if not isinstance(kind, str):
+            return ABSENT
+        return kind + suffix if suffix else kind.lower()
+
+    return rule
+
+
+def _namespace_labels(own: Object, root: Object, at: str) -> Json | Absent:
+    del own, at
+    if root.get("kind") != "Namespace":
+        return ABSENT
+    return {"kubernetes.io/metadata.name": get(root, "/metadata/name")}
+
+
+def _limit(*sources: str) -> Rule:
+    def rule(own: Object, root: Object, at: str) -> Json | Absent:
+        del root, at
+        if own.get("type") != "Container":
+            return ABSENT
+        merged: Object = {}
+        for source in sources:
+            if isinstance(own.get(source), dict):
+                merged = {**merged, **own[source]}
+        return merged or ABSENT
+
+    return rule
+
+
+_COMPUTED: dict[str, dict[str, Rule]] = {
+    "PodSpec": {
+        "serviceAccount": _service_account,
+        "serviceAccountName": _service_account_name,
+        "priority": _of_pod(0),
+        "preemptionPolicy": _of_pod("PreemptLowerPriority"),
+    },
+    "Container": {"imagePullPolicy": _pull_policy("image")},
+    "EphemeralContainer": {"imagePullPolicy": _pull_policy("image")},
+    "ImageVolumeSource": {"pullPolicy": _pull_policy("reference")},
+    "ContainerPort": {"hostPort": _host_port},
+    "ResourceRequirements": {"requests": _requests},
+    "Volume": {"emptyDir": _empty_dir},
+    "ServiceSpec": {
+        "internalTrafficPolicy": _of_service("Cluster", "ClusterIP", "NodePort", "LoadBalancer"),
+        "externalTrafficPolicy": _of_service("Cluster", "NodePort", "LoadBalancer"),
+        "allocateLoadBalancerNodePorts": _of_service(True, "LoadBalancer"),
+        "sessionAffinityConfig": _affinity_config,
+    },
+    "ServicePort": {"targetPort": _mirror("port")},
+    "DeploymentStrategy": {"rollingUpdate": _rolling},
+    "DaemonSetUpdateStrategy": {"rollingUpdate": _rolling},
+    "StatefulSetUpdateStrategy": {"rollingUpdate": _rolling},
+    "JobSpec": {
+        "completions": _completions,
+        "podReplacementPolicy": _pod_replacement,
+    },
+    "NetworkPolicySpec": {"policyTypes": _policy_types},
+    "Subject": {"apiGroup": _subject_group},
+    "HorizontalPodAutoscalerSpec": {"metrics": _metrics},
+    "HPAScalingRules": {"policies": _scaling_policies, "stabilizationWindowSeconds": _stabilization},
+    "CustomResourceDefinitionNames": {"singular": _crd_name(""), "listKind": _crd_name("List")},
+    "ObjectMeta": {"labels": _namespace_labels},
+    "LimitRangeItem": {"default": _limit("max"), "defaultRequest": _limit("max", "default", "min")},
+}

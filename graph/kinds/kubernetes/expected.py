@@ -1,0 +1,111 @@
+"""Fields that the platform or its controllers add to objects by design (rules N03, N15, N17, N20, N22)."""
+
+from __future__ import annotations
+
+from graph.document import ABSENT, Json, Object
+from graph.kinds.kubernetes.difference import Difference
+from graph.kinds.kubernetes.redact import LAST_APPLIED
+
+_ALLOCATED = frozenset(
+    {
+        ("APIServiceSpec", "caBundle"),
+        ("IngressSpec", "ingressClassName"),
+        ("JobSpec", "selector"),
+        ("NamespaceSpec", "finalizers"),
+        ("ObjectMeta", "finalizers"),
+        ("ObjectMeta", "ownerReferences"),
+        ("PersistentVolumeClaimSpec", "dataSource"),
+        ("PersistentVolumeClaimSpec", "dataSourceRef"),
+        ("PersistentVolumeClaimSpec", "storageClassName"),
+        ("PersistentVolumeClaimSpec", "volumeName"),
+        ("PersistentVolumeSpec", "claimRef"),
+        ("PersistentVolumeSpec", "nodeAffinity"),
+        ("ServiceAccount", "imagePullSecrets"),
+        ("ServiceAccount", "secrets"),
+        ("ServicePort", "nodePort"),
+        ("ServiceSpec", "clusterIP"),
+        ("ServiceSpec", "clusterIPs"),
+        ("ServiceSpec", "healthCheckNodePort"),
+        ("ServiceSpec", "ipFamilies"),
+        ("ServiceSpec", "ipFamilyPolicy"),
+        ("WebhookClientConfig", "caBundle"),
+    }
+)
+
+_ON_PODS = frozenset({"nodeName", "nodeSelector", "overhead", "priority", "priorityClassName", "tolerations"})
+_TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  (a path, not a password)
+
+_SERVER_KEYS = frozenset(
+    {
+        LAST_APPLIED,
+        "controller-uid",
+        "job-name",
+        "pod-template-generation",
+        "pod-template-hash",
+        "controller-revision-hash",
+    }
+)
+_SERVER_PREFIXES = ("deployment.kubernetes.io/", "batch.kubernetes.io/", "deprecated.daemonset.template.generation")
+
+_TRACKING_KEYS = frozenset(
+    {"app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "kubernetes.io/metadata.name", "helm.sh/chart"}
+)
+_TRACKING_PREFIXES = (
+    "argocd.argoproj.io/",
+    "config.k8s.io/",
+    "helm.toolkit.fluxcd.io/",
+    "kapp.k14s.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "meta.helm.sh/",
+    "objectset.rio.cattle.io/",
+    "pv.kubernetes.io/",
+    "volume.kubernetes.io/",
+    "volume.beta.kubernetes.io/",
+)
+
+
+def is_server_key(difference: Difference) -> bool:
+    """Whether it is a label or annotation in which the platform keeps its books: never content (rule N03)."""
+    key = metadata_key(difference)
+    return key is not None and (key in _SERVER_KEYS or key.startswith(_SERVER_PREFIXES))
+
+
+def is_by_design(difference: Difference, root: Object) -> bool:
+    """Whether an undeclared field is one that the platform or the deploy tool fills in on such objects."""
+    place = difference.place
+    if difference.x is not ABSENT:
+        return False
+    if (place.owner, place.field) in _ALLOCATED:
+        return True
+    key = metadata_key(difference)
+    if key is not None:
+        return key in _TRACKING_KEYS or key.startswith(_TRACKING_PREFIXES)
+    if root.get("kind") == "Pod" and _is_pod_admission(difference):
+        return True
+    return root.get("kind") == "Secret" and place.field == "data" and _is_token_secret(root)
+
+
+def metadata_key(difference: Difference) -> str | None:
+    """Return the key when the difference is one label or annotation, else None."""
+    place = difference.place
+    if place.owner == "ObjectMeta" and place.field in ("labels", "annotations") and place.steps[-1].name != place.field:
+        return place.steps[-1].name
+    return None
+
+
+def _is_pod_admission(difference: Difference) -> bool:
+    """What admission adds to a Pod when it is created: its node, its token, its tolerations."""
+    place, value = difference.place, difference.y
+    if place.owner == "PodSpec" and place.field in _ON_PODS:
+        return True
+    if place.field == "volumes":
+        return _name(value).startswith("kube-api-access-") or "-token-" in _name(value)
+    return place.field == "volumeMounts" and isinstance(value, dict) and value.get("mountPath") == _TOKEN_MOUNT
+
+
+def _name(value: Json) -> str:
+    return str(value.get("name", "")) if isinstance(value, dict) else ""
+
+
+def _is_token_secret(root: Object) -> bool:
+    return root.get("type") == "kubernetes.io/service-account-token"

@@ -1,0 +1,188 @@
+"""Verdict on one difference between the intended and the actual object, with the applied one as the witness.
+
+Order of questions: does it only look different; does the platform do this by design; who, as far as known, brought it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from graph.document import ABSENT, Absent, Json, Object, get, tokens
+from graph.finding import Finding, Severity, Verdict
+from graph.kinds.kubernetes.difference import Difference
+from graph.kinds.kubernetes.expected import is_by_design, is_server_key, metadata_key
+from graph.kinds.kubernetes.owners import Manager, Owners, Writer
+from graph.kinds.kubernetes.scaling import Scaling
+from graph.kinds.kubernetes.schema import Shape
+from graph.kinds.kubernetes.walk import Walk, locate
+from graph.resource import Resource
+
+ASSUMED = "no applied state: baseline assumed"
+NOT_DECLARED = "not declared: the default is"
+
+_MATTERS_AS_LABEL = frozenset({"Namespace", "Node", "Pod"})
+"""Labels of these decide what policies, schedulers and selectors do."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One resource whose intended and actual object are compared. All objects are in canonical form."""
+
+    resource: Resource
+    walk: Walk
+    """Intended against actual."""
+    applied: Object | None
+    raw: Mapping[str, Object] = field(default_factory=dict)
+    """The documents as read, by facet: `intended`, `actual`."""
+    scaling: Scaling = field(default_factory=lambda: Scaling(()))
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Field ownership of the actual object."""
+        return Owners(self.walk.y_root, _leaves(self.walk.x_root, ""))
+
+    def judge(self, difference: Difference) -> Finding | None:
+        """Return what a difference means; None when it means nothing at all."""
+        if is_server_key(difference) or is_by_design(difference, self.walk.y_root):
+            return None
+        if difference.rule:
+            return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule=difference.rule)
+        if self.scaling.allows(self.resource, difference):
+            return self._finding(difference, Verdict.EXPECTED_MUTATION, rule="N21", note="set by an autoscaler")
+        if difference.x is ABSENT:
+            return self._addition(difference)
+        return self._declared(difference)
+
+    def _declared(self, difference: Difference) -> Finding:
+        """A declared field, or one with a default, that has another value or none."""
+        writers = self.owners.writers(difference.place.y) if difference.y is not ABSENT else []
+        roles = {self.owners.role(w) for w in writers}
+        if roles == {Writer.CONTROLLER} and difference.place.x != "/spec/replicas":
+            return self._finding(difference, Verdict.EXPECTED_MUTATION, rule="N22", writers=writers)
+        if self.applied is None:
+            if roles == {Writer.DEPLOYER}:
+                return self._finding(difference, Verdict.PENDING_ROLLOUT, writers=writers, note="by managedFields")
+            return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, writers=writers, note=ASSUMED)
+        applied = self._applied(difference)
+        if self._equals(difference, difference.x, applied):
+            return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, applied=applied, writers=writers)
+        if self._equals(difference, difference.y, applied):
+            return self._finding(difference, Verdict.PENDING_ROLLOUT, applied=applied, writers=writers)
+        return self._finding(difference, Verdict.CONFLICT, applied=applied, writers=writers)
+
+    def _addition(self, difference: Difference) -> Finding:
+        """A field, an entry or a key that nobody declares any more, or never did."""
+        writers = self.owners.writers(difference.place.y)
+        applied = ABSENT if self.applied is None else self._applied(difference)
+        if applied is not ABSENT:
+            is_left = self._equals(difference, difference.y, applied)
+            verdict = Verdict.PRUNE_PENDING if is_left else Verdict.CONFLICT
+            return self._finding(
+                difference, verdict, applied=applied, writers=writers, note="dropped from the declaration"
+            )
+        roles = {self.owners.role(w) for w in writers}
+        if Writer.OTHER in roles:
+            return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, rule="owner", writers=writers)
+        if Writer.DEPLOYER in roles and self.applied is None and not _is_sizing(difference):
+            note = "dropped from the declaration, by managedFields"
+            return self._finding(difference, Verdict.PRUNE_PENDING, rule="owner", writers=writers, note=note)
+        if self.owners.is_known or self._may_be_automatic(difference):
+            return self._finding(difference, Verdict.UNDECLARED_ADDITION, writers=writers)
+        note = "" if self.applied is not None else ASSUMED
+        return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, note=note)
+
+    def _may_be_automatic(self, difference: Difference) -> bool:
+        """Whether, with no writer known, automation is as likely to have added this as a person.
+
+        Kubernetes asks automated components to put a prefix into the keys they add to objects of users; keys without
+        one are the users' own. Injectors add environment variables that show a container its own pod. A custom
+        resource may have defaults that only its schema would show, and so may a field newer than the known schema.
+        https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+        """
+        key = metadata_key(difference)
+        if key is not None:
+            is_annotation = difference.place.field == "annotations"
+            return "/" in key or (is_annotation and self.applied is None)
+        if difference.place.field == "env" and isinstance(difference.y, dict):
+            source = difference.y.get("valueFrom")
+            return isinstance(source, dict) and bool({"fieldRef", "resourceFieldRef"} & source.keys())
+        return any(step.kind.shape is Shape.UNKNOWN for step in difference.place.steps) or (
+            difference.kind.shape is Shape.UNKNOWN and not difference.kind.name
+        )
+
+    def _applied(self, difference: Difference) -> Json | Absent:
+        return ABSENT if self.applied is None else locate(self.applied, difference.place.steps)
+
+    def _equals(self, difference: Difference, value: Json | Absent, applied: Json | Absent) -> bool:
+        return self.walk.is_same(difference.kind, value, applied, difference.place)
+
+    def _finding(
+        self,
+        difference: Difference,
+        verdict: Verdict,
+        *,
+        rule: str = "",
+        note: str = "",
+        applied: Json | Absent = ABSENT,
+        writers: list[Manager] | None = None,
+    ) -> Finding:
+        place = difference.place
+        if place.is_default and difference.x is not ABSENT:
+            note = "; ".join(part for part in (f"{NOT_DECLARED} {difference.x}", note) if part)
+            rule = rule or "N14"
+        path = self._as_written("intended", place.x) if difference.x is not ABSENT else place.y
+        actual_path = self._as_written("actual", place.y)
+        if path == place.y and difference.x is ABSENT:
+            path = actual_path
+        return Finding(
+            resource=self.resource,
+            path=path,
+            verdict=verdict,
+            intended=difference.x,
+            applied=applied,
+            actual=get(self.raw["actual"], actual_path) if "actual" in self.raw else difference.y,
+            rule=rule,
+            severity=self._severity(difference),
+            actual_path="" if actual_path == path else actual_path,
+            manager=", ".join(dict.fromkeys(w.name for w in writers or ())),
+            note=note,
+        )
+
+    def _as_written(self, facet: str, path: str) -> str:
+        """Give the path in the document as it was read: a Secret's value may stand in stringData."""
+        parts = tokens(path)
+        body = self.raw.get(facet, {})
+        if body.get("kind") == "Secret" and len(parts) == 2 and parts[0] == "data":
+            plain = "/stringData" + path.removeprefix("/data")
+            return plain if get(body, plain) is not ABSENT else path
+        return path
+
+    def _severity(self, difference: Difference) -> Severity:
+        place = difference.place
+        if difference.is_order and place.field == "tolerations":
+            return Severity.COSMETIC
+        if place.owner == "ObjectMeta" and place.field == "annotations":
+            return Severity.COSMETIC
+        if place.owner == "ObjectMeta" and place.field == "labels":
+            is_top = len(place.steps) <= 3 and self.resource.kind not in _MATTERS_AS_LABEL
+            return Severity.COSMETIC if is_top and difference.x is ABSENT else Severity.NORMAL
+        return Severity.NORMAL
+
+
+def _is_sizing(difference: Difference) -> bool:
+    """Whether it is a container's sizes: admission writes them in the name of whoever creates the object."""
+    return difference.place.owner in ("ResourceRequirements", "Container") and "/resources" in difference.place.y
+
+
+def _leaves(value: Json, at: str) -> list[str]:
+    """Return pointers of the scalars of an object, lists left out: enough to see who owns most of it."""
+    if isinstance(value, dict):
+        found: list[str] = []
+        for key, inner in value.items():
+            if not at and key in ("apiVersion", "kind", "status"):
+                continue
+            found += _leaves(inner, f"{at}/{key.replace('~', '~0').replace('/', '~1')}")
+        return found
+    return [at]
