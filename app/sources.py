@@ -1,0 +1,105 @@
+"""From the settings of an environment to the adapters that read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from tools.adapters.cloudtrail import CloudTrail
+from tools.adapters.file_estate import FileEstate
+from tools.adapters.git_history import GitHistory
+from tools.adapters.kubernetes_api import KubernetesApi
+
+from app.environments import Sources
+from app.settings import (
+    ChangeLogSource,
+    EnvironmentSettings,
+    EstateSource,
+    KubernetesSource,
+    ManifestsSource,
+    StateSettings,
+)
+from graph.resource import Facet
+from tools.adapters.deployments import Deployments
+from tools.adapters.kubernetes_audit import KubernetesAudit
+from tools.adapters.manifests import ManifestSource
+from tools.ports import ChangeSource, StateSource
+
+
+def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable[[], datetime]) -> Sources:
+    """Build the adapters of one environment; nothing is read yet.
+
+    Args:
+        settings: where to read.
+        salt: key under which values of Secrets are hashed.
+        clock: gives the present, UTC.
+    """
+    build = _Build(settings, salt, clock)
+    states = tuple(build.states())
+    return Sources(
+        environment=settings.name,
+        deployers=settings.deployers,
+        states=states,
+        changes=tuple(build.change_log(s) for s in settings.changes),
+        symptoms=tuple(s for s in states if isinstance(s, KubernetesApi | FileEstate)),
+    )
+
+
+class _Build:
+    def __init__(self, settings: EnvironmentSettings, salt: bytes, clock: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._cluster = settings.cluster or settings.name
+        self._stack = settings.stack or settings.name
+        self._salt = salt
+        self._clock = clock
+
+    def states(self) -> Iterator[StateSource]:
+        for facet in Facet:
+            for source in getattr(self._settings, facet.value):
+                yield self._state(source, facet)
+
+    def _state(self, source: StateSettings, facet: Facet) -> StateSource:
+        match source:
+            case ManifestsSource():
+                return ManifestSource(
+                    source.name or f"files:{source.path.name}",
+                    source.path,
+                    ref=source.ref,
+                    facet=facet,
+                    cluster=self._cluster,
+                    stack=self._stack,
+                    salt=self._salt,
+                    clock=self._clock,
+                )
+            case KubernetesSource():
+                return KubernetesApi(
+                    source.name or f"cluster:{self._cluster}",
+                    kubeconfig=source.kubeconfig,
+                    context=source.context,
+                    cluster=self._cluster,
+                    salt=self._salt,
+                )
+            case EstateSource():
+                return FileEstate(
+                    source.name or f"estate:{self._cluster}",
+                    source.path,
+                    cluster=self._cluster,
+                    stack=self._stack,
+                    salt=self._salt,
+                    clock=self._clock,
+                )
+
+    def change_log(self, source: ChangeLogSource) -> ChangeSource:
+        name = source.name or f"{source.type}:{source.path.stem}"
+        deployers = self._settings.deployers
+        match source.type:
+            case "git":
+                return GitHistory(
+                    name, source.path, cluster=self._cluster, stack=self._stack, deployers=deployers, salt=self._salt
+                )
+            case "kubernetes_audit":
+                return KubernetesAudit(name, source.path, cluster=self._cluster, deployers=deployers, salt=self._salt)
+            case "cloudtrail":
+                return CloudTrail(name, source.path, deployers=deployers)
+            case "deployments":
+                return Deployments(name, source.path, cluster=self._cluster, stack=self._stack)

@@ -1,0 +1,267 @@
+"""Puts the parts together: from settings to the service, and to the executor. The one place that knows all of them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from app.services import SenderSecrets, Services
+from app.settings import ExecutorSettings, Settings, load_settings
+from app.store.audit import AuditLog
+from app.store.database import Database
+from app.store.graph import GraphStore
+from app.store.inbox import DELIVERY_JOB, Inbox
+from app.store.incidents import Incidents
+from app.store.jobs import Jobs
+from app.store.keys import Keys, load_or_create
+from app.store.proposals import Proposals
+from app.store.users import PrincipalKind, Role, Users
+from graph.document import Object
+from graph.errors import Invalid, NotFound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """The database and everything kept in it."""
+
+    keys: Keys
+    database: Database
+    audit: AuditLog
+    jobs: Jobs
+    inbox: Inbox
+    incidents: Incidents
+    proposals: Proposals
+    users: Users
+    graphs: GraphStore
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the database of an installation, and bring its tables to the newest version."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = load_or_create(settings.data_dir / "keys.json")
+    database = Database(settings.sqlalchemy_url)
+    database.migrate()
+    audit = AuditLog(database, keys.audit, settings.data_dir / "audit.head")
+    jobs = Jobs(database)
+    return Store(
+        keys=keys,
+        database=database,
+        audit=audit,
+        jobs=jobs,
+        inbox=Inbox(database, jobs),
+        incidents=Incidents(database, audit),
+        proposals=Proposals(database, audit),
+        users=Users(database, audit),
+        graphs=GraphStore(database),
+    )
+
+
+class Service:
+    """The running service: the routes' services, the workers, and the thread that keeps the graph fresh."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        from app.casebook import StoredCasebook
+        from app.environments import GovernedEnvironments
+        from app.intake import Intake
+        from app.looks import INVESTIGATE_JOB, Looks
+        from app.sources import build_sources
+        from app.upkeep import Upkeep
+        from app.worker import Workers
+
+        self.store = store
+        self.environments = GovernedEnvironments(
+            [build_sources(e, salt=store.keys.salt, clock=now) for e in settings.environments], store.graphs, now
+        )
+        self._looks = Looks(store.database, store.jobs, wake=self._wake)
+        casebook = StoredCasebook(
+            store.incidents,
+            store.proposals,
+            pending=timedelta(minutes=settings.approvals.pending_minutes),
+            clock=now,
+        )
+        intake = Intake(inbox=store.inbox, incidents=store.incidents, environments=self.environments, looks=self._looks)
+        investigations = _Lazy(lambda: _investigations(settings, store, self.environments, casebook))
+        handlers = {
+            DELIVERY_JOB: intake.process,
+            INVESTIGATE_JOB: lambda job, payload: investigations.get().process(job, payload),
+        }
+        self._workers = Workers(store.jobs, handlers, threads=settings.workers)
+        self._upkeep = Upkeep(self.environments, store.proposals, every_s=settings.collect_every_s, clock=now)
+        self._warm_up = threading.Thread(target=investigations.get, name="warm-up", daemon=True)
+        self.services = Services(
+            database=store.database,
+            inbox=store.inbox,
+            incidents=store.incidents,
+            proposals=store.proposals,
+            users=store.users,
+            audit=store.audit,
+            graph_store=store.graphs,
+            environments=self.environments,
+            secrets=_sender_secrets(settings),
+            look_again=self._look_again,
+            wake=self._wake,
+            clock=now,
+            base_url=settings.base_url,
+        )
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._warm_up.start()
+        self._upkeep.start()
+        self._workers.start()
+
+    def stop(self) -> None:
+        """Stop the threads; what is not done is taken up after the next start."""
+        self._workers.stop()
+        self._upkeep.stop()
+
+    def _wake(self) -> None:
+        self._workers.wake()
+
+    def _look_again(self, incident: str, who: str) -> None:
+        environment = self.store.incidents.get(incident).environment
+        self._looks.ask(incident, environment, since=now(), requester=who)
+
+
+class _Lazy:
+    """Builds something once, when it is first needed: LangGraph takes a second to import, and a webhook must not wait."""
+
+    def __init__(self, build: Any) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._value: Any = None
+
+    def get(self) -> Any:
+        with self._lock:
+            if self._value is None:
+                self._value = self._build()
+            return self._value
+
+
+def _investigations(settings: Settings, store: Store, environments: Any, casebook: Any) -> Any:
+    from agents.investigator import Investigator
+    from agents.model_openai import OpenAIModel
+    from agents.state import Deps
+    from agents.workflow import Workflow
+    from app.investigations import Investigations
+
+    model = settings.model
+    deps = Deps(
+        environments=environments,
+        casebook=casebook,
+        model=OpenAIModel(
+            base_url=model.base_url,
+            api_key=model.api_key.get_secret_value() if model.api_key else "",
+            name=model.name,
+            timeout_s=model.timeout_s,
+            max_tokens=model.max_tokens,
+        )
+        if model.base_url
+        else None,
+        clock=now,
+    )
+    return Investigations(Investigator(Workflow(_checkpoints(settings, store)), deps), store.incidents)
+
+
+def _checkpoints(settings: Settings, store: Store) -> Any:
+    """Open the checkpoint store: beside the database on SQLite, inside it on PostgreSQL.
+
+    A checkpoint is data and must never name code to import: strict mode is asserted, not assumed.
+    """
+    os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+    os.environ["LANGSMITH_TRACING"] = "false"
+    if store.database.is_sqlite:
+        from langgraph.checkpoint.sqlite import SqliteSaver
+
+        path = settings.data_dir / "checkpoints.db"
+        saver: Any = SqliteSaver(sqlite3.connect(path, check_same_thread=False, timeout=10))
+    else:
+        from langgraph.checkpoint.postgres import PostgresSaver
+        from psycopg_pool import ConnectionPool
+
+        url = store.database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        pool: Any = ConnectionPool(url, kwargs={"autocommit": True, "prepare_threshold": 0}, max_size=4, open=True)
+        saver = PostgresSaver(pool)
+    saver.setup()
+    return saver
+
+
+def build_executor(settings: Settings, own: ExecutorSettings) -> Any:
+    """Build the executor over the database of `settings`, with the write access of `own`."""
+    from app.executor import Executor
+    from app.looks import Looks
+    from app.targets import build_target
+
+    if not own.targets:
+        raise Invalid("the executor has nothing it may write to: name its file in PLUMBLINE_EXECUTOR_CONFIG")
+    store = open_store(settings)
+    environments = {e.name: e for e in settings.environments}
+    targets: dict[str, list[Any]] = defaultdict(list)
+    for target in own.targets:
+        if target.environment not in environments:
+            raise NotFound(f"the executor's file names an unknown environment {target.environment!r}")
+        targets[target.environment].append(build_target(target, environments[target.environment]))
+    return Executor(
+        proposals=store.proposals,
+        incidents=store.incidents,
+        looks=Looks(store.database, store.jobs),
+        targets=targets,
+        poll_s=own.poll_s,
+    )
+
+
+def verify_audit(data_dir: Path | None) -> Object:
+    """Check the audit log of an installation on this machine.
+
+    Raises:
+        NotFound: there is no installation in that directory.
+    """
+    store = open_store(_installed(data_dir))
+    report = store.audit.verify()
+    return {
+        "ok": report.ok,
+        "entries": report.entries,
+        "first_bad": report.first_bad,
+        "problem": report.problem,
+    }
+
+
+def add_user(name: str, role: str, data_dir: Path | None) -> Object:
+    """Add a person to an installation on this machine, and return their access token."""
+    if role not in list(Role):
+        raise Invalid(f"there is no role {role!r}; the roles are {', '.join(Role)}")
+    store = open_store(load_settings(**({"data_dir": data_dir} if data_dir else {})))
+    user = store.users.create(name, Role(role), PrincipalKind.HUMAN)
+    return {"name": user.name, "role": user.role.value, "token": store.users.issue_token(user)}
+
+
+def now() -> datetime:
+    """The present, UTC."""
+    return datetime.now(UTC)
+
+
+def _installed(data_dir: Path | None) -> Settings:
+    places: Sequence[Path] = [data_dir] if data_dir else [load_settings().data_dir, Path(".demo")]
+    for place in places:
+        if (place / "keys.json").is_file():
+            return load_settings(data_dir=place)
+    raise NotFound(
+        f"no Plumbline was ever started in {' or '.join(map(repr, map(str, places)))}: name its directory with --data-dir"
+    )
+
+
+def _sender_secrets(settings: Settings) -> SenderSecrets:
+    hooks = settings.webhooks
+    return SenderSecrets(
+        pagerduty=tuple(s.get_secret_value() for s in hooks.pagerduty_secrets),
+        opsgenie=tuple(s.get_secret_value() for s in hooks.opsgenie_secrets),
+        alertmanager=tuple(s.get_secret_value() for s in hooks.alertmanager_secrets),
+        change_keys=tuple(s.get_secret_value() for s in hooks.change_keys),
+    )
