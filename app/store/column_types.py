@@ -51,9 +51,9 @@ class JsonText(TypeDecorator[Json]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:  # noqa: ARG002  (given by SQLAlchemy)
-        """Serialise; None is SQL NULL."""
-        return None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"))
+    def process_bind_param(self, value: Json, dialect: Dialect) -> str:  # noqa: ARG002  (given by SQLAlchemy)
+        """Serialise; None is JSON null."""
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Json:  # noqa: ARG002  (given by SQLAlchemy)
         """Parse."""

@@ -13,11 +13,11 @@ from sqlmodel import Session, col, or_, select
 
 from app.store.audit import AuditEntry, AuditLog
 from app.store.clock import Clock, utc_now
-from app.store.codec import decode, encode
 from app.store.database import Database, lock
 from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
 from app.store.rows.proposals import ProposalRow
 from graph.blast_radius import BlastRadius
+from graph.codec import decode, encode
 from graph.diagnosis.result import Diagnosis
 from graph.document import Json, Object, canonical
 from graph.errors import Conflict, NotFound

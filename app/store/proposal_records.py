@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.store.codec import decode
 from app.store.rows.proposals import ApprovalRow, ExecutionRow, NoteRow, ProposalRow
 from graph.action import Plan
 from graph.blast_radius import BlastRadius
+from graph.codec import decode
 from graph.document import Json
 
 START_WITHIN = timedelta(minutes=10)
@@ -149,8 +149,13 @@ def execution_id(number: int | None) -> str:
 def content_digest(row: ProposalRow) -> str:
     """Return the SHA-256 over everything of a stored proposal that an approval is bound to.
 
-    The columns that SQL searches by are part of it, so that they can't say something else than the plan does.
+    The columns that SQL searches by are part of it, so that they can't say something else than the plan does. A plan
+    that can't be read any more has an empty digest, which matches none.
     """
+    try:
+        plan_digest = decode(Plan, row.plan).digest
+    except (TypeError, ValueError, KeyError):
+        return ""
     content = {
         "number": row.number,
         "incident": row.incident_id,
@@ -164,7 +169,7 @@ def content_digest(row: ProposalRow) -> str:
         "reasons": row.reasons,
         "evidence": row.evidence,
         "plan": row.plan,
-        "plan_digest": decode(Plan, row.plan).digest,
+        "plan_digest": plan_digest,
         "blast": row.blast,
         "created_at": row.created_at.isoformat(),
         "expires_at": row.expires_at.isoformat(),

@@ -14,10 +14,10 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, and_, col, exists, func, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.store.audit import AuditLog
 from app.store.clock import Clock, utc_now
-from app.store.codec import encode
 from app.store.database import Database, lock
 from app.store.proposal_records import (
     CLOCK_SKEW,
@@ -41,6 +41,7 @@ from app.store.upsert import row_count
 from app.store.users import Role, human_with_role
 from graph.action import Plan
 from graph.blast_radius import BlastRadius
+from graph.codec import encode
 from graph.document import Json
 from graph.errors import Conflict, Invalid, NotAllowed, NotFound
 
@@ -370,11 +371,11 @@ class Proposals:
                 continue
         return names
 
-    def _startable(self):  # type: ignore[no-untyped-def]
+    def _startable(self) -> SelectOfScalar[ProposalRow]:
         busy = aliased(ProposalRow)
         locked = exists().where(
-            busy.environment == ProposalRow.environment,
-            busy.target == ProposalRow.target,
+            col(busy.environment) == ProposalRow.environment,
+            col(busy.target) == ProposalRow.target,
             col(busy.status).in_(("running", "unknown")),
         )
         waiting = select(ProposalRow).where(ProposalRow.status == ProposalStatus.APPROVED.value, ~locked)
@@ -415,24 +416,15 @@ class Proposals:
             if other.status == ProposalStatus.RUNNING:
                 raise Conflict(f"{proposal_id(other.number)} for the same cause is being executed")
         for other in old:
-            self._move(
-                session,
-                other,
-                ProposalStatus.SUPERSEDED,
-                now,
-                actor=row.requester,
-                note="A newer proposal replaced it.",
-            )
+            note = "A newer proposal replaced it."
+            self._move(session, other, ProposalStatus.SUPERSEDED, now, actor=row.requester, note=note)
         return [proposal_id(other.number) for other in old]
 
     def _expire(self, session: Session, row: ProposalRow, now: datetime) -> bool:
         if not has_expired(row, now):
             return False
-        note = (
-            "Approved, but not started in time."
-            if row.status == ProposalStatus.APPROVED
-            else "Nobody answered in time."
-        )
+        approved = row.status == ProposalStatus.APPROVED
+        note = "Approved, but not started in time." if approved else "Nobody answered in time."
         self._move(session, row, ProposalStatus.EXPIRED, now, actor="plumbline", note=note)
         return True
 

@@ -1,0 +1,211 @@
+"""The history of environment graphs: what sources said is recorded, and any time can be asked for again."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, update
+from sqlmodel import Session, col, select
+
+from app.store.clock import Clock, utc_now
+from app.store.database import Database
+from app.store.graph_facts import FactKind, Scope, content_hash, sync_facts
+from app.store.graph_loading import Loader, Moment
+from app.store.graph_versions import Recorded, Significant, record_versions
+from app.store.rows.graph import ChangeRow, EnvironmentRow, SourceRow, SymptomRow
+from app.store.upsert import insert_many_or_nothing, insert_or_nothing
+from graph.change import Change
+from graph.codec import encode
+from graph.document import Json
+from graph.environment import EnvironmentGraph
+from graph.evidence import SymptomEvent
+from graph.relation import Relation
+from graph.resource import Facet
+from graph.version import Document, Snapshot
+
+SYMPTOMS_KEPT_FOR = timedelta(days=7)
+SYMPTOMS_KEPT = 20_000
+"""For one environment; a chatty log must not fill the disk."""
+
+
+def whole_body(document: Document) -> Json:
+    """Everything is significant."""
+    return document.body
+
+
+class GraphStore:
+    """All environments. Nothing is overwritten but the insignificant parts of what holds; versions are closed."""
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+        self._loader = Loader()
+        self._newest: dict[str, tuple[int, EnvironmentGraph]] = {}
+        self._lock = threading.Lock()
+
+    def record(
+        self,
+        environment: str,
+        snapshot: Snapshot,
+        relations: Sequence[Relation],
+        *,
+        significant: Significant = whole_body,
+    ) -> Recorded:
+        """Store what one source said at one time.
+
+        A snapshot that is older than what is known adds to the past only, and its relations are not used.
+
+        Args:
+            environment: name of the environment; made when it is new.
+            snapshot: what the source said.
+            relations: edges that the snapshot's documents state.
+            significant: returns the part of a document whose change makes a new version.
+        """
+        now = self._clock()
+        with self._database.session() as session:
+            self._write(session, environment)
+            source = self._source(session, environment, snapshot.source, snapshot.facet)
+            recorded = record_versions(
+                session, environment, snapshot, significant, read_at=source.read_at, recorded_at=now
+            )
+            if source.read_at is None or snapshot.taken_at >= source.read_at:
+                self._record_facts(session, environment, snapshot, relations, now)
+            source.first_read_at = min(source.first_read_at or snapshot.taken_at, snapshot.taken_at)
+            if snapshot.complete:
+                source.read_at = max(source.read_at or snapshot.taken_at, snapshot.taken_at)
+            source.error = ""
+            session.add(source)
+        return recorded
+
+    def source_failed(self, environment: str, source: str, facet: Facet | None, error: str, at: datetime) -> None:
+        """Remember that a source could not be read at `at` (UTC); what is known of it stays, as old as it is."""
+        with self._database.session() as session:
+            self._write(session, environment)
+            row = self._source(session, environment, source, facet)
+            row.error = error
+            session.add(row)
+            scope = _scope(environment, FactKind.OUTAGE, facet, source)
+            sync_facts(session, scope, [("", error)], at=at, recorded_at=self._clock())
+
+    def source_read(self, environment: str, source: str, at: datetime) -> None:
+        """Remember that a source of changes or symptoms was read at `at` (UTC)."""
+        with self._database.session() as session:
+            self._write(session, environment)
+            row = self._source(session, environment, source, None)
+            row.error, row.first_read_at, row.read_at = "", row.first_read_at or at, at
+            session.add(row)
+            sync_facts(
+                session, _scope(environment, FactKind.OUTAGE, None, source), [], at=at, recorded_at=self._clock()
+            )
+
+    def record_changes(self, environment: str, changes: Sequence[Change]) -> int:
+        """Store changes; those whose ids are known are left as they are. Return how many were new."""
+        now = self._clock()
+        rows = [
+            ChangeRow(environment=environment, id=c.id, uid=c.uid, latest=c.latest, recorded_at=now, body=encode(c))
+            for c in changes
+        ]
+        with self._database.session() as session:
+            new = insert_many_or_nothing(session, rows)
+            if new:
+                self._write(session, environment)
+        return new
+
+    def record_symptoms(self, environment: str, symptoms: Sequence[SymptomEvent]) -> int:
+        """Store symptoms, each once, and drop those too old or too many to keep. Return how many were new."""
+        now = self._clock()
+        rows = {}
+        for symptom in symptoms:
+            body = encode(symptom)
+            key = content_hash(body)
+            rows[key] = SymptomRow(environment=environment, hash=key, at=symptom.at or now, recorded_at=now, body=body)
+        with self._database.session() as session:
+            new = insert_many_or_nothing(session, list(rows.values()))
+            if new:
+                self._write(session, environment)
+                self._forget_symptoms(session, environment, now)
+        return new
+
+    def load(
+        self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> EnvironmentGraph:
+        """Return the environment at one time.
+
+        Args:
+            environment: its name; an unknown one gives an empty graph.
+            as_of: UTC; the time that is asked about; now by default.
+            known_at: UTC; use only what Plumbline had learned by then; everything by default.
+
+        Returns:
+            The graph. Its versions, relations, unreadable places, changes and symptoms are those of `as_of`; for a
+            past time, `read_at` of its sources is no finer than that they had been read by then.
+        """
+        now = self._clock()
+        with self._database.reading() as session:
+            if as_of is not None or known_at is not None:
+                return self._loader.load(session, environment, Moment(as_of or now, known_at))
+            revision = self._revision(session, environment)
+            with self._lock:
+                known = self._newest.get(environment)
+            if known is None or known[0] != revision:
+                graph = self._loader.load(session, environment, Moment(now, None))
+                with self._lock:
+                    self._newest[environment] = (revision, graph)
+                return graph
+        # Nothing was written since: the same graph, asked at a later time.
+        fresh = copy.copy(known[1])
+        fresh.as_of = now
+        return fresh
+
+    def revision(self, environment: str) -> int:
+        """Return a number that grows with every write to an environment; 0 for an unknown one."""
+        with self._database.reading() as session:
+            return self._revision(session, environment)
+
+    def environments(self) -> list[str]:
+        """Return the names of all environments that something is known of, in order."""
+        with self._database.reading() as session:
+            return list(session.exec(select(EnvironmentRow.name).order_by(EnvironmentRow.name)))
+
+    def _record_facts(
+        self, session: Session, environment: str, snapshot: Snapshot, relations: Sequence[Relation], now: datetime
+    ) -> None:
+        stated = [(r.source, r) for r in relations]
+        places = [("" if u.resource is None else u.resource.uid, u) for u in snapshot.unreadable]
+        listed = {d.resource.uid for d in snapshot.documents}
+        for kind, wanted, only in (
+            (FactKind.RELATION, stated, None if snapshot.complete else listed),
+            (FactKind.UNREADABLE, places, None),
+            (FactKind.OUTAGE, [], None),
+        ):
+            scope = _scope(environment, kind, snapshot.facet, snapshot.source)
+            sync_facts(session, scope, wanted, at=snapshot.taken_at, recorded_at=now, only_subjects=only)
+
+    def _write(self, session: Session, environment: str) -> None:
+        """Count a write; one writer of an environment waits for the other here."""
+        session.execute(insert_or_nothing(session, EnvironmentRow(name=environment, revision=0)))
+        counted = update(EnvironmentRow).where(col(EnvironmentRow.name) == environment)
+        session.execute(counted.values(revision=col(EnvironmentRow.revision) + 1))
+
+    def _revision(self, session: Session, environment: str) -> int:
+        return session.exec(select(EnvironmentRow.revision).where(EnvironmentRow.name == environment)).first() or 0
+
+    def _source(self, session: Session, environment: str, name: str, facet: Facet | None) -> SourceRow:
+        key = (environment, name, facet.value if facet else "")
+        found = session.get(SourceRow, key)
+        return found or SourceRow(environment=key[0], name=key[1], facet=key[2])
+
+    def _forget_symptoms(self, session: Session, environment: str, now: datetime) -> None:
+        mine = col(SymptomRow.environment) == environment
+        session.execute(delete(SymptomRow).where(mine, col(SymptomRow.at) < now - SYMPTOMS_KEPT_FOR))
+        count = session.exec(select(func.count()).select_from(SymptomRow).where(mine)).one()
+        if count > SYMPTOMS_KEPT:
+            oldest = select(SymptomRow.hash).where(mine).order_by(col(SymptomRow.at)).limit(count - SYMPTOMS_KEPT)
+            session.execute(delete(SymptomRow).where(mine, col(SymptomRow.hash).in_(oldest)))
+
+
+def _scope(environment: str, kind: FactKind, facet: Facet | None, source: str) -> Scope:
+    return Scope(environment=environment, kind=kind, facet=facet.value if facet else "", source=source)

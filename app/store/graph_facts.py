@@ -1,0 +1,109 @@
+"""Facts over intervals of time: relations, unreadable places, outages of sources. A set that is opened and closed.
+
+What stands in the wanted set and not in the table is opened; what stands in the table and not in the wanted set is
+closed. A row keeps when the fact held and when Plumbline learned of its two ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from app.store.rows.graph import FactRow
+from graph.codec import encode
+from graph.document import Json
+
+
+class FactKind(StrEnum):
+    RELATION = "relation"
+    UNREADABLE = "unreadable"
+    OUTAGE = "outage"
+    """A source can't be read; the body is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The facts that one source states in one facet."""
+
+    environment: str
+    kind: FactKind
+    facet: str
+    source: str
+
+
+def sync_facts(
+    session: Session,
+    scope: Scope,
+    wanted: Iterable[tuple[str, object]],
+    *,
+    at: datetime,
+    recorded_at: datetime,
+    only_subjects: Collection[str] | None = None,
+) -> bool:
+    """Make `wanted` what holds from `at` on.
+
+    Args:
+        session: the transaction.
+        scope: whose facts.
+        wanted: (subject, fact) pairs.
+        at: UTC; when it was seen to be so.
+        recorded_at: UTC; now.
+        only_subjects: leave facts of other subjects alone; None for a complete set.
+
+    Returns:
+        Whether anything was opened or closed.
+    """
+    known = {row.hash: row for row in _current(session, scope)}
+    new = {}
+    for subject, fact in wanted:
+        body = encode(fact)
+        new[content_hash([subject, body])] = (subject, body)
+    gone = [
+        row.id
+        for key, row in known.items()
+        if key not in new and (only_subjects is None or row.subject in only_subjects)
+    ]
+    if gone:
+        closed = update(FactRow).where(col(FactRow.id).in_(gone))
+        session.execute(closed.values(valid_to=at, closed_at=recorded_at))
+    opened = [key for key in new if key not in known]
+    session.add_all(_opened(scope, key, *new[key], at=at, recorded_at=recorded_at) for key in opened)
+    return bool(gone or opened)
+
+
+def content_hash(content: Json) -> str:
+    """SHA-256 of a JSON value whose text is ASCII, so that any text of outside can be hashed."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _current(session: Session, scope: Scope) -> Iterable[FactRow]:
+    return session.exec(
+        select(FactRow).where(
+            FactRow.environment == scope.environment,
+            FactRow.kind == scope.kind.value,
+            FactRow.facet == scope.facet,
+            FactRow.source == scope.source,
+            col(FactRow.valid_to).is_(None),
+        )
+    ).all()
+
+
+def _opened(scope: Scope, key: str, subject: str, body: Json, *, at: datetime, recorded_at: datetime) -> FactRow:
+    return FactRow(
+        environment=scope.environment,
+        kind=scope.kind.value,
+        facet=scope.facet,
+        source=scope.source,
+        subject=subject,
+        hash=key,
+        body=body,
+        valid_from=at,
+        recorded_at=recorded_at,
+    )
