@@ -1,4 +1,4 @@
-"""Notes what was seen, so that every sentence of a diagnosis can cite it. Text from outside goes into `data`, bounded."""
+"""Notes what was seen, so that each sentence of a diagnosis can cite it. Text from outside stays in `data`, bounded."""
 
 from __future__ import annotations
 

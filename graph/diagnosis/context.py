@@ -1,0 +1,165 @@
+"""Everything that detectors look at, gathered once: the subjects, what they depend on, faults, complaints, drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from graph.attribution import attribute
+from graph.change import Change
+from graph.diagnosis.cuts import Cut, cuts
+from graph.diagnosis.ledger import Ledger
+from graph.diagnosis.reach import Reach, reach
+from graph.diagnosis.symptoms import Reading, readings
+from graph.drift import DriftReport, Finding, Severity
+from graph.environment import EnvironmentGraph
+from graph.fault import Fault
+from graph.incident import Alert, Candidate, OpenIncident
+from graph.kinds.kubernetes.health import faults
+from graph.kinds.kubernetes.inventory import Inventory
+from graph.resource import Facet, Resource
+from graph.version import Document
+from graph.workloads import parts_of, workload_of
+
+SUBJECT_SHARE = 0.85
+"""Candidates with less than this share of the best score are shown to people but not investigated."""
+SKEW = timedelta(minutes=2)
+"""Clocks of monitoring and of the systems differ by up to this much."""
+LOOK_BACK = timedelta(days=7)
+"""Changes older than this are left out unless what runs still differs from what was declared."""
+CURRENT = timedelta(minutes=20)
+"""A complaint older than this says nothing of the present."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When a change happened, seen from the alert."""
+
+    change: Change
+    is_after: bool
+    """It happened after the alert started, so it can't be the cause."""
+    before: timedelta | None
+    """From the end of its interval to the alert; None when the interval spans the alert or has no beginning."""
+
+
+class Context:
+    """One question to the graph: why did these alerts fire? Detectors read it and note what they use."""
+
+    def __init__(
+        self,
+        graph: EnvironmentGraph,
+        alerts: Sequence[Alert],
+        *,
+        candidates: Sequence[Candidate],
+        drift: DriftReport,
+        deployers: frozenset[str],
+        open_incidents: Sequence[OpenIncident],
+        now: datetime,
+    ) -> None:
+        self.graph = graph
+        self.alerts = tuple(alerts)
+        self.candidates = tuple(candidates)
+        self.drift = drift
+        self.deployers = deployers
+        self.open_incidents = tuple(open_incidents)
+        self.now = now
+        self.ledger = Ledger(graph)
+        best = max((c.score for c in candidates), default=0.0)
+        self.subjects = tuple(c.uid for c in candidates if c.score >= SUBJECT_SHARE * best)
+        self.reach: dict[str, Reach] = reach(graph, self.subjects)
+        self._attributions: dict[tuple[str, str], Change] = {}
+
+    @cached_property
+    def started_at(self) -> datetime:
+        """UTC; start of the earliest alert."""
+        return min((a.started_at for a in self.alerts), default=self.now)
+
+    @cached_property
+    def findings(self) -> dict[str, list[Finding]]:
+        """Live drift that matters, by uid, as the comparison found it."""
+        found: dict[str, list[Finding]] = {}
+        for finding in self.drift.findings:
+            if finding.is_live_drift and finding.severity is not Severity.COSMETIC:
+                found.setdefault(finding.resource.uid, []).append(finding)
+        return found
+
+    @cached_property
+    def faults(self) -> dict[str, list[Fault]]:
+        """What is wrong now, by the workload or other resource that has it."""
+        found: dict[str, list[Fault]] = {}
+        for fault in faults(self.documents(Facet.ACTUAL)):
+            found.setdefault(workload_of(self.graph, fault.uid), []).append(fault)
+        return found
+
+    @cached_property
+    def readings(self) -> tuple[Reading, ...]:
+        """Complaints of the subjects, of what they depend on, and of the pods of both, oldest first."""
+        uids = [u for uid in self.reach for u in (uid, *parts_of(self.graph, uid))]
+        return tuple(readings(self.graph, uids))
+
+    @cached_property
+    def hears(self) -> bool:
+        """Whether anything that the subjects or what they depend on said could be read."""
+        uids = (u for uid in self.reach for u in (uid, *parts_of(self.graph, uid)))
+        return any(self.graph.symptoms(uid) for uid in uids)
+
+    @cached_property
+    def actual(self) -> Inventory:
+        """The Kubernetes objects that run."""
+        return Inventory(self.documents(Facet.ACTUAL))
+
+    @cached_property
+    def intended(self) -> Inventory:
+        """The Kubernetes objects that were declared, and those that run and are made by controllers."""
+        return Inventory(self.documents(Facet.INTENDED))
+
+    @cached_property
+    def cuts(self) -> tuple[Cut, ...]:
+        """Calls from, to and below the subjects that NetworkPolicies refuse now."""
+        return cuts(self.graph, self.reach, self.subjects, actual=self.actual, intended=self.intended)
+
+    def documents(self, facet: Facet) -> list[Document]:
+        """Return all documents of a facet."""
+        bodies = self.graph.bodies(facet)
+        return [Document(resource=self.graph.resource(uid), body=body) for uid, body in bodies.items()]
+
+    def attribute(self, finding: Finding) -> Change:
+        """Return the change behind a finding, computed once."""
+        key = (finding.resource.uid, finding.path)
+        if key not in self._attributions:
+            self._attributions[key] = attribute(self.graph, finding, deployers=self.deployers)
+        return self._attributions[key]
+
+    def is_subject(self, uid: str) -> bool:
+        return uid in self.subjects
+
+    def resource(self, uid: str) -> Resource | None:
+        return self.graph.resource(uid) if uid in self.graph else None
+
+    def name(self, uid: str) -> str:
+        return self.ledger.name(uid)
+
+    def note_reach(self, uid: str) -> str | None:
+        """Note the path to a resource; None for a subject, which needs none."""
+        way = self.reach.get(uid)
+        return self.ledger.route(way.path, way.relations) if way and way.relations else None
+
+    def note_alerts(self) -> tuple[str, ...]:
+        return tuple(self.ledger.alert(a) for a in self.alerts)
+
+    def timing(self, change: Change) -> Timing:
+        """Place a change before or after the alert, two minutes of clock skew allowed."""
+        is_after = change.earliest is not None and change.earliest > self.started_at + SKEW
+        is_before = change.latest <= self.started_at + SKEW
+        return Timing(
+            change=change,
+            is_after=is_after,
+            before=max(self.started_at - change.latest, timedelta()) if is_before else None,
+        )
+
+    def current_readings(self) -> Iterator[Reading]:
+        """Complaints that are recent, or as old as the alert."""
+        floor = min(self.now - CURRENT, self.started_at - CURRENT)
+        yield from (r for r in self.readings if r.at is None or r.at >= floor)

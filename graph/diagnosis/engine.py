@@ -1,0 +1,136 @@
+"""The first diagnosis: from alerts to ranked causes, from the graph alone. Pure, reproducible, without any model.
+
+Detectors propose, judges weigh, ranking orders, the verdict decides. None of them knows an environment by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from graph.diagnosis.context import Context
+from graph.diagnosis.detectors.broken import broken
+from graph.diagnosis.detectors.changed import changed
+from graph.diagnosis.detectors.drifted import drifted
+from graph.diagnosis.emergency import with_emergency
+from graph.diagnosis.gaps import doubt, gaps
+from graph.diagnosis.hypothesis import Hypothesis, Weight
+from graph.diagnosis.ranking import Ranked, merged, rank, total
+from graph.diagnosis.reach import Reach, reach
+from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
+from graph.diagnosis.support import weighed
+from graph.diagnosis.verdict import causes, missing, summary, verdict
+from graph.drift import DriftReport
+from graph.environment import EnvironmentGraph
+from graph.incident import Alert, Candidate, OpenIncident
+from graph.matching import candidates
+
+DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (drifted, changed, broken)
+"""Each proposes possible causes of one sort; a new sort of fault is a new function here."""
+
+_NO_SUBJECT_DOUBT = 0.3
+"""Without a subject, nothing ties any difference to the alert."""
+_BOUND = frozenset({"complaint_names", "fault_fits", "takes_away", "about_drift"})
+
+
+def diagnose(
+    graph: EnvironmentGraph,
+    alerts: Sequence[Alert],
+    *,
+    drift: DriftReport,
+    deployers: frozenset[str],
+    open_incidents: Sequence[OpenIncident] = (),
+    now: datetime | None = None,
+) -> Diagnosis:
+    """Say why alerts fired.
+
+    Args:
+        graph: the environment at the time in question.
+        alerts: those of one incident.
+        drift: comparison of the facets of `graph`.
+        deployers: names of the actors that deployments run as.
+        open_incidents: other incidents, also resolved ones, for telling an emergency change.
+        now: UTC; when the question is asked; the graph's time when None.
+    """
+    context = Context(
+        graph,
+        alerts,
+        candidates=subjects_of(graph, alerts),
+        drift=drift,
+        deployers=deployers,
+        open_incidents=open_incidents,
+        now=now or graph.as_of,
+    )
+    if not context.subjects:
+        _look_everywhere(context)
+    hypotheses = merged(h for detector in DETECTORS for h in detector(context))
+    hypotheses = [weighed(context, with_emergency(context, h)) for h in hypotheses]
+    ranked = rank(_unexplained(context, hypotheses), doubt=_doubt(context))
+    return _result(context, ranked)
+
+
+def subjects_of(graph: EnvironmentGraph, alerts: Sequence[Alert]) -> tuple[Candidate, ...]:
+    """Return what several alerts are about, best first: for each resource its best match."""
+    best: dict[str, Candidate] = {}
+    for alert in alerts:
+        for candidate in candidates(graph, alert):
+            known = best.get(candidate.uid)
+            if known is None or candidate.score > known.score:
+                best[candidate.uid] = candidate
+    return tuple(sorted(best.values(), key=lambda c: -c.score))
+
+
+def _look_everywhere(context: Context) -> None:
+    """Without a subject every difference is looked at, as one that stands alone."""
+    context.reach = {uid: Reach(uid=uid, cost=0, path=(uid,), relations=()) for uid in sorted(context.findings)}
+
+
+def _doubt(context: Context) -> float:
+    return doubt(context) * (1.0 if context.subjects else _NO_SUBJECT_DOUBT)
+
+
+def _unexplained(context: Context, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """Drop faults that a known change explains: they are its consequence, not another cause.
+
+    A change explains a fault of the same resource, of one that depends on it, and of one between it and the subject.
+    """
+    changes = [h for h in hypotheses if _is_bound(h)]
+    kept = []
+    for hypothesis in hypotheses:
+        if hypothesis.is_change or not any(_explains(context, c, hypothesis) for c in changes):
+            kept.append(hypothesis)
+    return kept
+
+
+def _is_bound(hypothesis: Hypothesis) -> bool:
+    """Whether a change is tied to what fails by more than being there."""
+    rules = {p.rule for p in hypothesis.points}
+    is_possible = "after_alert" not in rules and hypothesis.weight is not Weight.HARMLESS and total(hypothesis) > 0
+    return hypothesis.is_change and is_possible and bool(rules & _BOUND)
+
+
+def _explains(context: Context, cause: Hypothesis, effect: Hypothesis) -> bool:
+    if cause.resource == effect.resource or effect.resource in cause.path:
+        return True
+    return cause.resource in reach(context.graph, [effect.resource])
+
+
+def _result(context: Context, ranked: Sequence[Ranked]) -> Diagnosis:
+    found = verdict(context, ranked)
+    lacking = gaps(context)
+    shown = causes(ranked, found)
+    if not context.subjects:
+        shown = tuple(replace(c, path=()) for c in shown)
+    cited = {i for c in shown for s in (*c.statements, *c.against) for i in s.evidence}
+    alert_notes = set(context.note_alerts())
+    return Diagnosis(
+        verdict=found,
+        summary=summary(context, found, shown, lacking),
+        causes=shown,
+        subjects=context.candidates,
+        observations=tuple(o for o in context.ledger.observations if o.id in cited | alert_notes),
+        gaps=lacking,
+        missing=missing(context, ranked, lacking) if found is DiagnosisVerdict.INCONCLUSIVE else (),
+        as_of=context.now,
+    )

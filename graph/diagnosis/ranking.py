@@ -1,0 +1,166 @@
+"""From points to order and confidence. Each rule's worth stands here, with its reason, and nowhere else.
+
+Confidence is `cap * (1 - exp(-points / SCALE))`: more evidence always raises it, and never above what its kind of
+evidence can carry. The caps keep a plausible story from looking like a proven one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
+
+
+class Rule(NamedTuple):
+    points: float
+    reason: str
+
+
+RULES: dict[str, Rule] = {
+    # What is known of the cause itself.
+    "drift": Rule(16, "it differs from what was declared, which most of what runs does not"),
+    "changed": Rule(12, "it changed lately; most changes are harmless"),
+    "fault": Rule(14, "the platform reports it as failing"),
+    "fault_partial": Rule(6, "the platform reports it as partly failing"),
+    "attributed": Rule(5, "records say who changed it and when"),
+    "seen_to_change": Rule(2, "it was seen to change, by whom is not known"),
+    "takes_away": Rule(22, "the change removes what the path needs: computed from the objects"),
+    "path": Rule(4, "the subject depends on it"),
+    "direct": Rule(8, "the alert names it"),
+    # Time.
+    "just_before": Rule(22, "it changed shortly before the alert; less the longer ago"),
+    "may_be_before": Rule(3, "its interval begins before the alert"),
+    # What the running systems say.
+    "complaint_names": Rule(32, "a system complains of just this, and names it"),
+    "complaint_fits": Rule(10, "a system complains of what such a change leads to"),
+    "complaint_branch": Rule(8, "failing requests name a service on the path"),
+    "fault_fits": Rule(30, "the platform reports the fault that such a change leads to, since then"),
+    "about_drift": Rule(30, "the alert itself is about a difference from the declaration"),
+    "emergency": Rule(24, "it was made by hand while another incident was open, and raises capacity"),
+    # Against.
+    "after_alert": Rule(-70, "a cause can't follow its effect"),
+    "long_before": Rule(-6, "what ran well for days with it rarely fails because of it"),
+    "harmless": Rule(-24, "it takes nothing away"),
+    "not_applied": Rule(-24, "what runs did not change"),
+    "declared_so": Rule(-14, "it was declared like this"),
+    "dependency_healthy": Rule(-22, "what lies between shows no trouble"),
+    "other_complaint": Rule(-12, "the systems complain of something that this does not explain"),
+    "complaint_older": Rule(-24, "the first such complaint is older than the change"),
+    "nothing_fails": Rule(-10, "no system complains although complaints were read"),
+    "far": Rule(-2, "each further step makes it less likely"),
+}
+"""Points of each rule. They were set so that no single item decides, and two independent ones can."""
+
+SCALE = 30.0
+"""Points at which confidence reaches 63 % of its cap."""
+CAP_ALONE = 0.6
+"""Nothing ties what changed to what fails."""
+CAP_COMPUTED = 0.8
+"""What it takes away was computed, but no system was seen to miss it."""
+CAP_DECISIVE = 0.95
+"""A fault or complaint is tied to it, and the change itself is known."""
+RIVAL_SHARE = 0.75
+"""A rival with this share of the leader's points makes both doubtful."""
+RIVAL_FACTOR = 0.75
+
+_TIES = frozenset({"complaint_names", "fault_fits", "about_drift", "emergency"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A hypothesis with its sum and what may be believed of it."""
+
+    hypothesis: Hypothesis
+    points: float
+    confidence: float
+
+
+def worth(point: Point) -> float:
+    """Points of one reason, negative when it speaks against."""
+    return RULES[point.rule].points * point.share
+
+
+def counted(hypothesis: Hypothesis) -> tuple[Point, ...]:
+    """The points that count: of each rule the strongest one, since the same fact seen twice is one fact."""
+    best: dict[str, Point] = {}
+    for point in hypothesis.points:
+        known = best.get(point.rule)
+        if known is None or abs(worth(point)) > abs(worth(known)):
+            best[point.rule] = point
+    return tuple(sorted(best.values(), key=lambda p: (-abs(worth(p)), p.rule)))
+
+
+def total(hypothesis: Hypothesis) -> float:
+    return sum(worth(p) for p in counted(hypothesis))
+
+
+def cap(hypothesis: Hypothesis) -> float:
+    """How much may be believed at most, by the kind of evidence."""
+    rules = {p.rule for p in hypothesis.points}
+    if rules & _TIES and (hypothesis.is_change or "takes_away" in rules):
+        return CAP_DECISIVE
+    if "takes_away" in rules and hypothesis.is_change:
+        return CAP_COMPUTED
+    return CAP_ALONE
+
+
+def confidence(points: float, limit: float) -> float:
+    """Map points to confidence; zero and less give none.
+
+    >>> round(confidence(30, 0.95), 2), confidence(-5, 0.95)
+    (0.6, 0.0)
+    """
+    return limit * (1 - math.exp(-max(0.0, points) / SCALE))
+
+
+def rank(hypotheses: Iterable[Hypothesis], *, doubt: float = 1.0) -> list[Ranked]:
+    """Put hypotheses in order, best first.
+
+    Args:
+        hypotheses: of one diagnosis, merged.
+        doubt: factor for what could not be read, 1.0 when everything was.
+    """
+    sums = [Ranked(h, total(h), confidence(total(h), cap(h)) * doubt) for h in hypotheses]
+    sums.sort(key=_order)
+    close = [r for r in sums if r.confidence >= RIVAL_SHARE * sums[0].confidence]
+    if sums and sums[0].points > 0 and any(is_rival(r.hypothesis, sums[0].hypothesis) for r in close):
+        rivals = {id(r.hypothesis) for r in close}
+        sums = [_doubted(r) if id(r.hypothesis) in rivals else r for r in sums]
+        sums.sort(key=_order)
+    return [Ranked(r.hypothesis, r.points, round(r.confidence, 3)) for r in sums]
+
+
+def is_rival(one: Hypothesis, other: Hypothesis) -> bool:
+    """Whether two hypotheses tell different stories; what one run or one record did is one story."""
+    if one is other:
+        return False
+    left, right = one.change, other.change
+    if left is None or right is None:
+        return True
+    return not ((left.run and left.run == right.run) or set(left.evidence) & set(right.evidence))
+
+
+def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Join hypotheses of the same resource and kind: one that knows the change takes over the points of the others."""
+    found: dict[tuple[str, str], Hypothesis] = {}
+    for hypothesis in sorted(hypotheses, key=lambda h: not h.is_change):
+        key = (hypothesis.resource, hypothesis.kind)
+        known = found.get(key)
+        if known is None:
+            found[key] = hypothesis
+        else:
+            weight = Weight.BREAKS if Weight.BREAKS in (known.weight, hypothesis.weight) else known.weight
+            values = tuple(dict.fromkeys((*known.values, *hypothesis.values)))
+            found[key] = replace(known.with_points(*hypothesis.points), weight=weight, values=values)
+    return list(found.values())
+
+
+def _doubted(ranked: Ranked) -> Ranked:
+    return Ranked(ranked.hypothesis, ranked.points, ranked.confidence * RIVAL_FACTOR)
+
+
+def _order(ranked: Ranked) -> tuple[float, float, str, str]:
+    return (-round(ranked.confidence, 6), -round(ranked.points, 6), ranked.hypothesis.resource, ranked.hypothesis.kind)

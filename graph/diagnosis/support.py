@@ -1,0 +1,257 @@
+"""Weighs a hypothesis: what speaks for it and against it in time, in what systems report, and along the path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+
+from graph.diagnosis.context import SKEW, Context
+from graph.diagnosis.fits import COMPLAINT_KINDS, VAGUE, fault_fits
+from graph.diagnosis.hypothesis import Hypothesis, Point
+from graph.diagnosis.permissions import covers
+from graph.diagnosis.symptoms import Complaint, Reading
+from graph.document import tokens
+from graph.fault import Fault
+from graph.relation import RelationType
+from graph.resource import Facet
+from graph.workloads import WORKLOADS
+
+_AGES = ((15, 1.0), (60, 0.85), (360, 0.5), (1440, 0.3), (10080, 0.1))
+"""Minutes before the alert, and how much of the points for being just before remain."""
+_ABOUT_DRIFT = re.compile(
+    r"\bdrift|out[- ]of[- ]sync|outofsync|out[- ]of[- ]band|differs? from (what was )?(git|decl)", re.I
+)
+_WITHOUT_TROUBLE = frozenset({"network_policy", "selector_mismatch", "port_mismatch", "security_group_rule_removed"})
+"""Kinds that leave what they cut off in good health."""
+_MAX_CITED = 3
+
+
+def weighed(context: Context, hypothesis: Hypothesis) -> Hypothesis:
+    """Return the hypothesis with the points of all judges."""
+    for judge in JUDGES:
+        hypothesis = hypothesis.with_points(*judge(context, hypothesis))
+    return hypothesis
+
+
+def _time(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    change = hypothesis.change
+    if change is None:
+        return
+    evidence = (context.ledger.change(change), *context.note_alerts()[:1])
+    timing = context.timing(change)
+    name = context.name(hypothesis.resource)
+    if timing.is_after:
+        text = f"{name} changed after the alert had started, so it can't have caused it."
+        yield Point(rule="after_alert", text=text, evidence=evidence)
+    elif timing.before is None or change.earliest is None:
+        # Without a beginning the interval says only that the change is not younger than its end.
+        text = f"When {name} changed is not known well enough to place it before or after the alert."
+        yield Point(rule="may_be_before", text=text, evidence=evidence)
+    else:
+        yield _age(name, timing.before, evidence)
+
+
+def _age(name: str, age: timedelta, evidence: tuple[str, ...]) -> Point:
+    minutes = age.total_seconds() / 60
+    share = next((s for limit, s in _AGES if minutes <= limit), None)
+    if share is None:
+        return Point(rule="long_before", text=f"{name} changed {_span(age)} before the alert.", evidence=evidence)
+    return Point(
+        rule="just_before", text=f"{name} changed {_span(age)} before the alert.", evidence=evidence, share=share
+    )
+
+
+def _span(age: timedelta) -> str:
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 120:
+        return f"{minutes} minute{'s' * (minutes != 1)}"
+    return f"{minutes // 60} hours" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def _path(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    uid = hypothesis.resource
+    way = context.reach.get(uid)
+    if context.is_subject(uid):
+        yield Point(rule="direct", text=f"The alert is about {context.name(uid)}.", evidence=context.note_alerts())
+    elif way and (route := context.note_reach(uid)):
+        via = _via(context, way.path)
+        text = f"{context.name(way.subject)} depends on {context.name(uid)}{via}."
+        yield Point(rule="path", text=text, evidence=(route,))
+        if way.cost > 2:
+            text = f"{context.name(uid)} is {len(way.path) - 1} steps away from {context.name(way.subject)}."
+            yield Point(rule="far", text=text, evidence=(route,), share=float(min(way.cost - 2, 5)))
+
+
+def _via(context: Context, path: tuple[str, ...]) -> str:
+    between = [context.name(uid) for uid in path[1:-1]]
+    return f" through {', '.join(between)}" if between else ""
+
+
+def _complaints(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    current = [r for r in context.current_readings() if r.complaint is not Complaint.READING]
+    heard = [r for r in current if _is_heard(context, hypothesis, r)]
+    fitting = [r for r in heard if hypothesis.kind in COMPLAINT_KINDS.get(r.complaint, ())]
+    naming = [r for r in fitting if _names(context, hypothesis, r)]
+    branch = [r for r in heard if r not in naming and r.complaint in VAGUE and _on_path(hypothesis, r)]
+    if naming:
+        yield _heard(context, "complaint_names", naming, f"which is what {context.name(hypothesis.resource)} is about")
+        older = [r for r in context.readings if _is_older(hypothesis, r) and _says_same(context, hypothesis, r)]
+        if len(older) > 1 or any(r.event.count > 1 for r in older):
+            yield _heard(context, "complaint_older", older, "already before the change")
+    elif fitting:
+        yield _heard(context, "complaint_fits", fitting, "which such a change can lead to")
+    if branch and not naming:
+        yield _heard(context, "complaint_branch", branch, "naming a service on the path to it")
+    others = [r for r in heard if r.complaint not in VAGUE and r not in fitting and r.speaker in context.subjects]
+    if others and not fitting:
+        yield _heard(context, "other_complaint", others, "which this does not explain")
+
+
+def _is_heard(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:
+    """Complaints of the subjects and of what lies on the path; others belong to other stories."""
+    return reading.speaker in context.subjects or reading.speaker in hypothesis.path
+
+
+def _says_same(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:
+    fits = hypothesis.kind in COMPLAINT_KINDS.get(reading.complaint, ())
+    return fits and _is_heard(context, hypothesis, reading) and _names(context, hypothesis, reading)
+
+
+def _is_older(hypothesis: Hypothesis, reading: Reading) -> bool:
+    change = hypothesis.change
+    begun = change.earliest if change else None
+    return begun is not None and reading.at is not None and reading.at < begun - SKEW
+
+
+def _names(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:
+    """Whether a complaint names the resource, the link that leads to it, a lost permission, or the new value."""
+    if reading.actions:
+        return any(covers(value, action) for value in hypothesis.values for action in reading.actions)
+    if reading.names & ({hypothesis.resource, *_links(context, hypothesis)} - {reading.speaker}):
+        return True
+    text = reading.event.text
+    keys = [parts[-1] for place in hypothesis.places if (parts := tokens(place))]
+    if any(len(key) > 3 and not key.isdigit() and _has_word(text, key) for key in _telling(keys)):
+        return True
+    return any(len(value) > 3 and _has_word(text, value) for value in hypothesis.values)
+
+
+def _telling(keys: Iterable[str]) -> Iterator[str]:
+    """Keys that people chose, such as `PAYMENT_URL`; the platform's own field names are in many sentences."""
+    yield from (k for k in keys if re.search(r"[_.\-]|[A-Z]{3}", k))
+
+
+def _links(context: Context, hypothesis: Hypothesis) -> set[str]:
+    """What a caller would name when the fault lies at or behind it: everything on the path but the subject.
+
+    What a policy or a security group guards counts too: those who are cut off name the other end, not the rule.
+    """
+    out = set(hypothesis.path[1:])
+    for relation in context.graph.outgoing(hypothesis.resource):
+        if relation.type in (RelationType.GUARDS, RelationType.GRANTS_ON):
+            out.add(relation.target)
+            out.update(r.source for r in context.graph.incoming(relation.target) if r.type is RelationType.SELECTS)
+    for cut in context.cuts:
+        if hypothesis.resource in cut.policies:
+            out.update((cut.service, cut.callee))
+    return out
+
+
+def _on_path(hypothesis: Hypothesis, reading: Reading) -> bool:
+    return bool(reading.names & set(hypothesis.path[1:]))
+
+
+def _has_word(text: str, word: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(word)}(?![\w-])", text) is not None
+
+
+def _heard(context: Context, rule: str, readings: list[Reading], why: str) -> Point:
+    """One sentence about some complaints, the latest of them cited."""
+    cited = readings[-_MAX_CITED:]
+    notes = tuple(context.ledger.symptom(r.event, says=r.complaint.value) for r in cited)
+    speaker, what = context.name(cited[-1].speaker), cited[-1].complaint.value
+    return Point(rule=rule, text=f"{speaker} reports {what}, {why}.", evidence=notes)
+
+
+def _faults(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    fitting: list[tuple[float, Fault]] = []
+    for uid in dict.fromkeys((*hypothesis.path, hypothesis.resource)):
+        is_next = uid in (hypothesis.resource, *hypothesis.path[-2:])
+        for fault in context.faults.get(uid, ()):
+            share = fault_fits(fault, hypothesis, is_next=is_next)
+            if share:
+                fitting.append((share, fault))
+    if not fitting:
+        return
+    begun = hypothesis.change.earliest if hypothesis.change else None
+    fitting.sort(key=lambda sf: (-sf[0], sf[1].uid, sf[1].reason))
+    share, fault = fitting[0]
+    notes = tuple(context.ledger.fault(f) for _, f in fitting[:_MAX_CITED])
+    name = context.name(fault.uid)
+    dated = [f.since for s, f in fitting if f.since and s == share]
+    if begun is not None and dated and max(dated) < begun - SKEW:
+        text = f"{name} had the fault {fault.reason} already before the change."
+        yield Point(rule="complaint_older", text=text, evidence=notes)
+        return
+    text = f"{name} has the fault {fault.reason}, which such a change leads to."
+    yield Point(rule="fault_fits", text=text, evidence=notes, share=share)
+
+
+def _dependency(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    """A cause behind another service must show there as well."""
+    way = context.reach.get(hypothesis.resource)
+    if way is None or not way.crosses_call or hypothesis.kind in _WITHOUT_TROUBLE:
+        return
+    after_call = False
+    for relation, uid in zip(way.relations, way.path[1:], strict=True):
+        after_call = after_call or relation.type in (RelationType.CALLS, RelationType.ROUTES_TO)
+        resource = context.resource(uid)
+        if not after_call or resource is None or resource.kind not in WORKLOADS:
+            continue
+        status = (context.graph.body(uid, Facet.ACTUAL) or {}).get("status") or {}
+        if "readyReplicas" in status and not _in_trouble(context, uid, way.path):
+            note = context.ledger.state(uid, "/status/readyReplicas", status["readyReplicas"])
+            text = f"{resource.display}, which lies between, has ready pods and nobody complains of it."
+            yield Point(rule="dependency_healthy", text=text, evidence=(note,))
+            return
+
+
+def _in_trouble(context: Context, uid: str, path: tuple[str, ...]) -> bool:
+    if context.faults.get(uid):
+        return True
+    named = {uid, *(p for p in path if (r := context.resource(p)) is not None and r.kind == "Service")}
+    return any(r.speaker == uid or r.names & named for r in context.current_readings())
+
+
+def _silence(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    """Complaints are read, and there are none: then it is doubtful that anything is broken at all."""
+    if not context.hears or any(True for _ in context.current_readings()):
+        return
+    if any(context.faults.get(uid) for uid in (*context.subjects, *hypothesis.path)):
+        return
+    text = "Neither the platform nor the systems themselves report anything wrong on this path."
+    yield Point(rule="nothing_fails", text=text, evidence=context.note_alerts())
+
+
+def _about_drift(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    if hypothesis.drift is None or not context.is_subject(hypothesis.resource):
+        return
+    about = [a for a in context.alerts if _ABOUT_DRIFT.search(f"{a.title} {a.description}")]
+    if about:
+        text = f"The alert is about {context.name(hypothesis.resource)} differing from its declaration."
+        yield Point(rule="about_drift", text=text, evidence=tuple(context.ledger.alert(a) for a in about))
+
+
+JUDGES: tuple[Callable[[Context, Hypothesis], Iterable[Point]], ...] = (
+    _time,
+    _path,
+    _complaints,
+    _faults,
+    _dependency,
+    _silence,
+    _about_drift,
+)
+"""Each looks at one side. They don't know of each other, so their order does not matter."""
