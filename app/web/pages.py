@@ -1,0 +1,269 @@
+"""The pages. They show what the API shows, through the same bodies, and change things through the same calls."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app import auth
+from app.api.bodies import Observation, plain
+from app.api.incidents import incident_body, incident_summary, investigate
+from app.api.proposals import ApproveRequest, Proposal, ProposalSummary, RejectRequest, approve, reject
+from app.api.timeline import events
+from app.services import services_of
+from app.stateless import report_json
+from app.store.proposal_records import ProposalStatus
+from app.store.users import PrincipalKind, Role, User
+from app.web.before_after import before_after
+from app.web.filters import FILTERS
+from app.web.picture import elements
+from graph.document import digest
+from graph.drift import compare_graph
+from graph.errors import NotAllowed, NotFound
+from graph.incident import IncidentStatus
+from graph.plan_text import diff_lines
+from graph.resource import display_uid
+
+router = APIRouter(include_in_schema=False)
+
+_HERE = Path(__file__).parent
+_STATIC = {p.relative_to(_HERE / "static").as_posix(): p for p in (_HERE / "static").rglob("*") if p.is_file()}
+_MOVING = {IncidentStatus.OPEN, IncidentStatus.INVESTIGATING, IncidentStatus.FIXING}
+_UNDECIDED = {ProposalStatus.PENDING, ProposalStatus.APPROVED, ProposalStatus.RUNNING}
+
+_templates = Environment(
+    loader=FileSystemLoader(_HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters.update(FILTERS)
+
+Viewer = Annotated[User, auth.require(Role.VIEWER)]
+
+
+@router.get("/")
+def incidents(request: Request, user: Viewer) -> Response:
+    """All incidents, newest first."""
+    services = services_of(request)
+    found = [incident_summary(services, i).model_dump(mode="json") for i in services.incidents.list(limit=100)]
+    return _page("incidents", "Incidents", request, user, incidents=found, state=_state(found))
+
+
+@router.get("/incidents/{id}")
+def incident(request: Request, user: Viewer, id: str) -> Response:
+    """One incident: diagnosis, evidence, reach, timeline, proposals."""
+    services = services_of(request)
+    body = incident_body(services, id)
+    shown = body.model_dump(mode="json")
+    saved = services.incidents.latest_diagnosis(id)
+    if saved and body.diagnosis:
+        for cause, found in zip(shown["diagnosis"]["causes"], saved.diagnosis.causes, strict=True):
+            if found.change:
+                cause["change"]["before_after"] = before_after(found.change)
+        shown["diagnosis"]["model"] = {"used": False, "note": "", "name": "", "comments": []} | body.diagnosis.model
+    evidence = [Observation.of(o).model_dump(mode="json") for o in saved.diagnosis.observations] if saved else []
+    timeline = [e.model_dump(mode="json") for e in events(services.incidents.timeline(id))]
+    is_live = body.diagnosis is None or body.status in _MOVING or _is_moving(body.proposals)
+    return _page(
+        "incident",
+        "Incidents",
+        request,
+        user,
+        i=shown,
+        evidence=evidence,
+        timeline=timeline,
+        fault_picture=elements(shown["blast_radius"], display_uid) if shown["blast_radius"] else [],
+        live=is_live,
+        state=_state([shown["status"], shown["diagnosis"] and shown["diagnosis"]["number"], shown["proposals"]]),
+        may_respond=user.role.includes(Role.RESPONDER),
+    )
+
+
+@router.post("/incidents/{id}/investigate")
+def look_again(request: Request, user: Annotated[User, auth.require(Role.RESPONDER)], id: str) -> Response:
+    """Ask for another look."""
+    investigate(request, id, user)
+    return RedirectResponse(f"/incidents/{id}", 303)
+
+
+@router.get("/proposals")
+def proposals(request: Request, user: Viewer) -> Response:
+    """All proposals; those that wait stand first."""
+    found = [ProposalSummary.of(p).model_dump(mode="json") for p in services_of(request).proposals.list()]
+    found.sort(key=lambda p: p["status"] not in ("pending", "held"))
+    return _page("proposals", "Approvals", request, user, proposals=found, state=_state(found))
+
+
+@router.get("/proposals/{id}")
+def proposal(request: Request, user: Viewer, id: str) -> Response:
+    """One proposal, exactly as it would be executed."""
+    services = services_of(request)
+    found = services.proposals.get(id)
+    shown = Proposal.of(found).model_dump(mode="json")
+    shown["lines"] = [{"kind": line.kind.value, "text": line.text} for line in diff_lines(found.plan)]
+    timeline = [e for e in services.incidents.timeline(found.incident_id) if e.subject == id]
+    obstacle = _obstacle(user, found.requester)
+    return _page(
+        "proposal",
+        "Approvals",
+        request,
+        user,
+        p=shown,
+        fix_picture=elements(shown["blast_radius"], display_uid),
+        timeline=[e.model_dump(mode="json") for e in events(timeline)],
+        live=found.status in _UNDECIDED,
+        state=_state([shown["status"], len(shown["approvals"])]),
+        may_decide=not obstacle,
+        may_not=obstacle,
+    )
+
+
+@router.post("/proposals/{id}/approve")
+def approve_proposal(
+    request: Request,
+    user: Annotated[User, auth.require(Role.APPROVER)],
+    id: str,
+    digest: Annotated[str, Form(max_length=128)],
+) -> Response:
+    """Approve what was shown; the form always sends back its digest."""
+    approve(request, id, ApproveRequest(digest=digest), user)
+    return RedirectResponse(f"/proposals/{id}", 303)
+
+
+@router.post("/proposals/{id}/reject")
+def reject_proposal(
+    request: Request,
+    user: Annotated[User, auth.require(Role.APPROVER)],
+    id: str,
+    reason: Annotated[str, Form(min_length=1, max_length=1000)],
+) -> Response:
+    """Reject with a reason."""
+    reject(request, id, RejectRequest(reason=reason), user)
+    return RedirectResponse(f"/proposals/{id}", 303)
+
+
+@router.get("/environments")
+def environments(request: Request, user: Viewer) -> Response:
+    """All environments and how well their sources were read."""
+    services = services_of(request)
+    graphs = [services.environments.graph(name) for name in services.environments.names()]
+    found = [{"name": g.name, "resources": len(g), "sources": [plain(s) for s in g.sources]} for g in graphs]
+    return _page("environments", "Environments", request, user, environments=found)
+
+
+@router.get("/environments/{name}")
+def environment(request: Request, user: Viewer, name: str) -> Response:
+    """What was declared beside what runs."""
+    report = compare_graph(services_of(request).environments.graph(name))
+    return _page("environment", "Environments", request, user, name=name, report=plain(report_json(report)))
+
+
+@router.get("/audit")
+def audit(request: Request, user: Viewer) -> Response:
+    """The newest entries of the audit log, and whether the chain holds."""
+    log = services_of(request).audit
+    newest_first = sorted((plain(e) for e in log.latest(300)), key=lambda e: -e["seq"])
+    return _page("audit", "Audit", request, user, report=log.verify(), entries=newest_first)
+
+
+@router.get("/login", dependencies=[auth.PUBLIC])
+def login_form(request: Request) -> Response:
+    """Ask for an access token."""
+    return HTMLResponse(_render("login", "", request, None, problem=""))
+
+
+@router.post("/login", dependencies=[auth.PUBLIC])
+def login(request: Request, token: Annotated[str, Form(max_length=512)]) -> Response:
+    """Sign in with an access token."""
+    user = services_of(request).users.by_token(token.strip())
+    if user is None:
+        problem = "This token is not valid. Ask an administrator for a new one."
+        return HTMLResponse(_render("login", "", request, None, problem=problem), 401)
+    return _signed_in(request, user)
+
+
+@router.get("/login/{code}", dependencies=[auth.PUBLIC])
+def login_once_form(request: Request, code: str) -> Response:
+    """Show a button for a one-time link, so that whatever previews links does not use it up."""
+    if not re.fullmatch(r"[\w-]{1,256}", code):
+        raise NotFound("this sign-in link is not complete: copy all of it")
+    return HTMLResponse(_render("login_once", "", request, None, code=code))
+
+
+@router.post("/login/once", dependencies=[auth.PUBLIC])
+def login_once(request: Request, code: Annotated[str, Form(max_length=256)]) -> Response:
+    """Sign in with a one-time link."""
+    try:
+        return _signed_in(request, services_of(request).users.redeem(code))
+    except NotAllowed as error:
+        return HTMLResponse(_render("login", "", request, None, problem=str(error)), 403)
+
+
+@router.post("/logout")
+def logout(request: Request, user: Viewer) -> Response:  # noqa: ARG001  (only somebody signed in can sign out)
+    """Sign out."""
+    response = RedirectResponse("/login", 303)
+    auth.end_session(request, response)
+    return response
+
+
+@router.get("/static/{path:path}", dependencies=[auth.PUBLIC])
+def static(path: str) -> Response:
+    """Style, script and icon; nothing outside the list made at start can be asked for."""
+    if path not in _STATIC:
+        raise NotFound(f"there is no file {path!r}")
+    return FileResponse(_STATIC[path], headers={"Cache-Control": "public, max-age=300"})
+
+
+def problem_page(request: Request, status: int, message: str) -> Response:
+    """Build the page for an error: what failed, and a way back. Somebody who is not signed in is sent to sign in."""
+    if status == 401:
+        return RedirectResponse("/login", 303)
+    title = {403: "Not allowed", 404: "Not found", 409: "Not possible now", 503: "No answer"}.get(
+        status, "Not possible"
+    )
+    user = auth.current_user(request) if status < 500 else None
+    content = _render("error", "", request, user, title=title, message=message, back=request.url.path)
+    return HTMLResponse(content, status)
+
+
+def _signed_in(request: Request, user: User) -> Response:
+    response = RedirectResponse("/", 303)
+    auth.start_session(request, response, user)
+    return response
+
+
+def _obstacle(user: User, requester: str) -> str:
+    """Why this person can't decide; empty when they can."""
+    if user.kind is not PrincipalKind.HUMAN or not user.role.includes(Role.APPROVER):
+        return f"You are signed in as {user.role.value}. Somebody with the role approver has to decide."
+    if user.name == requester:
+        return "You asked for this; somebody else has to approve it."
+    return ""
+
+
+def _is_moving(found: list[ProposalSummary]) -> bool:
+    return any(p.status in _UNDECIDED for p in found)
+
+
+def _state(value: Any) -> str:
+    """A short mark of what a page shows; the page loads itself again when it changes."""
+    return digest(value)[:16]
+
+
+def _page(template: str, page: str, request: Request, user: User, **content: Any) -> Response:
+    return HTMLResponse(_render(template, page, request, user, **content))
+
+
+def _render(template: str, page: str, request: Request, user: User | None, **content: Any) -> str:
+    waiting = len(services_of(request).proposals.list(ProposalStatus.PENDING)) if user else 0
+    return _templates.get_template(f"{template}.html").render(
+        page=page, user=user, csrf=auth.csrf_token(request), waiting=waiting, **content
+    )
