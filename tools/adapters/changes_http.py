@@ -1,4 +1,4 @@
-"""Posted change events to changes: CloudEvents in all three modes, bare CDEvents, PagerDuty change events. Pure parsing.
+"""Posted change events to changes: CloudEvents in all modes, bare CDEvents, PagerDuty change events. Pure parsing.
 
 Whoever calls this has checked who sent the request.
 """

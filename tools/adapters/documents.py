@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ MAX_YAML_BYTES: Final = 20 * 2**20
 MAX_JSON_BYTES: Final = 256 * 2**20
 """Dumps of whole clusters are JSON; 20,000 objects are about 100 MB."""
 
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -130,6 +132,8 @@ def read_json(text: str) -> Located | Broken:
         return Broken(reason=f"nested deeper than {MAX_DEPTH} levels", text=text)
     except ValueError as error:
         return Broken(reason=str(error), text=text)
+    if _SURROGATE.search(text) and not _is_unicode(value):
+        return Broken(reason="text that is no Unicode: half of a surrogate pair", text=text)
     if is_deeper_than(value, MAX_DEPTH):
         return Broken(reason=f"nested deeper than {MAX_DEPTH} levels", text=text)
     return Located(value=value, line=1)
@@ -142,6 +146,16 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise ValueError(f"key {twice!r} stands twice in one object")
     return made
+
+
+def _is_unicode(value: Json) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    except RecursionError:
+        return True  # too deep, which is said elsewhere
+    return True
 
 
 def _no_constant(name: str) -> Json:

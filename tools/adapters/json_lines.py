@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import IO, Final
 from graph.document import Object
 from graph.errors import NotFound, Unreachable
 from graph.evidence import Gap
+from tools.adapters.documents import Broken, read_json
 
 MAX_LINE_BYTES: Final = 4 * 2**20
 """An audit record carries at most two objects, and an API server takes objects of up to 1.5 MiB."""
@@ -71,16 +71,17 @@ def _read(file: IO[bytes], path: Path, limit: int) -> Iterator[Line | Gap]:
         if not raw.strip():
             continue
         try:
-            value = json.loads(raw)
-        except (ValueError, RecursionError):
-            cut = not raw.endswith(b"\n")
-            yield _gap(path, number, "cut off in the middle" if cut else "no JSON")
+            read = read_json(raw.decode())
+        except UnicodeDecodeError:
+            yield _gap(path, number, "no text")
             continue
-        if isinstance(value, dict):
-            yield Line(number=number, value=value)
+        if isinstance(read, Broken):
+            yield _gap(path, number, read.reason if raw.endswith(b"\n") else "cut off in the middle")
+        elif isinstance(read.value, dict):
+            yield Line(number=number, value=read.value)
         else:
             yield _gap(path, number, "JSON, but no object")
 
 
 def _gap(path: Path, number: int, why: str) -> Gap:
-    return Gap(what=f"line {number} of {path.name}", why=f"the record is {why}; what it said is unknown")
+    return Gap(what=f"line {number} of {path.name}", why=f"the record is not usable ({why}); what it said is unknown")

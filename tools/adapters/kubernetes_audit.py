@@ -111,15 +111,15 @@ class KubernetesAudit:
         reference, status = record.get("objectRef"), record.get("responseStatus")
         if not isinstance(reference, dict) or not isinstance(status, dict):
             return False
-        code, subresource = status.get("code"), reference.get("subresource") or ""
+        code, subresource = status.get("code"), str(reference.get("subresource") or "")
         if subresource in _STREAMS:
-            return record.get("stage") in {"ResponseStarted", "ResponseComplete"} and code in {101, 200}
+            return record.get("stage") in ("ResponseStarted", "ResponseComplete") and code in (101, 200)
         return (
             record.get("stage") == "ResponseComplete"
-            and record.get("verb") in _WRITES
+            and str(record.get("verb")) in _WRITES
             and isinstance(code, int)
             and 200 <= code < 300
-            and reference.get("resource") not in _NO_STATE
+            and str(reference.get("resource")) not in _NO_STATE
             and subresource in _FIELD_SUBRESOURCES
             and "dryRun=All" not in str(record.get("requestURI", ""))
         )
@@ -203,7 +203,7 @@ class _Reader:
         yield uid, None
 
     def _parse(self, body: Json, reference: Object) -> tuple[str, Object] | None:
-        if not isinstance(body, dict) or body.get("kind") in {None, "Status", "DeleteOptions"}:
+        if not isinstance(body, dict) or body.get("kind") in (None, "Status", "DeleteOptions"):
             return None
         found = body.get("metadata")
         metadata = found if isinstance(found, dict) else {}
