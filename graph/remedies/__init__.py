@@ -1,0 +1,1 @@
+"""How each family of fixes is made: restoring fields, bringing objects back, restarting, holding back."""

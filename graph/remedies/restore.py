@@ -1,0 +1,175 @@
+"""Which fields belong to the change that did harm, and what they should hold again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from graph.action import FieldEdit
+from graph.change import Change
+from graph.diagnosis.result import Cause
+from graph.document import ABSENT, Absent, Json, Object, get
+from graph.drift import Finding, Verdict
+from graph.environment import EnvironmentGraph
+from graph.remedies.edits import Wish, edits_for, inside_text
+from graph.remedies.locate import locate
+from graph.resource import Facet
+
+_ONE_DEED = timedelta(seconds=60)
+"""Records of one person on one object within this time belong together (one `kubectl edit`, one console form)."""
+
+RESTORABLE = frozenset({Verdict.OUT_OF_BAND_CHANGE, Verdict.CONFLICT})
+"""Verdicts of a field whose declared value is known and is not the one that runs."""
+
+
+def drift_edits(
+    graph: EnvironmentGraph, finding: Finding, change: Change | None, others: Sequence[Finding] = ()
+) -> tuple[FieldEdit, ...]:
+    """Return the edits that put the drifted field back, with the other fields that the same change altered.
+
+    Args:
+        graph: the environment.
+        finding: the drift that did harm.
+        change: the change that made it, where known.
+        others: more drift of any resource; only what the same change made is put back with it.
+    """
+    uid = finding.resource.uid
+    actual = graph.body(uid, Facet.ACTUAL)
+    if actual is None:
+        return ()
+    intended = graph.body(uid, Facet.INTENDED) or {}
+    wishes = [_wish_of_finding(intended, actual, finding)]
+    if change is not None:
+        deeds = [c for c in graph.changes(uid) if is_same_deed(graph, c, change)]
+        wishes += [w for c in deeds if (w := _wish_of_deed(intended, actual, c))]
+    for other in others:
+        if other.resource.uid == uid and other.verdict in RESTORABLE and _made_together(graph, other, finding, change):
+            wishes.append(_wish_of_finding(intended, actual, other))
+    return edits_for(actual, _distinct(wishes))
+
+
+def rollback_edits(graph: EnvironmentGraph, uid: str, change: Change) -> tuple[FieldEdit, ...]:
+    """Return the edits that undo a change which was declared and deployed, where it is still what runs.
+
+    Fields of the same commit or run on the same resource go back together: half a rollback is a state nobody tested.
+    """
+    actual = graph.body(uid, Facet.ACTUAL)
+    if actual is None:
+        return ()
+    declared = graph.body(uid, Facet.INTENDED) or actual
+    deeds = [change, *(c for c in graph.changes(uid) if is_same_deed(graph, c, change))]
+    return edits_for(actual, _distinct([w for c in deeds if (w := _wish_back(graph, uid, declared, actual, c))]))
+
+
+def is_same_deed(graph: EnvironmentGraph, one: Change, main: Change) -> bool:
+    """Whether a recorded change belongs to the same act as `main`: same record, same run, or same person and minute."""
+    if one.id == main.id or one.id in main.evidence:
+        return True
+    cited = [c for c in graph.changes(main.uid) if c.id in main.evidence] or [main]
+    for known in (main, *cited):
+        if one.reference and one.reference == known.reference and one.source == known.source:
+            return True
+        if one.run and one.run == known.run:
+            return True
+        same_person = one.actor is not None and known.actor is not None and one.actor.name == known.actor.name
+        if same_person and one.source == known.source and abs(one.latest - known.latest) <= _ONE_DEED:
+            return True
+    return False
+
+
+def main_change(graph: EnvironmentGraph, cause: Cause) -> Change | None:
+    """Return the change of a cause with its values; from the record that it rests on where it has none itself."""
+    change = cause.change
+    if change is None or change.path or change.before is not ABSENT or change.after is not ABSENT:
+        return change
+    known = {c.id: c for c in graph.changes(cause.resource)}
+    return next((known[i] for i in change.evidence if i in known and known[i].path), change)
+
+
+def left_alone(edits: Sequence[FieldEdit], uid: str, others: Sequence[Finding]) -> int:
+    """Count the drifted fields of a resource that the edits do not touch."""
+    paths = [e.path for e in edits]
+    mine = [f.actual_path or f.path for f in others if f.resource.uid == uid and f.is_live_drift]
+    return sum(1 for m in mine if not any(m == p or m.startswith(p + "/") for p in paths))
+
+
+def _wish_of_finding(intended: Object, actual: Object, finding: Finding) -> Wish:
+    declared = get(intended, finding.path)
+    value = finding.intended if declared is ABSENT else declared
+    if finding.intended is ABSENT:
+        text = inside_text(intended, finding.path)
+        if text is None:
+            path = finding.actual_path or finding.path
+            return Wish(path=path, value=ABSENT, source=actual, actual_path=path)
+    return Wish(path=finding.path, value=value, source=intended, actual_path=finding.actual_path)
+
+
+def _wish_of_deed(intended: Object, actual: Object, deed: Change) -> Wish | None:
+    """Put a field back that the same act altered, if it still runs altered and was declared as it was before."""
+    if not deed.path or get(actual, deed.path) != deed.after or deed.before == deed.after:
+        return None
+    place = locate(actual, intended, deed.path)
+    declared = ABSENT if place.missing else get(intended, place.path)
+    if declared != deed.before:
+        return None
+    if declared is ABSENT:
+        return Wish(path=deed.path, value=ABSENT, source=actual, actual_path=deed.path)
+    return Wish(path=place.path, value=declared, source=intended, actual_path=deed.path)
+
+
+def _wish_back(graph: EnvironmentGraph, uid: str, declared: Object, actual: Object, change: Change) -> Wish | None:
+    if not change.path or change.path.startswith("/status"):
+        return None
+    before, source = _before(graph, uid, change), declared
+    place = locate(declared, actual, change.path)
+    now = ABSENT if place.missing else get(actual, place.path)
+    if now != change.after or before == now:
+        return None
+    if before is ABSENT:
+        return Wish(path=place.path, value=ABSENT, source=actual, actual_path=place.path)
+    if (text := inside_text(declared, change.path)) is not None:
+        earlier = _earlier_body(graph, uid, change)
+        whole = get(earlier, text) if earlier else ABSENT
+        return Wish(path=text, value=whole, source=actual) if whole is not ABSENT else None
+    return Wish(path=change.path, value=before, source=source, actual_path="" if place.missing else place.path)
+
+
+def _before(graph: EnvironmentGraph, uid: str, change: Change) -> Json | Absent:
+    if change.before is not ABSENT or change.after is not ABSENT:
+        return change.before
+    earlier = _earlier_body(graph, uid, change)
+    return get(earlier, change.path) if earlier else ABSENT
+
+
+def _earlier_body(graph: EnvironmentGraph, uid: str, change: Change) -> Object | None:
+    """The last declared or observed version that ended by the time of the change."""
+    until = change.latest
+    for facet in (Facet.INTENDED, Facet.ACTUAL):
+        ended = [v for v in graph.history(uid, facet) if v.valid_to is not None and v.valid_from < until]
+        if ended:
+            return ended[-1].body
+    return None
+
+
+def _made_together(graph: EnvironmentGraph, other: Finding, finding: Finding, change: Change | None) -> bool:
+    records = [c for c in graph.changes(other.resource.uid) if c.path and _covers(c.path, other)]
+    if change is not None and records:
+        return is_same_deed(graph, records[-1], change)
+    return bool(other.manager) and other.manager == finding.manager
+
+
+def _covers(path: str, finding: Finding) -> bool:
+    return any(p == path or p.startswith(path + "/") or path.startswith(p + "/") for p in _paths(finding))
+
+
+def _paths(finding: Finding) -> Iterator[str]:
+    yield finding.path
+    if finding.actual_path:
+        yield finding.actual_path
+
+
+def _distinct(wishes: Sequence[Wish]) -> list[Wish]:
+    kept: dict[str, Wish] = {}
+    for wish in wishes:
+        kept.setdefault(wish.actual_path or wish.path, wish)
+    return list(kept.values())
