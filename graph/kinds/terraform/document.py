@@ -94,7 +94,7 @@ def document(
         origin: file, line and commit, for intended state.
         more: further members of the body, left out when empty: `references` (addresses it needs), `unknown` (pointers
             into the body, known only after apply), `declared` (attributes that the configuration sets),
-            `ignore_changes`, `previous_address`, `deposed`.
+            `ignore_changes`, `previous_address`, `planned` (`create`, `delete`: what an apply would do), `deposed`.
     """
     clean = masked(values, sensitive, salt)
     body: Object = {"type": type, "name": name, "address": address, "provider": provider, "values": clean}

@@ -97,6 +97,13 @@ def read_plan(data: Object, *, stack: str, salt: bytes) -> PlanReading:
             before[address] = _side(change, "before", stack, salt)
         if address not in after and mapping(change, "change").get("after") and not change.get("deposed"):
             after[address] = _side(change, "after", stack, salt)
+    planned = {
+        text(c, "address"): strings(mapping(c, "change").get("actions")) for _, c in _changes(data, "resource_changes")
+    }
+    for address, known in before.items():
+        # A plan for some targets is silent about the rest; silence is no wish to destroy.
+        if address not in after and "delete" not in planned.get(address, ()):
+            after[address] = known
     applied, actual = dict(before), dict(before)
     for _, change in _changes(data, "resource_drift"):
         address = text(change, "address")
@@ -107,9 +114,9 @@ def read_plan(data: Object, *, stack: str, salt: bytes) -> PlanReading:
                 facet.pop(address, None)
     moved = {text(c, "address"): text(c, "previous_address") for _, c in _changes(data, "resource_changes")}
     return PlanReading(
-        intended=[_enriched(d, blocks, unknown, moved, relevant) for d in after.values()],
-        applied=[_enriched(d, blocks, {}, {}, ()) for d in applied.values()],
-        actual=[_enriched(d, blocks, {}, {}, ()) for d in actual.values()],
+        intended=[_enriched(d, blocks, unknown, moved, relevant, planned) for d in after.values()],
+        applied=[_enriched(d, blocks, {}, {}, (), planned) for d in applied.values()],
+        actual=[_enriched(d, blocks, {}, {}, (), {}) for d in actual.values()],
         drift=tuple(_drift(c, salt) for _, c in _changes(data, "resource_drift")),
         pending=tuple(_pending(data)),
         relevant=relevant,
@@ -181,6 +188,7 @@ def _enriched(
     unknown: dict[str, list[str]],
     moved: dict[str, str],
     relevant: tuple[RelevantAttribute, ...],
+    planned: dict[str, list[str]],
 ) -> Document:
     """Add what the configuration and the changes say of a resource."""
     address = found.body["address"]
@@ -191,6 +199,7 @@ def _enriched(
         "declared": list(block.attributes),
         "unknown": unknown.get(address),
         "previous_address": moved.get(address),
+        "planned": [action for action in planned.get(address, ()) if action in ("create", "delete")],
         "relevant": [pointer("values", *r.attribute) for r in relevant if r.resource == address],
     }
     return Document(

@@ -73,10 +73,14 @@ def shown(values: Json, *, stack: str, salt: bytes) -> Iterator[Shown]:
 
 
 def _module(module: Json, stack: str, salt: bytes) -> Iterator[Shown]:
+    prefix = text(module, "address")
     for _, resource in entries(module, "resources"):
         address = text(resource, "address")
         if not address:
             continue
+        if prefix and not address.startswith(f"{prefix}."):
+            # Terraform 0.12 wrote addresses relative to their module.
+            address = f"{prefix}.{address}"
         if resource.get("mode") == "data" or is_data(address):
             yield Shown(address, None)
             continue

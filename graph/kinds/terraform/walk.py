@@ -1,0 +1,134 @@
+"""Walk three facets of one resource's attributes side by side and say at which places they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from graph.document import ABSENT, Json
+from graph.document import canonical as text_of
+from graph.drift import Verdict
+from graph.kinds.aws import canonical as iam
+from graph.kinds.terraform.align import Key, align
+from graph.kinds.terraform.embedded import parsed
+from graph.kinds.terraform.policy_walk import policy_differences
+from graph.kinds.terraform.three import Difference, Place, Three, difference, is_nothing, leaf
+
+SETS = frozenset(
+    {
+        "aliases",
+        "allowed_methods",
+        "allowed_oauth_flows",
+        "availability_zone_ids",
+        "availability_zones",
+        "cached_methods",
+        "cidr_blocks",
+        "egress",
+        "events",
+        "groups",
+        "ingress",
+        "inline_policy",
+        "ipv6_cidr_blocks",
+        "layers",
+        "managed_policy_arns",
+        "members",
+        "prefix_list_ids",
+        "records",
+        "resource_records",
+        "roles",
+        "route",
+        "rule",
+        "scopes",
+        "security_group_ids",
+        "security_groups",
+        "source_security_group_ids",
+        "subnet_ids",
+        "subnets",
+        "tag",
+        "target_group_arns",
+        "users",
+        "vpc_security_group_ids",
+    }
+)
+"""Attributes whose schema is a set in the big providers; state and plan print them as lists in any order (T07)."""
+
+
+def differences(attribute: str, values: Three, identities: Mapping[str, str]) -> list[Difference]:
+    """Return the places at and below one attribute at which the facets differ.
+
+    Args:
+        attribute: its name.
+        values: its values; a missing one means the same as null.
+        identities: ARN or id of a resource to its uid (T16).
+    """
+    place = Place(way=(attribute,), actual_way=(attribute,), attribute=attribute, identities=identities)
+    return list(_walk(place, values))
+
+
+def _walk(place: Place, values: Three) -> Iterator[Difference]:
+    if text_of(values.intended) == text_of(values.applied) == text_of(values.actual):
+        return
+    held = Three(*(parsed(v) for v in values))
+    if any(one is not other for one, other in zip(values, held, strict=True)) and not _is_mixed(held):
+        yield from _inside_text(place, values, held)
+    elif values.all_are(dict):
+        for key in values.members():
+            yield from _walk(place.member(key), values.get(key))
+    elif values.all_are(list):
+        yield from _entries(place, values)
+    else:
+        yield from leaf(place, values)
+
+
+def _is_mixed(held: Three) -> bool:
+    """Whether one facet has a text that holds no JSON where another one does."""
+    return any(isinstance(v, str) and v for v in held)
+
+
+def _inside_text(place: Place, values: Three, held: Three) -> Iterator[Difference]:
+    """Compare JSON texts by what they hold (T06), IAM policies in canonical form."""
+    is_policy = all(iam.is_policy(v) for v in held if not is_nothing(v))
+    forms = held.each(lambda v: text_of(iam.canonical(v) if is_policy and not is_nothing(v) else v))
+    if forms.intended == forms.applied == forms.actual:
+        yield difference(place, values, Verdict.REPRESENTATION_ONLY, "T06")
+    elif is_policy and held.all_are(dict):
+        yield from (replace(d, rule=d.rule or "T06") for d in policy_differences(place, held))
+    else:
+        yield from (replace(d, rule=d.rule or "T06") for d in _walk(place, held))
+
+
+def _entries(place: Place, values: Three) -> Iterator[Difference]:
+    """Compare lists entry by entry; entries that only moved are no difference in a set."""
+    key = _key(place)
+    keys = [[key(v) for v in entries] for entries in values]
+    if keys[0] == keys[1] == keys[2]:
+        for n, same in enumerate(zip(*values, strict=True)):
+            yield from _walk(place.entry(n, n), Three(*same))
+    elif sorted(keys[0]) == sorted(keys[1]) == sorted(keys[2]):
+        if place.attribute in SETS:
+            yield difference(place, values, Verdict.REPRESENTATION_ONLY, "T07")
+        else:
+            yield from leaf(place, values)
+    else:
+        for row in align(values.intended, values.applied, values.actual, key):
+            position = next(p for p in (row.intended, row.actual, row.applied) if p is not None)
+            entry = (ABSENT if p is None else v[p] for v, p in zip(values, row, strict=True))
+            yield from _walk(place.entry(position, row.actual), Three(*entry))
+
+
+def _key(place: Place) -> Key:
+    """Return what makes entries equal: references by identity, blocks without the members that say nothing."""
+
+    def key(value: Json) -> str:
+        if isinstance(value, str):
+            return place.identities.get(value, value)
+        if isinstance(value, dict):
+            said = {k: v for k, v in value.items() if v is not None and v not in ([], {}, "")}
+            return text_of({k: sorted(v, key=text_of) if _is_set(k, v) else v for k, v in said.items()})
+        return text_of(value)
+
+    return key
+
+
+def _is_set(attribute: str, value: Json) -> bool:
+    return attribute in SETS and isinstance(value, list)
