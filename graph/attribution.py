@@ -197,7 +197,9 @@ def _without_proof(
         actors = {e.actor.name for e in group if e.actor}
         if len(actors) == 1:
             found = next(e for e in group if e.actor)
-            earliest, latest = (found.earliest, found.latest) if group is near else (onset.earliest, onset.latest)
+            # The one write on record to an object that is gone is the one that removed it.
+            is_instant = group is near or (body is None and len(group) == 1)
+            earliest, latest = (found.earliest, found.latest) if is_instant else (onset.earliest, onset.latest)
             channel = _channel(graph, place, found, deployers=deployers)
             return _result(place, before, found, channel, group, earliest=earliest, latest=latest)
         if actors:

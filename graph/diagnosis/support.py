@@ -11,7 +11,7 @@ from graph.diagnosis.fits import COMPLAINT_KINDS, VAGUE, fault_fits
 from graph.diagnosis.hypothesis import Hypothesis, Point
 from graph.diagnosis.permissions import covers
 from graph.diagnosis.symptoms import Complaint, Reading
-from graph.document import tokens
+from graph.document import ABSENT, tokens
 from graph.fault import Fault
 from graph.relation import RelationType
 from graph.resource import Facet
@@ -226,6 +226,16 @@ def _in_trouble(context: Context, uid: str, path: tuple[str, ...]) -> bool:
     return any(r.speaker == uid or r.names & named for r in context.current_readings())
 
 
+def _network(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    """A NetworkPolicy that refuses none of the known calls is not to blame for them."""
+    if hypothesis.kind != "network_policy" or any(hypothesis.resource in cut.policies for cut in context.cuts):
+        return
+    body = context.graph.body(hypothesis.resource, Facet.ACTUAL)
+    note = context.ledger.state(hypothesis.resource, "/spec", ABSENT if body is None else body.get("spec"))
+    text = f"With {context.name(hypothesis.resource)} as it is, all known calls of the subject are admitted."
+    yield Point(rule="harmless", text=text, evidence=(note,))
+
+
 def _silence(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     """Complaints are read, and there are none: then it is doubtful that anything is broken at all."""
     if not context.hears or any(True for _ in context.current_readings()):
@@ -251,6 +261,7 @@ JUDGES: tuple[Callable[[Context, Hypothesis], Iterable[Point]], ...] = (
     _complaints,
     _faults,
     _dependency,
+    _network,
     _silence,
     _about_drift,
 )

@@ -91,8 +91,7 @@ def summary(context: Context, found: DiagnosisVerdict, shown: Sequence[Cause], g
     if not context.subjects:
         return "The alert names nothing that this environment knows, so no cause can be given."
     if shown and shown[0].confidence >= SHOWN:
-        lead = f"No cause of the trouble of {names} is certain. Most likely so far: {shown[0].summary}"
-        return lead
+        return f"No cause of the trouble of {names} is certain. Most likely so far: {shown[0].summary}"
     lacking = f" {len(gaps)} thing(s) could not be seen." if gaps else ""
     return f"Nothing that is known explains the alert on {names}.{lacking}"
 
