@@ -32,7 +32,10 @@ def edits_for(actual: Object, wishes: Sequence[Wish]) -> tuple[FieldEdit, ...]:
     """Return the edits that fulfil the wishes on the actual object and change nothing else; none where all holds."""
     wanted = actual
     anchors: list[str] = []
+    gone = [w.actual_path or w.path for w in wishes if w.value is ABSENT]
     for wish in sorted(wishes, key=lambda w: _order(actual, w)):
+        if any((wish.actual_path or wish.path).startswith(path + "/") for path in gone):
+            continue
         wanted, anchor = _apply(actual, wanted, wish)
         anchors.append(anchor)
     edits = []
@@ -52,15 +55,16 @@ def inside_text(document: Object, path: str) -> str | None:
     return None
 
 
-def _order(actual: Object, wish: Wish) -> tuple[int, int, str]:
-    """Values first; then removals from the end of lists; then insertions from their start."""
+def _order(actual: Object, wish: Wish) -> tuple[int, tuple[int, ...], str]:
+    """Values first, then removals from the end of lists, then insertions from their start: so positions stay true."""
     path = wish.actual_path or wish.path
-    last = tokens(path)[-1] if path else ""
-    index = int(last) if last.isdigit() else 0
+    positions = tuple(int(t) if t.isdigit() else 0 for t in tokens(path))
     if wish.value is ABSENT:
-        return (1, -index, path)
-    exists = get(actual, path) is not ABSENT
-    return (0 if exists else 2, index, path)
+        return (1, tuple(-p for p in positions), path)
+    is_there = wish.actual_path and get(actual, wish.actual_path) is not ABSENT
+    if is_there or not locate(wish.source, actual, wish.path).missing:
+        return (0, positions, path)
+    return (2, positions, path)
 
 
 def _apply(actual: Object, wanted: Object, wish: Wish) -> tuple[Object, str]:
