@@ -1,0 +1,6 @@
+"""The HTTP API: one resource a file, with its request and response bodies."""
+
+from app.api import audit, changes, graph, incidents, proposals, quarantine, system, webhooks
+
+ROUTERS = tuple(m.router for m in (system, webhooks, incidents, proposals, graph, changes, audit, quarantine))
+"""All routes but those of the web pages."""

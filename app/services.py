@@ -1,0 +1,76 @@
+"""What the HTTP side works with, as one frozen record. Built in the wiring, read by every route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from fastapi import Request
+
+from app.store.audit import AuditLog
+from app.store.database import Database
+from app.store.graph import GraphStore
+from app.store.inbox import Inbox
+from app.store.incidents import Incidents
+from app.store.proposals import Proposals
+from app.store.users import Users
+from graph.environment import EnvironmentGraph
+
+
+class Environments(Protocol):
+    """The governed environments, as the API sees them."""
+
+    def names(self) -> Sequence[str]: ...
+
+    def graph(self, environment: str, *, as_of: datetime | None = None) -> EnvironmentGraph:
+        """Return the graph now, or as of a time (UTC).
+
+        Raises:
+            NotFound: there is no such environment.
+        """
+        ...
+
+    def deployers(self, environment: str) -> frozenset[str]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderSecrets:
+    """Secrets that alert senders prove themselves with. A sender without one has no endpoint."""
+
+    pagerduty: tuple[str, ...] = field(default=(), repr=False)
+    opsgenie: tuple[str, ...] = field(default=(), repr=False)
+    alertmanager: tuple[str, ...] = field(default=(), repr=False)
+    change_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Routing keys of the PagerDuty-compatible change endpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything behind the HTTP side. All calls block: routes make them in threads."""
+
+    database: Database
+    inbox: Inbox
+    incidents: Incidents
+    proposals: Proposals
+    users: Users
+    audit: AuditLog
+    graph_store: GraphStore
+    environments: Environments
+    secrets: SenderSecrets
+    look_again: Callable[[str, str], None]
+    """Asks for a new investigation of an incident: takes its id and the name of who asks."""
+    wake: Callable[[], None]
+    """Tells the workers of this process that there is a new job. Called from the event loop; must not block."""
+    clock: Callable[[], datetime]
+    """Returns the current time, UTC."""
+    base_url: str = ""
+    """Address under which people reach the service; that of each request when empty."""
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application that got this request."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
