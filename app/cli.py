@@ -249,7 +249,7 @@ def reject(
 
 @audit.command("verify")
 def audit_verify(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Check the audit log of a service on this machine for edits, deletions and insertions. Exit code 1 when it finds one."""
+    """Check the audit log for edits, deletions and insertions, on the machine of the service. Exit code 1: found one."""
     from app.terminal import print_audit_report
     from app.wiring import verify_audit
 

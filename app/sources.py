@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from tools.adapters.cloudtrail import CloudTrail
 from tools.adapters.file_estate import FileEstate
 from tools.adapters.git_history import GitHistory
 from tools.adapters.kubernetes_api import KubernetesApi
@@ -20,6 +19,7 @@ from app.settings import (
     StateSettings,
 )
 from graph.resource import Facet
+from tools.adapters.cloudtrail import CloudTrail
 from tools.adapters.deployments import Deployments
 from tools.adapters.kubernetes_audit import KubernetesAudit
 from tools.adapters.manifests import ManifestSource
@@ -100,6 +100,6 @@ class _Build:
             case "kubernetes_audit":
                 return KubernetesAudit(name, source.path, cluster=self._cluster, deployers=deployers, salt=self._salt)
             case "cloudtrail":
-                return CloudTrail(name, source.path, deployers=deployers)
+                return CloudTrail(name, source.path, deployers=deployers, salt=self._salt)
             case "deployments":
-                return Deployments(name, source.path, cluster=self._cluster, stack=self._stack)
+                return Deployments(name, source.path)

@@ -1,4 +1,4 @@
-"""What people see in the terminal. Takes the JSON of the API; everything in it that came from outside is made visible."""
+"""What people see in the terminal. Takes the JSON of the API; what came from outside is made visible."""
 
 from __future__ import annotations
 
@@ -140,7 +140,8 @@ def print_proposal(proposal: dict[str, Any]) -> None:
 def print_approved(proposal: dict[str, Any]) -> None:
     """Print what became of an approval."""
     _out.print(
-        f"[bold green]Approved[/] {proposal['id']}. The executor takes it up; look: plumbline proposals {proposal['id']}"
+        f"[bold green]Approved[/] {proposal['id']}. The executor takes it up; "
+        f"look: plumbline proposals {proposal['id']}"
     )
 
 

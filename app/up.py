@@ -83,12 +83,12 @@ def serve(
 
 def _run(service: Service, listener: socket.socket, *, quiet: bool) -> None:
     from app.main import create_app
-    from app.web.pages import router
+    from app.web.pages import problem_page, router
 
     service.start()
     try:
         config = uvicorn.Config(
-            create_app(service.services, web=router),
+            create_app(service.services, web=router, problem_page=problem_page),
             log_level="warning" if quiet else "info",
             access_log=False,
             lifespan="off",
@@ -135,6 +135,7 @@ def _with_demo(settings: Settings, store: Store) -> Settings:
             "users": {key: name for key, (name, _) in _DEMO_PEOPLE.items()},
             "webhook_secrets": webhook_secrets,
             "environment": environment_config(settings.data_dir)["name"],
+            "estate": str((settings.data_dir / "demo" / "estate").resolve()),
         },
     )
     _write_private(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -35,7 +36,7 @@ class Upkeep(threading.Thread):
     def run(self) -> None:
         while not self._stopping.is_set():
             for name in self._environments.names():
-                self._try("refresh_failed", lambda name=name: self._environments.refresh(name))
+                self._try("refresh_failed", partial(self._environments.refresh, name))
             self._try("expiry_failed", lambda: self._proposals.expire_due(self._clock()))
             self._stopping.wait(self._every_s)
 

@@ -131,7 +131,7 @@ class Service:
 
 
 class _Lazy:
-    """Builds something once, when it is first needed: LangGraph takes a second to import, and a webhook must not wait."""
+    """Builds something once, when it is first needed: LangGraph takes a second to import, a webhook must not wait."""
 
     def __init__(self, build: Any) -> None:
         self._build = build
@@ -252,9 +252,8 @@ def _installed(data_dir: Path | None) -> Settings:
     for place in places:
         if (place / "keys.json").is_file():
             return load_settings(data_dir=place)
-    raise NotFound(
-        f"no Plumbline was ever started in {' or '.join(map(repr, map(str, places)))}: name its directory with --data-dir"
-    )
+    tried = " or ".join(repr(str(place)) for place in places)
+    raise NotFound(f"no Plumbline was ever started in {tried}: name its directory with --data-dir")
 
 
 def _sender_secrets(settings: Settings) -> SenderSecrets:

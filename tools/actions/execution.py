@@ -93,9 +93,9 @@ def reconcile(plan: Plan, target: Target) -> Outcome:
                 OutcomeStatus.FAILED, "The end was not recorded; the live state shows that nothing was done."
             )
     except OutsideError as error:
-        return _outcome(OutcomeStatus.UNKNOWN, f"The end was not recorded and the live state can't be read: {error}")
+        return _outcome(OutcomeStatus.UNKNOWN, f"The end was not recorded; the live state can't be read: {error}")
     return _outcome(
-        OutcomeStatus.UNKNOWN, "The end was not recorded and the live state is neither the one before nor the one after."
+        OutcomeStatus.UNKNOWN, "The end was not recorded; the live state is neither the one before nor the one after."
     )
 
 
@@ -137,8 +137,10 @@ def _roll_back(plan: Plan, target: Target, failing: list[Check], *, note: Note, 
             return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}), and so did the rollback: {error}")
     left = _settle(tuple(_undone(plan)), target, within_s=plan.verify_within_s, pace=pace)
     if left:
-        return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}), and the rollback could not be verified.")
-    return _outcome(OutcomeStatus.ROLLED_BACK, f"Verification failed ({what}); the change was undone, and that verified.")
+        return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}); the rollback could not be verified.")
+    return _outcome(
+        OutcomeStatus.ROLLED_BACK, f"Verification failed ({what}); the change was undone and that verified."
+    )
 
 
 def _undone(plan: Plan) -> Iterator[Check]:
