@@ -16,7 +16,7 @@ from graph.incident import OpenIncident
 from graph.reach.folding import WORKLOADS, kind_of
 from graph.relation import RelationType
 from graph.remedies.health import needs_restart, recovers
-from graph.remedies.hold import declared_at, hold_text, hold_warnings
+from graph.remedies.hold import asks_first, declared_at, hold_text, hold_warnings
 from graph.remedies.parts import assemble, holds, recreatable
 from graph.remedies.restore import RESTORABLE, drift_edits, left_alone, main_change, rollback_edits
 from graph.resource import Facet, display_uid
@@ -50,12 +50,13 @@ class Answer:
         self.concerned = tuple(dict.fromkeys((*cause.path, *subjects)))
         self.reason = _reason(cause, self.change)
         is_emergency = cause.kind == "emergency_change"
-        is_drift = is_emergency or cause.drift is not None
-        self.hold = (
-            hold_text(graph, self.uid, self.change, is_emergency=is_emergency, open_incidents=open_incidents, now=now)
-            if is_drift
-            else ""
-        )
+        held = is_emergency or cause.drift is not None
+        why = hold_text(graph, self.uid, self.change, is_emergency=is_emergency, open_incidents=open_incidents, now=now)
+        # A change that a diagnosis found to do harm is no reason to wait, even when it was made in an emergency; it is
+        # a reason to ask whoever made it.
+        does_harm = diagnosis is not None and not is_emergency
+        self.hold = why if held and not does_harm else ""
+        self.ask_first = (asks_first(self.change),) if held and does_harm and why else ()
 
     def plans(self) -> Iterator[Plan]:
         """Yield plans, best first. A change on hold gets no follow-up."""
@@ -80,8 +81,7 @@ class Answer:
         yield from self._with_restarts(action, tuple(self._restore_warnings(finding, action)), restores_declared=True)
 
     def _restore_warnings(self, finding: Finding, action: Action) -> Iterator[str]:
-        if self.hold:
-            yield from hold_warnings(self.graph, self.uid)
+        yield from self._held()
         if finding.verdict is Verdict.CONFLICT:
             yield (
                 "The declared value was never deployed: this writes it for the first time, "
@@ -150,6 +150,7 @@ class Answer:
         if declared or owned or made or kind_of(self.graph, self.uid) in PROTECTED | SECRETS:
             return
         warnings = (
+            *self._held(),
             "Nobody declared it in the sources that were read; if a deployer outside of them did, it comes back.",
         )
         yield self._plan(Action(kind=ActionKind.DELETE_OBJECT, target=self.uid), warnings=warnings)
@@ -196,7 +197,7 @@ class Answer:
         )
 
     def _held(self) -> tuple[str, ...]:
-        return hold_warnings(self.graph, self.uid) if self.hold else ()
+        return hold_warnings(self.graph, self.uid) if self.hold else self.ask_first
 
     def _scaler_warning(self, action: Action) -> Iterator[str]:
         if any(e.path == "/spec/replicas" for e in action.edits):

@@ -60,6 +60,12 @@ def hold_warnings(graph: EnvironmentGraph, uid: str) -> tuple[str, ...]:
     return (f"The next deployment would revert this emergency change; declare it{where} if it should stay.",)
 
 
+def asks_first(change: Change | None) -> str:
+    """Warn that a harmful change was made by hand while another incident was open."""
+    who = visible_name(change.actor.name) if change is not None and change.actor else "whoever made it"
+    return f"It was changed by hand while another incident was open: ask {who} whether that one still needs it."
+
+
 def declared_at(graph: EnvironmentGraph, uid: str) -> str:
     """Return `FILE:LINE@COMMIT` of the declared object; empty when unknown."""
     version = graph.version(uid, Facet.INTENDED)

@@ -345,8 +345,9 @@ def test_a_change_by_hand_during_an_open_incident_is_held() -> None:
     estate = _drifted_config(TIMEOUT="9s")
     change = _change(CONFIG, "/data/TIMEOUT", before="2s", after="9s")
     graph = estate.graph()
-    cause = _cause(CONFIG, drift=_finding(graph, CONFIG, "/data/TIMEOUT"), change=change)
-    (plan,) = propose(graph, _diagnosis(cause, subject=CART), now=NOW, open_incidents=(_incident(),))
+    finding = _finding(graph, CONFIG, "/data/TIMEOUT")
+    plan = revert_plan(graph, finding, change, now=NOW, open_incidents=(_incident(),))
+    assert plan is not None
     assert plan.hold.startswith("Do not revert yet: shop/ConfigMap/cart was changed by hand by kate")
     assert "INC-7" in plan.hold
     assert "shop/Deployment/cart" in plan.hold
@@ -367,9 +368,20 @@ def test_other_changes_are_not_held(incident: dict[str, Any], channel: Channel) 
     """A hold needs an incident that was open, is open, and has to do with the resource."""
     graph = _drifted_config(TIMEOUT="9s").graph()
     change = _change(CONFIG, "/data/TIMEOUT", before="2s", after="9s", channel=channel)
+    finding = _finding(graph, CONFIG, "/data/TIMEOUT")
+    plan = revert_plan(graph, finding, change, now=NOW, open_incidents=(_incident(**incident),))
+    assert plan is not None
+    assert plan.hold == ""
+
+
+def test_a_change_that_does_harm_is_not_held_but_its_author_is_asked() -> None:
+    """A diagnosis found it to be the cause of this incident; another one may still need it."""
+    graph = _drifted_config(TIMEOUT="0s").graph()
+    change = _change(CONFIG, "/data/TIMEOUT", before="2s", after="0s")
     cause = _cause(CONFIG, drift=_finding(graph, CONFIG, "/data/TIMEOUT"), change=change)
-    plans = propose(graph, _diagnosis(cause), now=NOW, open_incidents=(_incident(**incident),))
-    assert plans[0].hold == ""
+    plan = propose(graph, _diagnosis(cause), now=NOW, open_incidents=(_incident(),))[0]
+    assert plan.hold == ""
+    assert any("ask kate" in w for w in plan.warnings)
 
 
 def test_an_emergency_change_is_held_even_when_its_incident_is_not_known() -> None:
