@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from graph.action import FieldEdit
 from graph.document import ABSENT, Absent, Json, Object, get, pointer, put, tokens
-from graph.remedies.locate import locate
+from graph.remedies.locate import Place, locate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,8 @@ class Wish:
     source: Object
     """The version of the object that `path` points into: the declared one, or the actual one for what is to go."""
     actual_path: str = ""
-    """JSON pointer into the actual object, where it is already known."""
+    """JSON pointer into the actual object, where it is already known; shorter than `path` when the actual object has
+    nothing there and this is where that begins."""
 
 
 def edits_for(actual: Object, wishes: Sequence[Wish]) -> tuple[FieldEdit, ...]:
@@ -57,14 +58,18 @@ def inside_text(document: Object, path: str) -> str | None:
 
 def _order(actual: Object, wish: Wish) -> tuple[int, tuple[int, ...], str]:
     """Values first, then removals from the end of lists, then insertions from their start: so positions stay true."""
-    path = wish.actual_path or wish.path
+    path = (wish.actual_path or wish.path) if wish.value is ABSENT else wish.path
     positions = tuple(int(t) if t.isdigit() else 0 for t in tokens(path))
     if wish.value is ABSENT:
         return (1, tuple(-p for p in positions), path)
-    is_there = wish.actual_path and get(actual, wish.actual_path) is not ABSENT
-    if is_there or not locate(wish.source, actual, wish.path).missing:
-        return (0, positions, path)
-    return (2, positions, path)
+    return (2 if _place(actual, wish).missing else 0, positions, path)
+
+
+def _place(document: Object, wish: Wish) -> Place:
+    """Find the place of a wish in an actual object, by what is known of it or else by what names its elements."""
+    if not wish.actual_path or get(document, wish.actual_path) is ABSENT:
+        return locate(wish.source, document, wish.path)
+    return Place(wish.actual_path, tokens(wish.path)[len(tokens(wish.actual_path)) :])
 
 
 def _apply(actual: Object, wanted: Object, wish: Wish) -> tuple[Object, str]:
@@ -74,9 +79,7 @@ def _apply(actual: Object, wanted: Object, wish: Wish) -> tuple[Object, str]:
         return put(wanted, text, whole), text
     if wish.value is ABSENT:
         return _remove(wanted, wish.actual_path or locate(wish.source, wanted, wish.path).path)
-    if wish.actual_path and get(wanted, wish.actual_path) is not ABSENT:
-        return put(wanted, wish.actual_path, wish.value), wish.actual_path
-    place = locate(wish.source, wanted, wish.path)
+    place = _place(wanted, wish)
     if not place.missing:
         return put(wanted, place.path, wish.value), place.path
     parent = get(wanted, place.path) if place.path else wanted

@@ -169,7 +169,7 @@ def _paths(finding: Finding) -> Iterator[str]:
 
 
 def _distinct(wishes: Sequence[Wish]) -> list[Wish]:
-    kept: dict[str, Wish] = {}
+    kept: dict[tuple[str, str], Wish] = {}
     for wish in wishes:
-        kept.setdefault(wish.actual_path or wish.path, wish)
+        kept.setdefault((wish.path, wish.actual_path), wish)
     return list(kept.values())
