@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from graph.change import Actor, ActorType, Change, Channel
-from graph.document import ABSENT, Absent, Json, digest
+from graph.document import ABSENT, Absent, Json, Object, digest
 from graph.drift import Finding, Verdict
 from graph.environment import EnvironmentGraph
 from graph.managers import written_at
@@ -40,6 +40,8 @@ class Place:
     """JSON pointer into the actual object; empty for the whole resource."""
     before: Json | Absent
     after: Json | Absent
+    frame: Facet = Facet.ACTUAL
+    """Whose list positions `path` has: for what is gone from the actual object, those of the object that has it."""
 
 
 def attribute(graph: EnvironmentGraph, finding: Finding, *, deployers: frozenset[str]) -> Change:
@@ -54,8 +56,16 @@ def attribute(graph: EnvironmentGraph, finding: Finding, *, deployers: frozenset
     if finding.verdict in (Verdict.PENDING_ROLLOUT, Verdict.NEVER_APPLIED, Verdict.PRUNE_PENDING):
         return _not_applied(graph, finding)
     before = finding.intended if finding.intended is not ABSENT else finding.applied
-    path = finding.actual_path or finding.path
-    return attribute_place(graph, Place(uid=uid, path=path, before=before, after=finding.actual), deployers=deployers)
+    frame = Facet.ACTUAL
+    if finding.actual is ABSENT:
+        frame = Facet.INTENDED if finding.intended is not ABSENT else Facet.APPLIED
+    place = Place(uid=uid, path=where(finding), before=before, after=finding.actual, frame=frame)
+    return attribute_place(graph, place, deployers=deployers)
+
+
+def where(finding: Finding) -> str:
+    """Return the place of a finding in the actual object; for what is gone from it, in the object that has it."""
+    return finding.path if finding.actual is ABSENT else finding.actual_path or finding.path
 
 
 def attribute_place(graph: EnvironmentGraph, place: Place, *, deployers: frozenset[str]) -> Change:
@@ -99,10 +109,11 @@ def _onset(graph: EnvironmentGraph, place: Place) -> _Onset:
         latest = (seen.valid_to if seen else None) or graph.as_of
         return _Onset(earliest, latest, _whole(seen, place))
     latest = graph.as_of if not versions else versions[-1].valid_from
+    frame = _frame(graph, place)
     for version in reversed(versions):
-        value = read_same(place.path, body, version.body) if place.path else version.body
+        value = read_same(place.path, frame, version.body) if place.path else version.body
         if place.path and not is_same(value, place.after):
-            return _Onset(version.last_seen, latest, (value,))
+            return _Onset(min(version.last_seen, latest), latest, (value,))
         gone_before = version is not versions[-1] and version.valid_to and version.valid_to < latest
         if gone_before and not place.path:
             return _Onset(version.valid_to, latest, (ABSENT,))
@@ -112,6 +123,11 @@ def _onset(graph: EnvironmentGraph, place: Place) -> _Onset:
     if owned and (earliest is None or owned > earliest):
         latest = min(latest, owned)
     return _Onset(earliest, latest)
+
+
+def _frame(graph: EnvironmentGraph, place: Place) -> Object | None:
+    """The object in which the path of a place is valid."""
+    return graph.body(place.uid, place.frame) or graph.body(place.uid, Facet.ACTUAL)
 
 
 def _whole(seen: Version | None, place: Place) -> tuple[Json | Absent] | None:
@@ -124,7 +140,8 @@ def _last_deployed(graph: EnvironmentGraph, place: Place, first_seen: datetime) 
     """End of the last deployment of the resource before the value was first seen: it wrote the declared value."""
     ends = [c.latest for c in graph.changes(place.uid) if c.kind in _RUN_KINDS and c.latest <= first_seen]
     applied = graph.body(place.uid, Facet.APPLIED)
-    has_other = applied is not None and not is_same(read(applied, place.path), place.after)
+    other = ABSENT if applied is None else read_same(place.path, _frame(graph, place), applied)
+    has_other = applied is not None and not is_same(other, place.after)
     return max(ends, default=None) if has_other else None
 
 
@@ -143,7 +160,7 @@ def _weight(graph: EnvironmentGraph, place: Place, change: Change) -> int:
         return 2
     if is_within(place.path, change.path):
         rest = place.path[len(change.path) :]
-        whole = read(body, change.path)
+        whole = read(_frame(graph, place), change.path)
         set_to = read(change.after, translate(rest, whole, change.after)) if rest else change.after
         # A patch names only what it sets; that it does not name the place says nothing.
         is_telling = set_to is not ABSENT or change.before is not ABSENT
@@ -262,10 +279,10 @@ def _rendered(graph: EnvironmentGraph, place: Place, run: Change) -> bool | None
     version = _intended_at(graph, place.uid, run)
     if version is None:
         return None
-    actual = graph.body(place.uid, Facet.ACTUAL)
-    declared = read_same(place.path, actual, version.body) if actual is not None else read(version.body, place.path)
     if not place.path:
-        return actual is not None
+        return graph.body(place.uid, Facet.ACTUAL) is not None
+    frame = _frame(graph, place)
+    declared = read(version.body, place.path) if frame is None else read_same(place.path, frame, version.body)
     return is_same(declared, place.after)
 
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from graph.change import Change
 from graph.drift import Finding
-from graph.place import is_near
 
 
 class Weight(StrEnum):
@@ -53,15 +52,14 @@ class Hypothesis:
     values: tuple[str, ...] = ()
     """Texts that stand in the new values, for finding them again in what systems say"""
 
+    faults: tuple[tuple[str, str], ...] = ()
+    """(uid, reason) of the faults that it was made from; they can't support it a second time"""
+
     @property
     def is_change(self) -> bool:
         """Whether something is known to have changed, not just to be broken."""
         return self.change is not None or self.drift is not None
 
     def with_points(self, *points: Point) -> Hypothesis:
-        """Return the same hypothesis with more points; of points of one rule the first `ranking` best count."""
+        """Return the same hypothesis with more points; of those with the same rule, `ranking` counts the strongest."""
         return replace(self, points=(*self.points, *points))
-
-    def touches(self, path: str) -> bool:
-        """Whether one of its places contains the path or lies in it."""
-        return not self.places or any(is_near(path, place) for place in self.places)

@@ -90,6 +90,10 @@ def counted(hypothesis: Hypothesis) -> tuple[Point, ...]:
         known = best.get(point.rule)
         if known is None or abs(worth(point)) > abs(worth(known)):
             best[point.rule] = point
+    if "fault_fits" in best:
+        # The fault that supports a change is the same fact as the fault that was found by itself.
+        best.pop("fault", None)
+        best.pop("fault_partial", None)
     return tuple(sorted(best.values(), key=lambda p: (-abs(worth(p)), p.rule)))
 
 
@@ -154,7 +158,8 @@ def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
         else:
             weight = Weight.BREAKS if Weight.BREAKS in (known.weight, hypothesis.weight) else known.weight
             values = tuple(dict.fromkeys((*known.values, *hypothesis.values)))
-            found[key] = replace(known.with_points(*hypothesis.points), weight=weight, values=values)
+            faults = (*known.faults, *hypothesis.faults)
+            found[key] = replace(known.with_points(*hypothesis.points), weight=weight, values=values, faults=faults)
     return list(found.values())
 
 

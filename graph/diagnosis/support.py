@@ -136,7 +136,16 @@ def _names(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:
     keys = [parts[-1] for place in hypothesis.places if (parts := tokens(place))]
     if any(len(key) > 3 and not key.isdigit() and _has_word(text, key) for key in _telling(keys)):
         return True
-    return any(len(value) > 3 and _has_word(text, value) for value in hypothesis.values)
+    return any(_has_word(text, form) for value in hypothesis.values for form in _forms(value, keys))
+
+
+def _forms(value: str, keys: Iterable[str]) -> Iterator[str]:
+    """How a system would print a value: as it stands unless it is so short that it is anywhere, or with its key's unit."""
+    if len(value) > 3 or re.fullmatch(r"\d+[A-Za-z]+", value):
+        yield value
+    for key in keys:
+        if value.isdigit() and (unit := re.search(r"[_.-](ms|s|sec|seconds|m|mb|mib|gb)$", key, re.IGNORECASE)):
+            yield value + unit[1].lower()
 
 
 def _telling(keys: Iterable[str]) -> Iterator[str]:
@@ -181,6 +190,8 @@ def _faults(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     for uid in dict.fromkeys((*hypothesis.path, hypothesis.resource)):
         is_next = uid in (hypothesis.resource, *hypothesis.path[-2:])
         for fault in context.faults.get(uid, ()):
+            if not hypothesis.is_change and (fault.uid, fault.reason) in hypothesis.faults:
+                continue
             share = fault_fits(fault, hypothesis, is_next=is_next)
             if share:
                 fitting.append((share, fault))

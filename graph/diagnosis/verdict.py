@@ -75,6 +75,8 @@ def missing(context: Context, ranked: Sequence[Ranked], gaps: Sequence[Gap]) -> 
     elif top and top.confidence > 0:
         name = context.name(top.hypothesis.resource)
         out.append(f"A log line, event or reading that ties the failure to {name}.")
+    elif context.subjects:
+        out.append("A log line, event or trace that names what fails: nothing that was read does.")
     out += [f"{gap.what[:1].upper()}{gap.what[1:]}: {gap.why}." for gap in gaps]
     return tuple(dict.fromkeys(out))
 

@@ -19,14 +19,14 @@ _OWN_CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"MissingConfigMap", "missing_config"),
         (r"MissingServiceAccount", "service_account_changed"),
         (r"MissingTargetPort", "port_mismatch"),
-        (r"SelectorMatchesNothing|NoPods", "selector_mismatch"),
+        (r"SelectorMatchesNothing", "selector_mismatch"),
         (r"ImagePull|ErrImage|InvalidImage|ImageInspect|RegistryUnavailable", "bad_image"),
         (r"OOMKilled", "resource_limits"),
         (r"Unschedulable|QuotaExceeded|ReplicaFailure|FailedCreate", "resource_limits"),
     )
 )
 """Faults that say by themselves what is wrong, not only that something is."""
-_STRUCTURAL = re.compile(r"Missing|SelectorMatchesNothing|NoPods")
+_STRUCTURAL = re.compile(r"Missing|SelectorMatchesNothing")
 
 
 def broken(context: Context) -> Iterable[Hypothesis]:
@@ -67,6 +67,7 @@ def _from_fault(context: Context, uid: str, fault: Fault) -> Iterator[Hypothesis
         weight=Weight.BREAKS if fault.severity is FaultSeverity.FAILING else Weight.ALTERS,
         path=_path(context, uid, place),
         values=(place.rpartition("/")[2],) if place != uid else (),
+        faults=((fault.uid, fault.reason),),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from graph.attribution import Place, attribute_place
+from graph.attribution import Place, attribute_place, where
 from graph.change import Change, Channel
 from graph.diagnosis.context import LOOK_BACK, Context
 from graph.diagnosis.effects import Difference, Effect, effect_of
@@ -77,7 +77,7 @@ def _hypothesis(context: Context, uid: str, seen: list[tuple[Place, Effect, Chan
     return Hypothesis(
         resource=uid,
         kind=kind,
-        summary=f"{name} {effect.what} since it changed {told(change)}.",
+        summary=f"{name} {effect.what}, as declared: it changed {told(change)}.",
         points=tuple(points),
         weight=effect.weight,
         change=change,
@@ -114,7 +114,7 @@ def _vanished(context: Context, uid: str, resource: Resource) -> Iterator[Hypoth
     yield Hypothesis(
         resource=uid,
         kind=effect.kind,
-        summary=f"{name} {effect.what}; it went {told(change)}.",
+        summary=f"{name} {effect.what}: it went {told(change)}.",
         points=tuple(points),
         weight=effect.weight,
         change=change,
@@ -125,7 +125,7 @@ def _vanished(context: Context, uid: str, resource: Resource) -> Iterator[Hypoth
 
 def _places(context: Context, uid: str) -> Iterator[tuple[Place, Object | None]]:
     """Yield places that changed lately and still hold the value they changed to, with the object before."""
-    drifted = [f.actual_path or f.path for f in context.findings.get(uid, ())]
+    drifted = [where(f) for f in context.findings.get(uid, ())]
     body = context.graph.body(uid, Facet.ACTUAL)
     done: set[str] = set()
     for place, old in (*_from_versions(context, uid), *_from_records(context, uid)):

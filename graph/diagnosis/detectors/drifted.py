@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from graph.attribution import where
 from graph.change import Change
 from graph.diagnosis.context import Context
 from graph.diagnosis.effects import Difference, Effect, effect_of
@@ -26,7 +27,7 @@ def drifted(context: Context) -> Iterable[Hypothesis]:
         by_kind: dict[str, list[tuple[Finding, Effect]]] = {}
         for finding in context.findings.get(uid, ()):
             effect = effect_of(difference(context, finding))
-            if effect is not None and is_used(context, uid, finding.actual_path or finding.path):
+            if effect is not None and is_used(context, uid, where(finding)):
                 by_kind.setdefault(effect.kind, []).append((finding, effect))
         for many in by_kind.values():
             yield _hypothesis(context, uid, many)
@@ -65,13 +66,13 @@ def _hypothesis(context: Context, uid: str, many: list[tuple[Finding, Effect]]) 
     return Hypothesis(
         resource=uid,
         kind=effect.kind,
-        summary=f"{name} {effect.what}; this differs from what was declared and came {told(change)}.",
+        summary=f"{name} {effect.what}, unlike what was declared: it changed {told(change)}.",
         points=tuple(points),
         weight=effect.weight,
         change=_with_statement(change, effect),
         drift=finding,
         path=context.reach[uid].path,
-        places=tuple(dict.fromkeys(f.actual_path or f.path for f, _ in many)),
+        places=tuple(dict.fromkeys(where(f) for f, _ in many)),
         values=(*(effect.loss.actions if effect.loss else ()), *(v for f, _ in many if (v := short(f.actual)))),
     )
 
