@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import hcl2
@@ -15,6 +17,10 @@ from graph.document import ABSENT, Absent, Json, Object, pointer
 from graph.errors import Invalid
 
 _BLOCK: Final = re.compile(r'^[ \t]*(resource|module)[ \t]+"([^"]+)"(?:[ \t]+"([^"]+)")?[ \t]*\{', re.MULTILINE)
+_TOP_LEVEL: Final = re.compile(
+    r"^(?:resource|module|data|variable|output|locals|provider|terraform|moved|import|removed|check)\b", re.MULTILINE
+)
+"""Where a block begins, as `terraform fmt` sets it: at the start of a line."""
 _HEREDOC: Final = re.compile(r"\A<<(-?)([A-Za-z_]\w*)\n(.*)^[ \t]*\2[ \t]*\Z", re.DOTALL | re.MULTILINE)
 _INTERPOLATION: Final = re.compile(r"(?<!\$)\$\{|(?<!%)%\{")
 _META: Final = frozenset({"count", "for_each", "depends_on", "lifecycle", "provider", "connection", "provisioner"})
@@ -86,6 +92,32 @@ def read_hcl(text: str) -> HclFile:
         if isinstance(block, dict) and isinstance(block.get("source"), str)
     ]
     return HclFile(resources=tuple(resources), modules=tuple(modules))
+
+
+def read_resources(text: str) -> Iterator[HclResource]:
+    """Yield the `resource` blocks of a file block by block, which is cheap when most blocks were read before.
+
+    Of the other blocks nothing is looked at, so errors in them go unnoticed.
+
+    Raises:
+        Invalid: a `resource` block is no HCL; `line` tells where.
+    """
+    starts = [match.start() for match in _TOP_LEVEL.finditer(text)]
+    for start, end in pairwise([*starts, len(text)]):
+        if not text.startswith("resource", start):
+            continue
+        before = text.count("\n", 0, start)
+        try:
+            blocks = _read_block(text[start:end])
+        except Invalid as error:
+            raise Invalid(error.reason, line=before + (error.line or 1)) from error
+        for block in blocks:
+            yield replace(block, line=before + (block.line or 1))
+
+
+@lru_cache(maxsize=8192)
+def _read_block(text: str) -> tuple[HclResource, ...]:
+    return read_hcl(text).resources
 
 
 def declared_blocks(text: str) -> Iterator[tuple[str, str, str, int]]:
