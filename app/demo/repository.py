@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Tree
 from dulwich.objects import Commit as GitCommit
 from dulwich.repo import Repo
@@ -69,3 +70,19 @@ def _tree(repo: Repo, files: Mapping[str, str]) -> bytes:
 def _add(repo: Repo, item: Blob | Tree) -> None:
     if item.id not in repo.object_store:
         repo.object_store.add_object(item)
+
+
+def open_existing(path: Path) -> Repo:
+    """Open a repository that `create` made."""
+    return Repo(str(path))
+
+
+def files(repo: Repo) -> dict[str, str]:
+    """Return path to text of everything that `main` holds."""
+    head = repo[repo.refs[_BRANCH]]
+    assert isinstance(head, GitCommit)
+    out: dict[str, str] = {}
+    for entry in iter_tree_contents(repo.object_store, head.tree):
+        blob = repo[entry.sha]
+        out[entry.path.decode()] = blob.as_raw_string().decode()
+    return out

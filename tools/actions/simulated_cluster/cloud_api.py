@@ -129,6 +129,9 @@ def _key(old: Object, new: Object, changed: set[str]) -> list[Call]:
     if "policy" in changed:
         request = {"keyId": new["key_id"], "policyName": "default", "policy": new["policy"]}
         return [Call("kms", "PutKeyPolicy", request | {"bypassPolicyLockoutSafetyCheck": False}, None)]
+    if "tags" in changed and old:
+        tags = [{"tagKey": key, "tagValue": value} for key, value in sorted(new["tags"].items())]
+        return [Call("kms", "TagResource", {"keyId": new["arn"], "tags": tags}, None)]
     if "is_enabled" in changed and old:
         return [Call("kms", "EnableKey" if new["is_enabled"] else "DisableKey", {"keyId": new["key_id"]}, None)]
     return []
