@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,11 +126,24 @@ def prepare_sqlite(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None
     wanted = {"busy_timeout": _BUSY_TIMEOUT_MS, "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     for pragma, value in wanted.items():
-        connection.execute(f"PRAGMA {pragma}={value}")
+        _patiently(connection, f"PRAGMA {pragma}={value}")
     for pragma, value in wanted.items():
         found = connection.execute(f"PRAGMA {pragma}").fetchone()[0]
         if found != value:
             raise Unreachable(f"SQLite can't be used safely here: {pragma} is {found!r} and must be {value!r}")
+
+
+def _patiently(connection: sqlite3.Connection, statement: str) -> None:
+    """Run a statement for which SQLite does not wait: the switch of a new file to WAL fails at once when it is busy."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _make_safe(engine: Engine) -> None:

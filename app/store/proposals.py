@@ -41,7 +41,7 @@ from app.store.upsert import row_count
 from app.store.users import Role, human_with_role
 from graph.action import Plan
 from graph.blast_radius import BlastRadius
-from graph.codec import encode
+from graph.codec import decode, encode
 from graph.document import Json
 from graph.errors import Conflict, Invalid, NotAllowed, NotFound
 
@@ -73,6 +73,9 @@ class Proposals:
         evidence: Sequence[str] = (),
     ) -> Proposal:
         """Store a proposal; it takes the place of open ones of its incident for the same cause, or target and action.
+
+        The same plan again, while people are still asked about it, is not asked a second time: the one there is comes
+        back. Any other plan voids what was approved before.
 
         Args:
             incident_id: the incident it answers.
@@ -116,6 +119,9 @@ class Proposals:
         )
         with self._database.session() as session:
             lock(session, f"proposals of {incident_id}")
+            known = self._same_question(session, row, plan, now)
+            if known is not None:
+                return self._full(session, known)
             replaced = self._supersede(session, row, now)
             session.add(row)
             session.flush()
@@ -406,6 +412,21 @@ class Proposals:
         told = {"execution": execution_id(run.number), "digest": row.digest}
         self._tell(session, "execution.claimed", row, executor, told)
         return execution_of(run, row)
+
+    def _same_question(self, session: Session, row: ProposalRow, plan: Plan, now: datetime) -> ProposalRow | None:
+        """Return the proposal that asks people exactly this already."""
+        asked = select(ProposalRow).where(
+            ProposalRow.incident_id == row.incident_id,
+            ProposalRow.cause == row.cause,
+            ProposalRow.requester == row.requester,
+            ProposalRow.policy_version == row.policy_version,
+            ProposalRow.required_approvals == row.required_approvals,
+            col(ProposalRow.status).in_((ProposalStatus.PENDING.value, ProposalStatus.HELD.value)),
+        )
+        found = session.exec(asked.with_for_update()).first()
+        if found is None or has_expired(found, now) or content_digest(found) != found.digest:
+            return None
+        return found if decode(Plan, found.plan).digest == plan.digest else None
 
     def _supersede(self, session: Session, row: ProposalRow, now: datetime) -> Sequence[str]:
         same = or_(ProposalRow.cause == row.cause, and_(ProposalRow.target == row.target, ProposalRow.kind == row.kind))

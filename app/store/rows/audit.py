@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Text
+from sqlalchemy import BigInteger, Text
 from sqlmodel import Field, SQLModel
 
 from app.store.rows.columns import line, utc
@@ -13,7 +13,7 @@ class AuditEntryRow(SQLModel, table=True):
 
     __tablename__ = "audit_entries"
 
-    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    seq: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     """From 1 without holes."""
     at: datetime = utc()
     actor: str = line()
@@ -31,7 +31,7 @@ class AuditHeadRow(SQLModel, table=True):
     __tablename__ = "audit_head"
 
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    seq: int
+    seq: int = Field(sa_type=BigInteger)
     hash: str
     seal: str
     """HMAC over `seq` and `hash`, so that the end can't be moved back without the key."""

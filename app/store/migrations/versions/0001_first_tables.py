@@ -16,7 +16,7 @@ _CURRENT = sa.text("valid_to IS NULL")
 def upgrade() -> None:
     op.create_table(
         "audit_entries",
-        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("at", Utc(), nullable=False),
         sa.Column("actor", Line(), nullable=False),
         sa.Column("action", Line(), nullable=False),
@@ -31,7 +31,7 @@ def upgrade() -> None:
     op.create_table(
         "audit_head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(), nullable=False),
         sa.Column("seal", sa.String(), nullable=False),
         sa.Column("key_id", sa.String(), nullable=False),

