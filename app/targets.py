@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from app.settings import EnvironmentSettings, EstateTargetSettings, KubernetesTargetSettings
 from tools.actions.file_estate import FileEstateTarget
 from tools.actions.kubernetes import KubernetesTarget
-
-from app.settings import EnvironmentSettings, EstateTargetSettings, KubernetesTargetSettings
 from tools.actions.target import Target
 
 
