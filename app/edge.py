@@ -27,7 +27,11 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
-"""Set where the route sets no other value itself."""
+"""Set where the route sets no other value itself.
+
+The referrer policy is not `no-referrer`: browsers then send `Origin: null` with the forms of our own pages, which
+`check_csrf` could not tell from a foreign one.
+"""
 
 
 class Edge:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -118,9 +119,21 @@ async def _http_error(request: Request, error: Exception) -> Response:
     # FastAPI answers 400 to a body that is no JSON text; every other unreadable body is a 422, so this one is too.
     status = 422 if error.status_code == 400 else error.status_code
     message = str(error.detail)
+    if status == 405:
+        headers["Allow"] = ", ".join(_methods(request))
     if status == 404 and message == "Not Found":
         message = f"nothing is served at {request.url.path!r}"
     return await _page(request, status, message) or answer(status, _CODES.get(status, "error"), message, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Return all methods of a path. The framework names those of the first route that serves it only."""
+    found: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        pattern = getattr(context, "path_regex", None)
+        if pattern is not None and pattern.match(request.url.path):
+            found |= context.methods or set()
+    return sorted(found - {"OPTIONS", "HEAD"})
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

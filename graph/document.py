@@ -120,8 +120,11 @@ def canonical(value: Json) -> str:
 
 
 def digest(value: Json) -> str:
-    """SHA-256 of the canonical form, as 64 lower-case hex digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    """SHA-256 of the canonical form, as 64 lower-case hex digits.
+
+    JSON may escape lone surrogates, which have no UTF-8 form; they count as the three bytes that they would have.
+    """
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _jsonable(value: object) -> object:

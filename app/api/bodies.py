@@ -28,9 +28,15 @@ At = Annotated[AwareDatetime | None, Query(description="State as of this time; n
 
 
 class Body(BaseModel):
-    """Base of all bodies: no field but the documented ones."""
+    """Base of all bodies. Of a domain value that knows more, only the documented fields are shown."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+
+class RequestBody(Body):
+    """Base of bodies that are sent to us: no field but the documented ones."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Actor(Body):
@@ -115,6 +121,8 @@ class Seed(Body):
     band: str
     mode: str
     reason: str
+    path: str
+    """JSON pointer of the field that is wrong; empty for the whole resource."""
 
 
 class Affected(Body):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from app.api.bodies import BlastRadius, Body, Limit, identifier, plain
+from app.api.bodies import BlastRadius, Body, Limit, RequestBody, identifier, plain
 from app.auth import SECURITY, require
 from app.errors import documented
 from app.services import services_of
@@ -148,7 +148,7 @@ class Proposals(Body):
     proposals: list[ProposalSummary]
 
 
-class ApproveRequest(Body):
+class ApproveRequest(RequestBody):
     """A person's yes."""
 
     digest: str | None = Field(default=None, max_length=128)
@@ -157,7 +157,7 @@ class ApproveRequest(Body):
     """Goes into the audit log."""
 
 
-class RejectRequest(Body):
+class RejectRequest(RequestBody):
     """A person's no."""
 
     reason: str = Field(min_length=1, max_length=1000)
