@@ -46,7 +46,7 @@ RULES: dict[str, Rule] = {
     "harmless": Rule(-24, "it takes nothing away"),
     "not_applied": Rule(-24, "what runs did not change"),
     "declared_so": Rule(-14, "it was declared like this"),
-    "dependency_healthy": Rule(-22, "what lies between shows no trouble"),
+    "dependency_healthy": Rule(-26, "what lies between shows no trouble"),
     "other_complaint": Rule(-12, "the systems complain of something that this does not explain"),
     "complaint_older": Rule(-24, "the first such complaint is older than the change"),
     "nothing_fails": Rule(-10, "no system complains although complaints were read"),

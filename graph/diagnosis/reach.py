@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
 from graph.environment import EnvironmentGraph
 from graph.relation import Relation, RelationType
@@ -59,12 +60,13 @@ def reach(graph: EnvironmentGraph, subjects: Iterable[str], *, max_cost: int = M
         uid to reach, nearest first. An uid may name something that does not exist: a dangling reference.
     """
     found: dict[str, Reach] = {}
-    queue: list[tuple[int, int, int, str, Reach]] = []
-    for order, subject in enumerate(dict.fromkeys(subjects)):
-        start = Reach(uid=subject, cost=0, path=(subject,), relations=())
-        heapq.heappush(queue, (0, 0, order, subject, start))
+    queue: list[tuple[int, int, int, Reach]] = []
+    pushed = count()
+    for subject in dict.fromkeys(subjects):
+        heapq.heappush(queue, (0, 0, next(pushed), Reach(uid=subject, cost=0, path=(subject,), relations=())))
     while queue:
-        cost, length, order, uid, here = heapq.heappop(queue)
+        cost, length, _, here = heapq.heappop(queue)
+        uid = here.uid
         if uid in found:
             continue
         found[uid] = here
@@ -75,5 +77,5 @@ def reach(graph: EnvironmentGraph, subjects: Iterable[str], *, max_cost: int = M
             if other in found or price > max_cost:
                 continue
             further = Reach(uid=other, cost=price, path=(*here.path, other), relations=(*here.relations, relation))
-            heapq.heappush(queue, (price, length + 1, order, other, further))
+            heapq.heappush(queue, (price, length + 1, next(pushed), further))
     return found

@@ -97,7 +97,7 @@ def _complaints(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     naming = [r for r in fitting if _names(context, hypothesis, r)]
     branch = [r for r in heard if r not in naming and r.complaint in VAGUE and _on_path(hypothesis, r)]
     if naming:
-        yield _heard(context, "complaint_names", naming, f"which is what {context.name(hypothesis.resource)} is about")
+        yield _heard(context, "complaint_names", naming, f"which points at {context.name(hypothesis.resource)}")
         older = [r for r in context.readings if _is_older(hypothesis, r) and _says_same(context, hypothesis, r)]
         if len(older) > 1 or any(r.event.count > 1 for r in older):
             yield _heard(context, "complaint_older", older, "already before the change")
@@ -140,7 +140,7 @@ def _names(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:
 
 
 def _forms(value: str, keys: Iterable[str]) -> Iterator[str]:
-    """How a system would print a value: as it stands unless it is so short that it is anywhere, or with its key's unit."""
+    """How a system would print a value: as it stands, unless it is too short to tell, or with the unit of its key."""
     if len(value) > 3 or re.fullmatch(r"\d+[A-Za-z]+", value):
         yield value
     for key in keys:
