@@ -33,7 +33,7 @@ DEPLOYERS = (
 )
 """All names under which the pipeline appears in audit logs and commits."""
 
-_BROWSER = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15"
+_BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 
 def person(name: str, *, tool: str = "edit", address: str = "198.51.100.24") -> Caller:

@@ -75,7 +75,7 @@ class Pipeline:
     def documents(self, path: str, text: str) -> list[Object]:
         """Parse the manifests of a file."""
         if (path, text) not in self._parsed:
-            self._parsed[path, text] = [d for d in yaml.load_all(text, Loader=_LOADER) if d]  # noqa: S506
+            self._parsed[path, text] = [d for d in yaml.load_all(text, Loader=_LOADER) if d]
         return self._parsed[path, text]
 
     def _changed(self, before: Mapping[str, str], after: Mapping[str, str]) -> list[Object]:

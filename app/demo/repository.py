@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from dulwich.object_store import iter_tree_contents
-from dulwich.objects import Blob, Tree
+from dulwich.objects import Blob, ObjectID, Tree
 from dulwich.objects import Commit as GitCommit
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-_BRANCH = b"refs/heads/main"
+_BRANCH = Ref(b"refs/heads/main")
 
 
 def create(path: Path) -> Repo:
@@ -50,7 +51,7 @@ def check_out(repo: Repo) -> None:
     repo.get_worktree().reset_index()
 
 
-def _tree(repo: Repo, files: Mapping[str, str]) -> bytes:
+def _tree(repo: Repo, files: Mapping[str, str]) -> ObjectID:
     tree = Tree()
     folders: dict[str, dict[str, str]] = {}
     for path, text in files.items():
@@ -64,7 +65,7 @@ def _tree(repo: Repo, files: Mapping[str, str]) -> bytes:
     for name, below in folders.items():
         tree.add(name.encode(), 0o040000, _tree(repo, below))
     _add(repo, tree)
-    return bytes(tree.id)
+    return tree.id
 
 
 def _add(repo: Repo, item: Blob | Tree) -> None:

@@ -103,8 +103,8 @@ QUIET_SCENARIOS = (
         name="cause-unknown",
         title="Slow, and nothing that can be seen tells why",
         story=(
-            "Kilnpay, the payment provider, is slow today; nothing of it can be observed from here, nothing was changed, "
-            "and the logs of payments are not available. The honest answer is what is missing, not a guess."
+            "Kilnpay, the payment provider, is slow today; nothing of it can be observed from here, nothing was "
+            "changed, and the logs of payments are not available. The honest answer is what is missing, not a guess."
         ),
         inject=_slow_provider,
         alert=_payments_slow,
@@ -114,8 +114,9 @@ QUIET_SCENARIOS = (
         name="emergency-fix-drift",
         title="Drift that keeps the shop up during an incident",
         story=(
-            "Twice the usual sessions make recommendations run out of memory; with that incident open, Aiko raises the "
-            "memory limit by hand. Then a drift alert asks for the declared value back, which would kill the pods again."
+            "Twice the usual sessions make recommendations run out of memory; with that incident open, Aiko raises "
+            "the memory limit by hand. Then a drift alert asks for the declared value back, which would kill "
+            "the pods again."
         ),
         inject=_raise_memory,
         alert=_drift_found,

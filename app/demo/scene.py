@@ -37,7 +37,8 @@ class Scene:
 
     def object(self, kind: str, name: str) -> Object:
         """Return a copy of a live object of the shop's namespace."""
-        return copied(self.store.objects[Key(NAMESPACE, kind, name)])
+        body: Object = copied(self.store.objects[Key(NAMESPACE, kind, name)])
+        return body
 
     def edit(self, kind: str, name: str, path: str, value: Json, *, by: Caller, at: datetime) -> None:
         """Let somebody write one field of a live object."""

@@ -48,7 +48,7 @@ def shop_text(name: str) -> str:
 def history(now: datetime) -> tuple[Commit, ...]:
     """Return the commits that lead to the last state, oldest first.
 
-    The trees are worked out backwards from the last state, so that this file and `history.yaml` can't disagree silently.
+    The trees are worked out backwards from the last state, so that `history.yaml` can't silently disagree.
 
     Args:
         now: UTC; the commits end a few days before.

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import yaml
 
+from app.demo.sources import CLOUD
 from graph.document import Object
 from tools.actions.simulated_cluster.store import copied
-from app.demo.sources import CLOUD
 
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 _VERSION = "1.9.8"

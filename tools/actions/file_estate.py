@@ -106,7 +106,7 @@ class FileEstateTarget:
             body = store.objects.get(place.key)
             if body is None:
                 return False
-            concerned = {uid} | {self._uid(k, b) for k, b in _belonging(store, body)}
+            concerned = {uid} | {self._uid(b) for b in _belonging(store, body)}
             return not _is_rolling(body) and not any(f.uid in concerned for f in self._faults(store))
 
     def set_fields(self, uid: str, edits: Sequence[FieldEdit], *, version: str) -> None:
@@ -229,7 +229,7 @@ class FileEstateTarget:
         _, kind, namespace, name = parts
         return _Place(key=Key("" if namespace == "-" else namespace, kind, name))
 
-    def _uid(self, key: Key, body: Object) -> str:
+    def _uid(self, body: Object) -> str:
         return parse(body, cluster=self._cluster, salt=_NO_SALT).resource.uid
 
     def _current(self, store: EstateStore, place: _Place, version: str) -> Object:
@@ -274,12 +274,12 @@ def _version(body: Object) -> str:
     return f"{meta['uid']}/{meta['resourceVersion']}" if meta else str(body["version"])
 
 
-def _belonging(store: EstateStore, body: Object) -> Iterator[tuple[Key, Object]]:
+def _belonging(store: EstateStore, body: Object) -> Iterator[Object]:
     """Yield what a controller made for this object, down to its pods."""
     uid = body["metadata"]["uid"]
-    for key, child in list(store.objects.items()):
+    for child in list(store.objects.values()):
         if any(owner["uid"] == uid for owner in child["metadata"].get("ownerReferences", [])):
-            yield key, child
+            yield child
             yield from _belonging(store, child)
 
 

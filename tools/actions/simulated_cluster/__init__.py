@@ -1,1 +1,1 @@
-"""A control plane for a file-backed estate: an API server, a cloud API, and controllers that settle what was written."""
+"""A control plane for a file-backed estate: an API server, a cloud API, and controllers."""

@@ -1,4 +1,4 @@
-"""The write side of a Kubernetes API: versions, defaults, field ownership and audit records. Controllers are not here."""
+"""The write side of a Kubernetes API: versions, defaults, field ownership, audit records. No controllers."""
 
 from __future__ import annotations
 

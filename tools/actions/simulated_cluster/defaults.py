@@ -1,4 +1,7 @@
-"""What an API server fills in when an object comes without it. Source: the defaults of the Kubernetes API reference, 1.34."""
+"""What an API server fills in when an object comes without it.
+
+Source: the defaults of the Kubernetes API reference, 1.34.
+"""
 
 from __future__ import annotations
 

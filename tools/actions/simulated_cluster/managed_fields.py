@@ -109,10 +109,7 @@ def _tree(paths: set[_Path]) -> Object:
     for path in sorted(paths):
         node = root
         for step in path:
-            if step.startswith("k:"):
-                node = node.setdefault(step, {".": {}})
-            else:
-                node = node.setdefault(step, {})
+            node = node.setdefault(step, {".": {}} if step.startswith("k:") else {})
     return root
 
 

@@ -54,7 +54,8 @@ def cannot_start(store: EstateStore, namespace: str, spec: Object) -> Failure | 
         image = container["image"]
         repository, _, tag = image.rpartition(":")
         if tag not in store.registry.get("repositories", {}).get(repository, {}):
-            text = f'Back-off pulling image "{image}": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "{image}": {image}: not found'
+            cause = f'rpc error: code = NotFound desc = failed to pull and unpack image "{image}": {image}: not found'
+            text = f'Back-off pulling image "{image}": ErrImagePull: {cause}'
             return Failure(effect="image", reason="ImagePullBackOff", message=text)
         missing = _missing_reference(store, namespace, container)
         if missing:
@@ -107,10 +108,11 @@ def _lacking(store: EstateStore, rule: Object, spec: Object, config: dict[str, s
     if "config" in rule:
         value = config.get(rule["config"], "")
         if not re.fullmatch(rule["matches"], value):
-            text = f'level=fatal msg="invalid configuration" key={rule["config"]} value="{value}" error="{rule["problem"]}"'
+            what = f'key={rule["config"]} value="{value}" error="{rule["problem"]}"'
+            text = f'level=fatal msg="invalid configuration" {what}'
             return Failure(effect=effect, reason="Error", message="", log=text, exit_code=rule.get("exit_code", 1))
     if "iam" in rule:
-        resource = config.get(rule["resource"], rule["resource"])
+        resource = str(config.get(rule["resource"], rule["resource"]))
         account = spec.get("serviceAccountName", "default")
         decision = decide(store, namespace=namespace, account=account, action=rule["iam"], resource=resource)
         if not decision.allowed:

@@ -1,6 +1,7 @@
 """Whether a workload's cloud identity may do something: role binding, inline policies, key policy.
 
-Evaluation logic: an explicit deny wins, then any allow, otherwise denied (AWS IAM user guide, "Policy evaluation logic").
+Evaluation logic: an explicit deny wins, then any allow, otherwise denied (AWS IAM user guide, "Policy evaluation
+logic").
 Permission boundaries, organisation policies and conditions of identity policies are not simulated.
 """
 

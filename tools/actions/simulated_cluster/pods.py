@@ -32,7 +32,7 @@ def create_pod(store: EstateStore, owner: Object, template: Object, *, name: str
     spec["enableServiceLinks"] = True
     spec["preemptionPolicy"] = "PreemptLowerPriority"
     spec["priority"] = 0
-    annotations = {k: v for k, v in (template["metadata"].get("annotations") or {}).items()}
+    annotations = dict(template["metadata"].get("annotations") or {})
     pod: Object = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -113,7 +113,7 @@ def _write_status(
     ready = failure is None or failure.effect == "errors"
     container = pod["spec"]["containers"][0]
     state, last = _states(record, failure, at)
-    address = f"10.40.{16 + int(hashlib.sha256(key.name.encode()).hexdigest()[:2], 16) % 32}.{int(hashlib.sha256(key.name.encode()).hexdigest()[2:4], 16)}"
+    address = _address(key.name)
     waiting = "ContainersNotReady"
     message = f"containers with unready status: [{container['name']}]"
     conditions = [
@@ -198,3 +198,8 @@ def _tell(store: EstateStore, key: Key, failure: Failure | None, at: datetime) -
 
 def _digest(image: str) -> str:
     return f"{image.rpartition(':')[0]}@sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+
+
+def _address(name: str) -> str:
+    mark = hashlib.sha256(name.encode()).digest()
+    return f"10.40.{16 + mark[0] % 32}.{mark[1]}"

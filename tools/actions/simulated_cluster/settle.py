@@ -1,4 +1,4 @@
-"""Lets the simulated controllers run until nothing moves any more, and writes what the systems then say of themselves."""
+"""Lets the simulated controllers run until nothing moves any more, and writes what the systems then say."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def observe(store: EstateStore) -> dict[str, Reading]:
         reading.latency_p99_s = rules.get("latency_p99_s", 0.05)
         _own(store, name, key, pods, reading)
         readings[name] = reading
-        calls[name] = _calls(store, name, key, pods, rules)
+        calls[name] = _calls(store, key, pods, rules)
     _propagate(store, readings, calls)
     return readings
 
@@ -73,7 +73,7 @@ def _own(store: EstateStore, name: str, key: Key, pods: list[Object], reading: R
             reading.latency_p99_s = max(reading.latency_p99_s, failure.latency_s)
 
 
-def _calls(store: EstateStore, name: str, key: Key, pods: list[Object], rules: Object) -> list[_Call]:
+def _calls(store: EstateStore, key: Key, pods: list[Object], rules: Object) -> list[_Call]:
     alive = [pod for pod in pods if store.runtime["pods"].get(pod["metadata"]["name"], {}).get("running")]
     if not alive:
         return []
