@@ -70,41 +70,49 @@ def read_hcl(text: str) -> HclFile:
     Raises:
         Invalid: it is no HCL; `line` tells where.
     """
-    try:
-        body = hcl2.loads(text if text.endswith("\n") else text + "\n", serialization_options=_OPTIONS)
-    except UnexpectedInput as error:
-        raise Invalid("not HCL: " + str(error).partition("\n")[0][:200], line=max(error.line, 1)) from error
-    except (LarkError, RecursionError, ValueError, KeyError, TypeError) as error:
-        # The grammar's transformer also lets plain errors of Python through for text that it can't make sense of.
-        raise Invalid(f"not HCL: {type(error).__name__}") from error
-    lines = {(kind, first, second): line for kind, first, second, line in declared_blocks(text)}
-    resources = [
-        _resource(type_, name, block, lines.get(("resource", type_, name)))
-        for labelled in _dicts(body.get("resource"))
-        for type_, names in labelled.items()
-        for name, block in (names.items() if isinstance(names, dict) else ())
-        if isinstance(block, dict)
-    ]
+    body = _parse(text)
     modules = [
         HclModule(name=name, source=block["source"])
         for labelled in _dicts(body.get("module"))
         for name, block in labelled.items()
         if isinstance(block, dict) and isinstance(block.get("source"), str)
     ]
-    return HclFile(resources=tuple(resources), modules=tuple(modules))
+    return HclFile(resources=tuple(_resources(body, text)), modules=tuple(modules))
+
+
+def _parse(text: str) -> Object:
+    try:
+        return dict(hcl2.loads(text if text.endswith("\n") else text + "\n", serialization_options=_OPTIONS))
+    except UnexpectedInput as error:
+        raise Invalid("not HCL: " + str(error).partition("\n")[0][:200], line=max(error.line, 1)) from error
+    except (LarkError, RecursionError, ValueError, KeyError, TypeError) as error:
+        # The grammar's transformer also lets plain errors of Python through for text that it can't make sense of.
+        raise Invalid(f"not HCL: {type(error).__name__}") from error
+
+
+def _resources(body: Object, text: str) -> list[HclResource]:
+    lines = {(kind, first, second): line for kind, first, second, line in declared_blocks(text)}
+    return [
+        _resource(type_, name, block, lines.get(("resource", type_, name)))
+        for labelled in _dicts(body.get("resource"))
+        for type_, names in labelled.items()
+        for name, block in (names.items() if isinstance(names, dict) else ())
+        if isinstance(block, dict)
+    ]
 
 
 def read_resources(text: str) -> Iterator[HclResource]:
-    """Yield the `resource` blocks of a file block by block, which is cheap when most blocks were read before.
+    """Yield the `resource` and `module` blocks of a file one by one, which is cheap when most were read before.
 
-    Of the other blocks nothing is looked at, so errors in them go unnoticed.
+    A module call comes as a resource of type `module`. Of the other blocks nothing is looked at, so errors in them go
+    unnoticed.
 
     Raises:
-        Invalid: a `resource` block is no HCL; `line` tells where.
+        Invalid: such a block is no HCL; `line` tells where.
     """
     starts = [match.start() for match in _TOP_LEVEL.finditer(text)]
     for start, end in pairwise([*starts, len(text)]):
-        if not text.startswith("resource", start):
+        if not text.startswith(("resource", "module"), start):
             continue
         before = text.count("\n", 0, start)
         try:
@@ -117,7 +125,14 @@ def read_resources(text: str) -> Iterator[HclResource]:
 
 @lru_cache(maxsize=8192)
 def _read_block(text: str) -> tuple[HclResource, ...]:
-    return read_hcl(text).resources
+    body = _parse(text)
+    calls = [
+        _resource("module", name, block, 1)
+        for labelled in _dicts(body.get("module"))
+        for name, block in labelled.items()
+        if isinstance(block, dict)
+    ]
+    return (*_resources(body, text), *calls)
 
 
 def declared_blocks(text: str) -> Iterator[tuple[str, str, str, int]]:
