@@ -115,9 +115,18 @@ def _service_seed(graph: EnvironmentGraph, uid: str, path: str, *, is_there: boo
         return Seed(uid=uid, mode=Mode.DOWN, reason=f"{name} does not answer.", path=path)
     folded = Folded(graph)
     behind = folded.targets(uid, RelationType.SELECTS)
-    if not any(redundancy(folded, w).serves is not False for w in behind):
+    if _has_endpoint(folded, uid) is False or not any(redundancy(folded, w).serves is not False for w in behind):
         return Seed(uid=uid, mode=Mode.DOWN, reason=f"No ready pod stands behind {name}.", path=path)
     return Seed(uid=uid, mode=Mode.MISROUTED, reason=f"{_field(path)} of {name} sends requests elsewhere.", path=path)
+
+
+def _has_endpoint(folded: Folded, service: str) -> bool | None:
+    """Whether the platform lists a ready endpoint of a Service; None when it lists none of its slices."""
+    slices = [b for m in folded.members(service) if "endpoints" in (b := folded.graph.body(m, Facet.ACTUAL) or {})]
+    if not slices:
+        return None
+    ready = (get(e, "/conditions/ready") for b in slices for e in b["endpoints"] or ())
+    return any(is_ready is not False for is_ready in ready)
 
 
 def _cloud_seeds(graph: EnvironmentGraph, uid: str, kind: str, path: str, *, is_there: bool) -> Iterator[Seed]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import TypeAlias
 
 from graph.environment import EnvironmentGraph
+from graph.reach.admission import admitted_now
 from graph.relation import Relation, RelationType
 from graph.resource import Platform, Resource
 
@@ -64,6 +66,12 @@ class Folded:
             self._home[resource.uid] = home
             if home != resource.uid:
                 self._members.setdefault(home, []).append(resource.uid)
+
+    @cached_property
+    def admitted(self) -> Mapping[str, frozenset[str]]:
+        """The workloads that each running NetworkPolicy admits; computed when first asked for."""
+        found = admitted_now(self.graph)
+        return {policy: frozenset(map(self.home, callers)) for policy, callers in found.items()}
 
     def home(self, uid: str) -> str:
         """Return what `uid` is folded into."""

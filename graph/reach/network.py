@@ -20,6 +20,9 @@ def guards(folded: Folded, at: Arrival, other: str, _: Relation) -> Step | None:
     if at.mode is Mode.DENIED:
         if _limits_egress_only(folded, at.uid):
             return Step(mode=Mode.DENIED, band=Band.CERTAIN, reason=f"{here} cuts off connections that it makes.")
+        if _known_callers_pass(folded, other):
+            reason = f"{here} guards it; all its known callers are admitted now."
+            return Step(mode=Mode.DENIED, band=Band.POSSIBLE, reason=reason)
         return Step(mode=Mode.DENIED, band=Band.CERTAIN, reason=f"{here} cuts off connections to it.")
     if at.mode is Mode.DOWN and len(folded.sources(other, RelationType.GUARDS)) > 1:
         reason = f"{here} no longer admits callers to it, and other rules admit fewer."
@@ -57,7 +60,17 @@ def is_admitted(folded: Folded, at: Arrival, caller: str) -> bool:
 
 
 def _admits(folded: Folded, guard: str, caller: str) -> bool:
+    """Whether a guard lets a caller in. A policy that does not run admits nobody."""
+    if kind_of(folded.graph, guard) == "NetworkPolicy":
+        return caller in folded.admitted.get(guard, ())
     return caller in folded.targets(guard, RelationType.ALLOWS)
+
+
+def _known_callers_pass(folded: Folded, guarded: str) -> bool:
+    services = folded.sources(guarded, RelationType.SELECTS)
+    callers = {c for s in services for c in folded.sources(s, RelationType.CALLS)}
+    policies = folded.sources(guarded, RelationType.GUARDS)
+    return bool(callers) and all(any(_admits(folded, p, c) for p in policies) for c in callers)
 
 
 def _other_guards(folded: Folded, guard: str, guarded: str) -> list[str]:

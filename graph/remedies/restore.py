@@ -8,7 +8,7 @@ from datetime import timedelta
 from graph.action import FieldEdit
 from graph.change import Change
 from graph.diagnosis.result import Cause
-from graph.document import ABSENT, Absent, Json, Object, get
+from graph.document import ABSENT, Absent, Json, Object, get, tokens
 from graph.drift import Finding, Verdict
 from graph.environment import EnvironmentGraph
 from graph.remedies.edits import Wish, edits_for, inside_text
@@ -17,6 +17,9 @@ from graph.resource import Facet
 
 _ONE_DEED = timedelta(seconds=60)
 """Records of one person on one object within this time belong together (one `kubectl edit`, one console form)."""
+
+_PLATFORM_NOTES = ("kubectl.kubernetes.io/last-applied", "deployment.kubernetes.io/", "deprecated.daemonset.template")
+"""Annotations that say what was applied or which revision runs; they follow by themselves."""
 
 RESTORABLE = frozenset({Verdict.OUT_OF_BAND_CHANGE, Verdict.CONFLICT})
 """Verdicts of a field whose declared value is known and is not the one that runs."""
@@ -106,7 +109,7 @@ def _wish_of_finding(intended: Object, actual: Object, finding: Finding) -> Wish
 
 def _wish_of_deed(intended: Object, actual: Object, deed: Change) -> Wish | None:
     """Put a field back that the same act altered, if it still runs altered and was declared as it was before."""
-    if not deed.path or get(actual, deed.path) != deed.after or deed.before == deed.after:
+    if _is_bookkeeping(deed.path) or get(actual, deed.path) != deed.after or deed.before == deed.after:
         return None
     place = locate(actual, intended, deed.path)
     declared = ABSENT if place.missing else get(intended, place.path)
@@ -118,7 +121,7 @@ def _wish_of_deed(intended: Object, actual: Object, deed: Change) -> Wish | None
 
 
 def _wish_back(graph: EnvironmentGraph, uid: str, declared: Object, actual: Object, change: Change) -> Wish | None:
-    if not change.path or change.path.startswith("/status"):
+    if _is_bookkeeping(change.path):
         return None
     before, source = _before(graph, uid, change), declared
     place = locate(declared, actual, change.path)
@@ -132,6 +135,17 @@ def _wish_back(graph: EnvironmentGraph, uid: str, declared: Object, actual: Obje
         whole = get(earlier, text) if earlier else ABSENT
         return Wish(path=text, value=whole, source=actual) if whole is not ABSENT else None
     return Wish(path=change.path, value=before, source=source, actual_path="" if place.missing else place.path)
+
+
+def _is_bookkeeping(path: str) -> bool:
+    """Whether a field is written by the platform or by a deployer about itself; the whole object counts too."""
+    parts = tokens(path)
+    if len(parts) < 2 or parts[0] in {"status", "version"}:
+        return True
+    if parts[0] != "metadata":
+        return False
+    named = parts[2] if len(parts) > 2 else ""
+    return parts[1] not in {"labels", "annotations"} or named.startswith(_PLATFORM_NOTES)
 
 
 def _before(graph: EnvironmentGraph, uid: str, change: Change) -> Json | Absent:

@@ -98,7 +98,6 @@ class EstateBuilder:
     def __init__(self, *, name: str = "demo", now: datetime = NOW) -> None:
         self.name = name
         self.now = now
-        self.complete = True
         self._versions: dict[tuple[str, Facet], Version] = {}
         self._history: list[Version] = []
         self._relations: list[Relation] = []

@@ -211,12 +211,26 @@ def test_a_network_policy_cuts_off_only_callers_it_does_not_admit() -> None:
     estate = _shop()
     estate.add(workload("probe", ready=1))
     estate.relate(k8s("Deployment", "probe"), R.CALLS, k8s("Service", "store"))
-    policy = estate.add_actual(manifest("NetworkPolicy", "store", spec={"policyTypes": ["Ingress"]}))
+    rule = {"from": [{"podSelector": {"matchLabels": {"app": "probe"}}}]}
+    pods = {"podSelector": {"matchLabels": {"app": "store"}}}
+    spec = {"policyTypes": ["Ingress"], "ingress": [rule], **pods}
+    policy = estate.add_actual(manifest("NetworkPolicy", "store", spec=spec))
     estate.relate(policy, R.GUARDS, k8s("Deployment", "store"))
-    estate.relate(policy, R.ALLOWS, k8s("Deployment", "probe"))
+    # What the declared policy admitted is stated too, and must not count for what runs.
+    estate.relate(policy, R.ALLOWS, k8s("Deployment", "cart"))
     reach = _reach(estate.graph(), policy)
     assert reach[k8s("Deployment", "cart")].mode is Mode.DENIED
     assert k8s("Deployment", "probe") not in reach
+
+
+def test_a_service_without_ready_endpoints_is_down_whatever_was_declared_behind_it() -> None:
+    """A declared selector still relates it to pods that it no longer finds."""
+    estate = _shop()
+    graph = estate.graph()
+    assert failing_seeds(graph, k8s("Service", "store"), "/spec/selector/app")[0].mode is Mode.MISROUTED
+    estate.add_actual(manifest("EndpointSlice", "store-1", endpoints=[]))
+    estate.relate(k8s("EndpointSlice", "store-1"), R.OWNED_BY, k8s("Service", "store"))
+    assert failing_seeds(estate.graph(), k8s("Service", "store"), "/spec/selector/app")[0].mode is Mode.DOWN
 
 
 def test_losing_telemetry_is_possible_trouble_and_goes_no_further() -> None:
