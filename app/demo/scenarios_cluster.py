@@ -92,8 +92,8 @@ def _cut_off_fulfilment(estate: Path, now: datetime) -> None:
         },
     }
     with scene(estate, began=at, now=now) as told:
-        by = person("jonas.weber", tool="client-side-apply", address="198.51.100.66")
-        told.apply(policy, by=by, at=at)
+        by = person("jonas.weber", tool="create", address="198.51.100.66")
+        told.create(policy, by=by, at=at)
 
 
 def _fulfilment_failing(now: datetime) -> Alert:
@@ -182,7 +182,7 @@ CLUSTER_SCENARIOS = (
         name="network-policy-blocks-caller",
         title="A NetworkPolicy that nobody declared cuts a caller off",
         story=(
-            "While debugging, Jonas applies an egress policy for fulfilment and forgets two of the services it calls. "
+            "While debugging, Jonas creates an egress policy for fulfilment and forgets two of the services it calls. "
             "Calls to shipping and notifications time out, and parcels are no longer booked."
         ),
         inject=_cut_off_fulfilment,

@@ -14,7 +14,7 @@ from app.demo.people import REGION
 from app.demo.pipeline import Pipeline
 from graph.document import Json, Object, put
 from graph.errors import NotFound
-from tools.actions.simulated_cluster.api_server import ApiServer
+from tools.actions.simulated_cluster.api_server import ApiServer, key_of
 from tools.actions.simulated_cluster.cloud_api import CloudApi
 from tools.actions.simulated_cluster.identity import Caller, CloudCaller
 from tools.actions.simulated_cluster.pods import delete_pod
@@ -45,9 +45,10 @@ class Scene:
         body: Object = put(self.object(kind, name), path, value)
         self._api.update(Key(NAMESPACE, kind, name), body, by=by, at=at)
 
-    def apply(self, manifest: Object, *, by: Caller, at: datetime) -> None:
-        """Let somebody `kubectl apply` a manifest."""
-        self._api.apply(manifest, by=by, at=at)
+    def create(self, body: Object, *, by: Caller, at: datetime) -> None:
+        """Let somebody `kubectl create` an object; one that is there already stays as it is."""
+        if key_of(body) not in self.store.objects:
+            self._api.create(key_of(body), body, by=by, at=at)
 
     def delete(self, kind: str, name: str, *, by: Caller, at: datetime) -> None:
         """Let somebody delete an object; one that is gone already stays so."""

@@ -53,19 +53,17 @@ def _stateful_set(body: Object) -> None:
     _pod_template(spec["template"])
     for claim in spec.get("volumeClaimTemplates", []):
         _missing(claim, apiVersion="v1", kind="PersistentVolumeClaim", status={"phase": "Pending"})
-        claim["metadata"].setdefault("creationTimestamp", None)
         _missing(claim["spec"], volumeMode="Filesystem")
 
 
 def _cron_job(body: Object) -> None:
     spec = body["spec"]
     _missing(spec, suspend=False, concurrencyPolicy="Allow", successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1)
-    spec["jobTemplate"].setdefault("metadata", {}).setdefault("creationTimestamp", None)
     _pod_template(spec["jobTemplate"]["spec"]["template"])
 
 
 def _pod_template(template: Object) -> None:
-    template.setdefault("metadata", {}).setdefault("creationTimestamp", None)
+    template.setdefault("metadata", {})
     _pod_spec(template["spec"])
 
 
@@ -127,13 +125,6 @@ def _network_policy(body: Object) -> None:
             _missing(port, protocol="TCP")
 
 
-def _external_secret(body: Object) -> None:
-    spec = body["spec"]
-    _missing(spec.setdefault("target", {}), creationPolicy="Owner", deletionPolicy="Retain")
-    for item in spec.get("data", []):
-        _missing(item["remoteRef"], conversionStrategy="Default", decodingStrategy="None", metadataPolicy="None")
-
-
 def _namespace(body: Object) -> None:
     body["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = body["metadata"]["name"]
     _missing(body, spec={"finalizers": ["kubernetes"]}, status={"phase": "Active"})
@@ -145,6 +136,5 @@ _BY_KIND: dict[str, Callable[[Object], None]] = {
     "CronJob": _cron_job,
     "Service": _service,
     "NetworkPolicy": _network_policy,
-    "ExternalSecret": _external_secret,
     "Namespace": _namespace,
 }
