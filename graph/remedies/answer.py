@@ -90,7 +90,7 @@ class Answer:
         left = left_alone(action.edits, self.uid, _unique(self.drift))
         if left:
             yield f"{left} more drifted field{'s' if left > 1 else ''} of it came from other changes and stay."
-        if any(e.path.startswith("/values/") and isinstance(e.after, str) for e in action.edits):
+        if any(isinstance(e.after, str) and finding.path.startswith(e.path + "/") for e in action.edits):
             yield "The whole document is written as declared, so that what comes back is exact."
         yield from self._scaler_warning(action)
 
