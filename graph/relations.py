@@ -19,6 +19,7 @@ _REACHED_BY_NAME = frozenset(
     {
         "aws_dynamodb_table",
         "aws_kinesis_stream",
+        "aws_kms_alias",
         "aws_lambda_function",
         "aws_s3_bucket",
         "aws_secretsmanager_secret",

@@ -154,6 +154,10 @@ _SAYS_CLOUD = re.compile(
 )
 
 
+_BUCKET_URLS = ("s3://", "s3a://", "gs://")
+"""URLs whose host is the bare name of a bucket."""
+
+
 def cloud_names(setting: Setting, aliases: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield (alias, uid) of each cloud resource that a value names.
 
@@ -170,7 +174,7 @@ def cloud_names(setting: Setting, aliases: Mapping[str, str]) -> Iterator[tuple[
     for token in _TOKEN.findall(setting.value):
         for spelling in _spellings(token):
             uid = aliases.get(spelling)
-            if uid and uid not in seen and is_distinct(spelling):
+            if uid and uid not in seen and (is_distinct(spelling) or token.startswith(_BUCKET_URLS)):
                 seen.add(uid)
                 yield spelling, uid
 

@@ -32,13 +32,23 @@ def with_key(address: str, key: Json) -> str:
     return f'{address}["{quoted}"]'
 
 
+def module_of(address: str) -> str:
+    """Return the module path of an address, without instance keys; empty for the root module.
+
+    >>> module_of('module.shop["a.b"].module.queue.aws_sqs_queue.orders[0]')
+    'module.shop.module.queue'
+    """
+    parts = without_keys(address).split(".")
+    end = 0
+    while len(parts) > end + 2 and parts[end] == "module":
+        end += 2
+    return ".".join(parts[:end])
+
+
 def is_data(address: str) -> bool:
     """Whether an address is of a data resource, which Terraform reads and does not manage.
 
     >>> is_data("module.shop.data.aws_vpc.main"), is_data("aws_vpc.data")
     (True, False)
     """
-    parts = without_keys(address).split(".")
-    while len(parts) > 2 and parts[0] == "module":
-        parts = parts[2:]
-    return parts[0] == "data"
+    return without_keys(address).removeprefix(module_of(address)).removeprefix(".").startswith("data.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from graph.document import ABSENT, Json, Object
+from graph.document import ABSENT, Json, Object, get, pointer, put, tokens
 from graph.drift import Finding, NotComparable, Severity, Verdict
 from graph.kinds.lenient import mapping, strings, text
+from graph.kinds.terraform.address import module_of
 from graph.kinds.terraform.document import stack_of
+from graph.kinds.terraform.plan import is_nothing as is_zero
 from graph.kinds.terraform.sensitive import is_masked
 from graph.kinds.terraform.three import Difference, Three, path_of
 from graph.kinds.terraform.tolerance import Surroundings, is_made_by_cloud, surroundings, tolerated
@@ -143,6 +145,9 @@ def _presence(
     if known.applied is None and not _is_planned(intended, ["create"]):
         applied = intended
     note = "baseline: assumed" if known.applied is None else ""
+    if intended is None and applied is not None and _is_of_unread_module(applied, known.intended):
+        unclear.append(_unclear(resource, "nothing that is declared in its module was read"))
+        intended = applied
     bodies = Three(*(d.body["values"] if d else ABSENT for d in (intended, applied, actual)))
     if actual is None:
         if intended is not None:
@@ -157,6 +162,14 @@ def _presence(
         # Declared and live, but in no state: it exists outside of Terraform's knowledge, or the state was lost.
         baseline, note = (applied, note) if applied else (intended, "not in the state; baseline: assumed")
         yield from _fields(resource, (intended, baseline, actual), around, identities, unclear, note)
+
+
+def _is_of_unread_module(applied: Document, intended: Mapping[str, Document] | None) -> bool:
+    """Whether a resource of the state belongs to a module of which no declaration was read, such as a remote one."""
+    module = module_of(text(applied.body, "address"))
+    if not module or not intended or "delete" in strings(applied.body.get("planned")):
+        return False
+    return not any(module_of(text(d.body, "address")) == module for d in intended.values())
 
 
 def _is_planned(document: Document | None, actions: list[str]) -> bool:
@@ -174,7 +187,7 @@ def _fields(
     intended, applied, actual = (d.body for d in documents)
     unknown = strings(intended.get("unknown"))
     if unknown:
-        unclear.append(_unclear(resource, f"known only after apply: {', '.join(unknown)}"))
+        unclear.append(_unclear(resource, f"intended value not known: {', '.join(unknown)}"))
     for found in _differences(intended, applied, actual, identities):
         if _is_masked_once(found.values):
             unclear.append(_unclear(resource, f"{path_of(found.way)} is sensitive and masked in one facet only"))
@@ -188,13 +201,40 @@ def _differences(
     intended: Object, applied: Object, actual: Object, identities: Mapping[str, str]
 ) -> Iterable[Difference]:
     """Compare attribute by attribute. One that the intended facet leaves out, or can't know yet, is not declared."""
-    values = Three(mapping(intended, "values"), mapping(applied, "values"), mapping(actual, "values"))
-    unknown = {path.split("/")[2] for path in strings(intended.get("unknown")) if path.count("/") >= 2}
+    baseline = mapping(applied, "values") if applied is not intended else mapping(actual, "values")
+    declared = _with_unknown_from(intended, baseline)
+    recorded = mapping(applied, "values") if applied is not intended else declared
+    values = Three(declared, recorded, mapping(actual, "values"))
     for attribute in values.members():
         three = values.get(attribute)
-        if three.intended is ABSENT or attribute in unknown:
+        if three.intended is ABSENT:
             three = three._replace(intended=three.applied)
+        if three.applied is ABSENT and three.intended is ABSENT:
+            # Nobody declared it and no state holds it: a newer provider, or another source, shows more attributes.
+            if not is_zero(three.actual):
+                yield Difference(
+                    way=(attribute,),
+                    actual_way=(attribute,),
+                    values=three,
+                    verdict=Verdict.UNDECLARED_ADDITION,
+                    rule="T02",
+                )
+            continue
         yield from differences(attribute, three, identities)
+
+
+def _with_unknown_from(intended: Object, baseline: Object) -> Object:
+    """Return the intended attributes with every value that is not known yet taken from a baseline (T03)."""
+    values: Json = mapping(intended, "values")
+    for path in strings(intended.get("unknown")):
+        inner = path.removeprefix("/values")
+        try:
+            values = put(values, inner, get(baseline, inner))
+        except (KeyError, ValueError):
+            # The baseline has another shape there; then nothing is claimed of the whole attribute.
+            attribute = pointer(*tokens(inner)[:1])
+            values = put(values, attribute, get(baseline, attribute))
+    return values if isinstance(values, dict) else {}
 
 
 def _is_masked_once(values: Three) -> bool:

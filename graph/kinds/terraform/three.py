@@ -60,17 +60,23 @@ class Place:
     """Name of the nearest attribute above."""
     identities: Mapping[str, str]
     """ARN or id of a resource to its uid (T16)."""
+    is_block: bool = False
+    """In an entry of a list of blocks: what the intended side leaves out is not declared, as with attributes."""
+    in_text: bool = False
+    """Inside a JSON text, where every member is written out on purpose."""
     normal: Normal | None = None
     """Inside an IAM policy: how a value of this place is brought into canonical form."""
 
     def member(self, name: str) -> Place:
         """Return the place of a member of an object."""
-        return replace(self, way=(*self.way, name), actual_way=(*self.actual_way, name), attribute=name)
+        way, actual_way = (*self.way, name), (*self.actual_way, name)
+        return replace(self, way=way, actual_way=actual_way, attribute=name, is_block=False)
 
     def entry(self, position: int | None, actual: int | None) -> Place:
         """Return the place of an entry of a list; None where the value stands in no list."""
         way = self.way if position is None else (*self.way, position)
-        return replace(self, way=way, actual_way=self.actual_way if actual is None else (*self.actual_way, actual))
+        actual_way = self.actual_way if actual is None else (*self.actual_way, actual)
+        return replace(self, way=way, actual_way=actual_way, is_block=not self.in_text)
 
     def with_normal(self, normal: Normal) -> Place:
         return replace(self, normal=normal)

@@ -73,7 +73,12 @@ def _walk(place: Place, values: Three) -> Iterator[Difference]:
         yield from _inside_text(place, values, held)
     elif values.all_are(dict):
         for key in values.members():
-            yield from _walk(place.member(key), values.get(key))
+            members = values.get(key)
+            if place.is_block and members.intended is ABSENT:
+                if members.applied is ABSENT:
+                    continue
+                members = members._replace(intended=members.applied)
+            yield from _walk(place.member(key), members)
     elif values.all_are(list):
         yield from _entries(place, values)
     else:
@@ -94,7 +99,7 @@ def _inside_text(place: Place, values: Three, held: Three) -> Iterator[Differenc
     elif is_policy and held.all_are(dict):
         yield from (replace(d, rule=d.rule or "T06") for d in policy_differences(place, held))
     else:
-        yield from (replace(d, rule=d.rule or "T06") for d in _walk(place, held))
+        yield from (replace(d, rule=d.rule or "T06") for d in _walk(replace(place, in_text=True), held))
 
 
 def _entries(place: Place, values: Three) -> Iterator[Difference]:
