@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from graph.environment import EnvironmentGraph
 from graph.finding import LIVE_DRIFT, DriftReport, Finding, NotComparable, Severity, Verdict
 from graph.kinds.kubernetes import compare as kubernetes
+from graph.kinds.terraform import compare as terraform
 from graph.resource import Facet, Platform
 from graph.version import Document, Unreadable
 
@@ -20,6 +22,9 @@ __all__ = [
     "compare",
     "compare_graph",
 ]
+
+_MISSING = frozenset({Verdict.DELETED_OUT_OF_BAND, Verdict.NEVER_APPLIED})
+"""Claims that something does not exist, which a partial observation can't carry."""
 
 
 def compare(
@@ -43,7 +48,7 @@ def compare(
         Findings ordered by resource and path. A resource that could not be read is never reported as clean.
     """
     unread = frozenset(u.resource.uid for u in unreadable if u.resource)
-    found = kubernetes.compare(
+    objects = kubernetes.compare(
         intended=_of(Platform.KUBERNETES, intended),
         applied=None if applied is None else _of(Platform.KUBERNETES, applied),
         actual=_of(Platform.KUBERNETES, actual),
@@ -51,13 +56,43 @@ def compare(
         is_intended_complete=all(u.resource for u in unreadable),
         is_actual_complete=complete,
     )
-    findings = sorted(found.findings, key=lambda f: (f.resource.uid, f.path, f.verdict))
+    cloud = _compare_cloud(intended, applied or (), actual, unread=unread, complete=complete)
+    findings = sorted((*objects.findings, *cloud.findings), key=lambda f: (f.resource.uid, f.path, f.verdict))
     return DriftReport(
-        resources=len(found.resources | unread),
+        resources=len(objects.resources | cloud.resources | unread),
         findings=tuple(f for f in findings if f.is_live_drift),
         tolerated=tuple(f for f in findings if not f.is_live_drift),
-        not_comparable=(*(_unread(u) for u in unreadable), *found.not_comparable),
+        not_comparable=(*(_unread(u) for u in unreadable), *objects.not_comparable, *cloud.not_comparable),
     )
+
+
+class _Cloud(NamedTuple):
+    """What was found among Terraform resources."""
+
+    resources: set[str]
+    findings: list[Finding]
+    not_comparable: list[NotComparable]
+
+
+def _compare_cloud(
+    intended: Sequence[Document],
+    applied: Sequence[Document],
+    actual: Sequence[Document],
+    *,
+    unread: frozenset[str],
+    complete: bool,
+) -> _Cloud:
+    facets = [_of(Platform.TERRAFORM, documents) for documents in (intended, applied, actual)]
+    drift, mild, unclear = terraform.compare(intended=facets[0], applied=facets[1], actual=facets[2])
+    findings = list(mild)
+    for finding in drift:
+        uid = finding.resource.uid
+        if finding.verdict in _MISSING and (uid in unread or not complete):
+            reason = "not observed, and what was observed is incomplete"
+            unclear.append(NotComparable(resource=finding.resource.display, reason=reason, uid=uid))
+        else:
+            findings.append(finding)
+    return _Cloud({d.resource.uid for facet in facets for d in facet}, findings, unclear)
 
 
 def compare_graph(graph: EnvironmentGraph) -> DriftReport:

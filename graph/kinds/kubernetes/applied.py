@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from graph.document import get, pointer
+from graph.errors import Invalid
+from graph.kinds.kubernetes.plain import plain
 from graph.kinds.kubernetes.redact import LAST_APPLIED, is_secret
 from graph.version import Document
 
@@ -20,8 +22,8 @@ def last_applied(document: Document) -> Document | None:
     if not isinstance(text, str):
         return None
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        body = plain(json.loads(text))
+    except (ValueError, RecursionError, Invalid):
         return None
     if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict):
         return None

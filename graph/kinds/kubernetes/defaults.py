@@ -100,21 +100,8 @@ _CONSTANT: dict[str, dict[str, Json]] = {
     "HorizontalPodAutoscalerSpec": {"minReplicas": 1},
     "HPAScalingRules": {"selectPolicy": "Max"},
     "HorizontalPodAutoscalerBehavior": {"scaleUp": {}, "scaleDown": {}},
-    "MutatingWebhook": {
-        "failurePolicy": "Fail",
-        "matchPolicy": "Equivalent",
-        "namespaceSelector": {},
-        "objectSelector": {},
-        "reinvocationPolicy": "Never",
-        "timeoutSeconds": 10,
-    },
-    "ValidatingWebhook": {
-        "failurePolicy": "Fail",
-        "matchPolicy": "Equivalent",
-        "namespaceSelector": {},
-        "objectSelector": {},
-        "timeoutSeconds": 10,
-    },
+    "MutatingWebhook": {"namespaceSelector": {}, "objectSelector": {}, "reinvocationPolicy": "Never"},
+    "ValidatingWebhook": {"namespaceSelector": {}, "objectSelector": {}},
     "RuleWithOperations": {"scope": "*"},
     "NamedRuleWithOperations": {"scope": "*"},
     "MatchResources": {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}},
@@ -269,6 +256,25 @@ def _metrics(own: Object, root: Object, at: str) -> Json | Absent:
     return [{"type": "Resource", "resource": {"name": "cpu", "target": target}}]
 
 
+def _by_version(current: Json | Absent, beta: Json) -> Rule:
+    """Webhooks declared in v1beta1 keep the defaults of that version."""
+
+    def rule(own: Object, root: Object, at: str) -> Json | Absent:
+        del own, at
+        return beta if str(root.get("apiVersion", "")).endswith("/v1beta1") else current
+
+    return rule
+
+
+_WEBHOOK: dict[str, Rule] = {
+    "admissionReviewVersions": _by_version(ABSENT, ["v1beta1"]),
+    "failurePolicy": _by_version("Fail", "Ignore"),
+    "matchPolicy": _by_version("Equivalent", "Exact"),
+    "sideEffects": _by_version(ABSENT, "Unknown"),
+    "timeoutSeconds": _by_version(10, 30),
+}
+
+
 def _crd_name(suffix: str) -> Rule:
     def rule(own: Object, root: Object, at: str) -> Json | Absent:
         del root, at
@@ -332,6 +338,8 @@ _COMPUTED: dict[str, dict[str, Rule]] = {
     "Subject": {"apiGroup": _subject_group},
     "HorizontalPodAutoscalerSpec": {"metrics": _metrics},
     "HPAScalingRules": {"policies": _scaling_policies, "stabilizationWindowSeconds": _stabilization},
+    "MutatingWebhook": _WEBHOOK,
+    "ValidatingWebhook": _WEBHOOK,
     "CustomResourceDefinitionNames": {"singular": _crd_name(""), "listKind": _crd_name("List")},
     "ObjectMeta": {"labels": _namespace_labels},
     "LimitRangeItem": {"default": _limit("max"), "defaultRequest": _limit("max", "default", "min")},

@@ -54,12 +54,12 @@ class Place:
         return replace(self, steps=steps, x=self.x + pointer(name), y=self.y + pointer(name))
 
     def into_entry(self, step: Step, x: int | None, y: int | None) -> Place:
-        """Step into an entry of a list; None where that list has no such entry."""
+        """Step into an entry of a list; None where that list has no such entry, which RFC 6902 writes `-`."""
         return replace(
             self,
             steps=(*self.steps, step),
-            x=self.x if x is None else f"{self.x}/{x}",
-            y=self.y if y is None else f"{self.y}/{y}",
+            x=f"{self.x}/{'-' if x is None else x}",
+            y=f"{self.y}/{'-' if y is None else y}",
         )
 
 

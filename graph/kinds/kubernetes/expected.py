@@ -64,6 +64,11 @@ _TRACKING_PREFIXES = (
 )
 
 
+def is_allocated(owner: str, field: str) -> bool:
+    """Whether the server or a controller fills in this field of a struct type when nobody declares it (rule N15)."""
+    return (owner, field) in _ALLOCATED
+
+
 def is_server_key(difference: Difference) -> bool:
     """Whether it is a label or annotation in which the platform keeps its books: never content (rule N03)."""
     key = metadata_key(difference)
@@ -75,8 +80,6 @@ def is_by_design(difference: Difference, root: Object) -> bool:
     place = difference.place
     if difference.x is not ABSENT:
         return False
-    if (place.owner, place.field) in _ALLOCATED:
-        return True
     key = metadata_key(difference)
     if key is not None:
         return key in _TRACKING_KEYS or key.startswith(_TRACKING_PREFIXES)

@@ -34,7 +34,7 @@ class Case:
     walk: Walk
     """Intended against actual."""
     applied: Object | None
-    raw: Mapping[str, Object] = field(default_factory=dict)
+    raw: Mapping[str, Object]
     """The documents as read, by facet: `intended`, `actual`."""
     scaling: Scaling = field(default_factory=lambda: Scaling(()))
 
@@ -142,7 +142,7 @@ class Case:
             verdict=verdict,
             intended=difference.x,
             applied=applied,
-            actual=get(self.raw["actual"], actual_path) if "actual" in self.raw else difference.y,
+            actual=ABSENT if difference.y is ABSENT else get(self.raw["actual"], actual_path),
             rule=rule,
             severity=self._severity(difference),
             actual_path="" if actual_path == path else actual_path,

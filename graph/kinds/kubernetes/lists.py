@@ -19,35 +19,41 @@ class Pairing(NamedTuple):
     only_y: list[int]
 
 
-def pair_by_key(xs: Sequence[Json], ys: Sequence[Json], key_x: Sequence[Key], key_y: Sequence[Key]) -> Pairing:
+def pair_by_key(
+    xs: Sequence[Json],
+    ys: Sequence[Json],
+    key_x: Sequence[Key],
+    key_y: Sequence[Key],
+    equal: Callable[[Json, Json], bool],
+) -> Pairing:
     """Pair entries with equal keys. Duplicate keys pair as multisets: equal entries first, then in order (N13)."""
-    waiting: dict[Key, list[int]] = defaultdict(list)
-    for j, key in enumerate(key_y):
-        waiting[key].append(j)
+    places_x, places_y = _places(key_x), _places(key_y)
     pairs: list[tuple[int, int]] = []
     only_x: list[int] = []
-    counted = {key: list(key_x).count(key) for key in {k for k, js in waiting.items() if len(js) > 1}}
-    late: list[int] = []
-    for i, key in enumerate(key_x):
-        candidates = waiting.get(key)
-        if not candidates:
-            only_x.append(i)
-        elif key in counted:
-            equal = next((j for j in candidates if ys[j] == xs[i]), None)
-            if equal is None:
-                late.append(i)
-            else:
-                candidates.remove(equal)
-                pairs.append((i, equal))
-        else:
-            pairs.append((i, candidates.pop(0)))
-    for i in late:
-        candidates = waiting[key_x[i]]
-        if candidates:
-            pairs.append((i, candidates.pop(0)))
-        else:
-            only_x.append(i)
-    return Pairing(sorted(pairs), sorted(only_x), sorted(j for js in waiting.values() for j in js))
+    only_y = [j for key, js in places_y.items() if key not in places_x for j in js]
+    for key, here in places_x.items():
+        there = places_y.get(key, [])
+        if len(here) == len(there) == 1:
+            pairs.append((here[0], there[0]))
+            continue
+        left_x, left_y = list(here), list(there)
+        for i in here:
+            found = next((j for j in left_y if equal(xs[i], ys[j])), None)
+            if found is not None:
+                pairs.append((i, found))
+                left_x.remove(i)
+                left_y.remove(found)
+        pairs += zip(left_x, left_y, strict=False)
+        only_x += left_x[len(left_y) :]
+        only_y += left_y[len(left_x) :]
+    return Pairing(sorted(pairs), sorted(only_x), sorted(only_y))
+
+
+def _places(keys: Sequence[Key]) -> dict[Key, list[int]]:
+    places: dict[Key, list[int]] = defaultdict(list)
+    for position, key in enumerate(keys):
+        places[key].append(position)
+    return places
 
 
 def align(xs: Sequence[Json], ys: Sequence[Json], equal: Callable[[Json, Json], bool]) -> Pairing:

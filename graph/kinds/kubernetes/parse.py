@@ -10,7 +10,7 @@ from typing import Any, cast
 from graph.document import Object
 from graph.errors import Invalid
 from graph.kinds.kubernetes.plain import MAX_DEPTH, plain
-from graph.kinds.kubernetes.redact import is_secret, redact_secret
+from graph.kinds.kubernetes.redact import is_secret, redact_nested, redact_secret
 from graph.kinds.kubernetes.scope import identity_group, is_cluster_scoped, split_api_version
 from graph.resource import Platform, Resource, kubernetes_uid
 from graph.version import Document, Origin
@@ -60,7 +60,8 @@ def parse(
         namespace=namespace,
         group=group,
     )
-    return Document(resource=resource, body=redact_secret(copy, salt) if is_secret(copy) else copy, origin=origin)
+    safe = redact_secret(copy, salt) if is_secret(copy) else redact_nested(copy, salt)
+    return Document(resource=resource, body=safe, origin=origin)
 
 
 def expand(body: object) -> list[Object]:

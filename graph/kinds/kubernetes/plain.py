@@ -16,6 +16,9 @@ MAX_DEPTH = 128
 MAX_NODES = 2_000_000
 """etcd stores at most 1.5 MiB for an object, so more values than this come from aliases that multiply."""
 
+MAX_BITS = 1024
+"""The API knows 64-bit integers and doubles; longer ones come from hexadecimal literals made to be expensive."""
+
 
 def plain(value: object) -> Json:
     """Return a copy of `value` that holds JSON types only.
@@ -29,7 +32,7 @@ def plain(value: object) -> Json:
 
 
 def _copy(value: object, depth: int, left: list[int]) -> Json:
-    if value is None or value.__class__ is str or value.__class__ is int or value.__class__ is bool:
+    if value is None or value.__class__ is str or value.__class__ is bool:
         return value
     left[0] -= 1
     if depth > MAX_DEPTH:
@@ -48,7 +51,11 @@ def _copy(value: object, depth: int, left: list[int]) -> Json:
 def _scalar(value: object) -> Json:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    if isinstance(value, str | int):
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        if value.bit_length() > MAX_BITS:
+            raise Invalid("a number with more digits than any field can hold")
         return value
     if isinstance(value, datetime | date):
         return value.isoformat().replace("+00:00", "Z")

@@ -23,6 +23,8 @@ _SECONDS: dict[str, Fraction | int] = {
     "us": Fraction(1, 10**6),
     "ns": Fraction(1, 10**9),
 }
+_LONGEST = 64
+"""No quantity or duration is longer; what is, is text that would only cost time."""
 _DEFAULT_REGISTRIES = frozenset({"index.docker.io", "registry-1.docker.io", "docker.io"})
 
 
@@ -35,7 +37,8 @@ def quantity(value: Json) -> Fraction | None:
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    match = _QUANTITY.fullmatch(str(value).strip())
+    text = str(value).strip()
+    match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         return None
     number, exponent, binary, decimal = match.groups()
@@ -51,7 +54,7 @@ def quantity(value: Json) -> Fraction | None:
 
 def duration(value: Json) -> Fraction | None:
     """Return a Go duration such as `1h30m` in seconds; None if it is none."""
-    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+    if not isinstance(value, str) or len(value) > _LONGEST or not _DURATION.fullmatch(value):
         return None
     total = Fraction(0)
     for number, unit in _DURATION_PART.findall(value):
@@ -65,9 +68,9 @@ def instant(value: Json) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(value.strip().replace(" UTC", "Z").replace(" ", "T"))
-    except ValueError:
+        return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return parsed.replace(tzinfo=parsed.tzinfo or UTC).astimezone(UTC)
 
 
 def image(value: Json) -> Json:

@@ -52,6 +52,17 @@ def redact_secret(body: Object, salt: bytes) -> Object:
     return result
 
 
+def redact_nested(value: Json, salt: bytes) -> Json:
+    """Redact Secrets that another object carries inside, as templates and bundles of manifests do."""
+    if isinstance(value, list):
+        return [redact_nested(item, salt) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if is_secret(value) and {"data", "stringData"} & value.keys():
+        return redact_secret(value, salt)
+    return {key: redact_nested(item, salt) for key, item in value.items()}
+
+
 def hashed(value: bytes, salt: bytes) -> str:
     """Return the text that stands for a secret value."""
     return "hmac-sha256:" + hmac.new(salt, value, hashlib.sha256).hexdigest()[:32]

@@ -15,6 +15,7 @@ from graph.kinds.kubernetes.defaults import default
 from graph.kinds.kubernetes.difference import Difference, Place, Step
 from graph.kinds.kubernetes.emptiness import is_nothing, may_be_nothing
 from graph.kinds.kubernetes.equality import same
+from graph.kinds.kubernetes.expected import is_allocated
 from graph.kinds.kubernetes.lists import Pairing, align, match_anywhere, pair_by_key
 from graph.kinds.kubernetes.schema import Shape, Type, metadata_type, resources_type
 
@@ -135,6 +136,8 @@ class Walk:
         inside = place.into_field(kind, name)
         if one is not ABSENT and other is not ABSENT:
             return self._value(inner, one, other, inside)
+        if one is ABSENT and is_allocated(kind.name, name):
+            return []
         own_x = default(kind.name, name, x, self.x_root, place.x)
         own_y = default(kind.name, name, y, self.y_root, place.y)
         present = other if one is ABSENT else one
@@ -151,14 +154,14 @@ class Walk:
 
     def _only(self, kind: Type, x: Json | Absent, y: Json | Absent, place: Place) -> list[Difference]:
         """Report a field that only one object has: additions to collections one by one, all else as a whole."""
-        if x is ABSENT and kind.shape is Shape.LIST_MAP and isinstance(y, list):
+        if x is ABSENT and kind.shape is Shape.LIST_MAP and isinstance(y, list) and _all_objects(y):
             return self._list_map(kind, [], y, place, whole=False)
         if x is ABSENT and isinstance(y, dict) and place.field in ("labels", "annotations"):
             return [d for name in sorted(y) for d in self._entry(kind, name, {}, y, place)]
         return [Difference(place=place, x=x, y=y, kind=kind)]
 
     def _list(self, kind: Type, x: list[Json], y: list[Json], place: Place) -> list[Difference]:
-        if kind.shape is Shape.LIST_MAP and all(isinstance(e, dict) for e in (*x, *y)):
+        if kind.shape is Shape.LIST_MAP and _all_objects(x) and _all_objects(y):
             return self._list_map(kind, x, y, place)
         if kind.shape is Shape.SET:
             return self._set(kind, x, y, place)
@@ -169,7 +172,11 @@ class Walk:
     ) -> list[Difference]:
         keys_x = [self._key(kind, e, self.x_root, place.x) for e in x]
         keys_y = [self._key(kind, e, self.y_root, place.y) for e in y]
-        pairing = pair_by_key(x, y, keys_x, keys_y)
+
+        def equal(a: Json, b: Json) -> bool:
+            return not _real(self._value(kind.item, a, b, place))
+
+        pairing = pair_by_key(x, y, keys_x, keys_y, equal)
         found: list[Difference] = []
         for i, j in pairing.pairs:
             inside = place.into_entry(Step(kind, key=keys_x[i]), i, j)
@@ -283,6 +290,10 @@ def _hashable(value: Json | Absent) -> Json:
 def _get(own: Object, name: str) -> Json | Absent:
     value = own.get(name)
     return ABSENT if value is None else value
+
+
+def _all_objects(entries: list[Json]) -> bool:
+    return all(isinstance(entry, dict) for entry in entries)
 
 
 def _real(found: list[Difference]) -> list[Difference]:
