@@ -23,6 +23,9 @@ _log = structlog.get_logger(__name__)
 _SYMPTOMS_REACH_BACK = timedelta(hours=2)
 """Kubernetes keeps events for one hour by default; twice that survives a slow start of ours."""
 
+_LATE = timedelta(minutes=15)
+"""Records of cloud audit logs come about five minutes late on average; what was seen before is stored once."""
+
 _NOT_SIGNIFICANT = frozenset({"status"})
 _NOT_SIGNIFICANT_METADATA = frozenset({"resourceVersion", "managedFields", "generation", "selfLink"})
 
@@ -115,7 +118,7 @@ class GovernedEnvironments:
         key = (environment, source.name)
         since = self._changes_seen.get(key)
         try:
-            batch = source.changes(since - timedelta(minutes=10) if since else None)
+            batch = source.changes(since - _LATE if since else None)
         except OutsideError as error:
             self._failed(environment, source.name, None, error)
             return
@@ -123,8 +126,10 @@ class GovernedEnvironments:
         self._changes_seen[key] = self._clock()
 
     def _read_symptoms(self, environment: str, source: SymptomSource) -> None:
+        last = self._read_at.get(environment)
+        since = last - _LATE if last else self._clock() - _SYMPTOMS_REACH_BACK
         try:
-            symptoms = source.symptoms(self._clock() - _SYMPTOMS_REACH_BACK)
+            symptoms = source.symptoms(since)
         except OutsideError as error:
             self._failed(environment, source.name, None, error)
             return

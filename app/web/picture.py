@@ -15,6 +15,9 @@ _CHARACTER_PX = 6.8
 def elements(radius: Object, name_of: Callable[[str], str]) -> list[Object]:
     """Turn a blast radius (JSON of the API) into nodes and edges with positions.
 
+    What bears one name in one namespace is one node: a workload with its Service and its identity is one thing to a
+    reader, and the table beside the picture keeps them apart.
+
     Args:
         radius: `{seeds: [{resource, reason}], affected: [{resource, band, mode, path, reason}]}`
         name_of: display name of a uid.
@@ -24,29 +27,50 @@ def elements(radius: Object, name_of: Callable[[str], str]) -> list[Object]:
     """
     seeds = {s["resource"]: s for s in radius.get("seeds", ())}
     affected = {a["resource"]: a for a in radius["affected"]}
-    depth: dict[str, int] = dict.fromkeys(seeds, 0)
+    node_of = _merged([*seeds, *(uid for a in radius["affected"] for uid in a["path"])], seeds, name_of)
+    depth: dict[str, int] = {node_of[uid]: 0 for uid in seeds}
     parents: dict[str, str] = {}
     for entry in radius["affected"]:
-        for step, (before, uid) in enumerate(zip(entry["path"], entry["path"][1:], strict=False), start=1):
-            if uid not in depth or step < depth[uid]:
-                depth[uid], parents[uid] = step, before
+        steps = list(dict.fromkeys(node_of[uid] for uid in entry["path"]))
+        for before, node in zip(steps, steps[1:], strict=False):
+            if node not in depth or depth[before] + 1 < depth[node]:
+                depth[node], parents[node] = depth[before] + 1, before
+    members: dict[str, list[str]] = defaultdict(list)
+    for uid, node in node_of.items():
+        members[node].append(uid)
     rows = _rows(depth, parents)
-    labels = {uid: _wrapped(name_of(uid)) for uid in depth}
+    labels = {node: _label(members[node], name_of) for node in depth}
     columns = _columns(depth, labels)
     nodes = [
         {
             "data": {
-                "id": uid,
-                "label": labels[uid],
-                "tone": "seed" if uid in seeds else _tone(affected.get(uid)),
-                "reason": f"{name_of(uid)}: {(seeds.get(uid) or affected.get(uid) or {}).get('reason', '')}",
-                "width": _width(labels[uid]),
+                "id": node,
+                "label": labels[node],
+                "tone": "seed" if node in seeds else _tone(members[node], affected),
+                "reason": _reason(members[node], seeds, affected, name_of),
+                "width": _width(labels[node]),
+                "members": members[node],
             },
-            "position": {"x": columns[depth[uid]], "y": rows[uid] * _ROW_PX},
+            "position": {"x": columns[depth[node]], "y": rows[node] * _ROW_PX},
         }
-        for uid in depth
+        for node in depth
     ]
-    return [*nodes, *(_edge(before, uid, affected) for uid, before in parents.items())]
+    edges = [
+        {"data": {"id": f"{b} > {n}", "source": b, "target": n, "tone": _tone(members[n], affected)}}
+        for n, b in parents.items()
+    ]
+    return [*nodes, *edges]
+
+
+def _merged(uids: list[str], seeds: Object, name_of: Callable[[str], str]) -> dict[str, str]:
+    """Map each uid to the node that stands for it: the first of its namespace and name. Seeds stand alone."""
+    first: dict[tuple[str, str], str] = {}
+    node_of: dict[str, str] = {}
+    for uid in dict.fromkeys(uids):
+        kind_and_name = name_of(uid).split("/")
+        is_alone = uid in seeds or len(kind_and_name) != 3
+        node_of[uid] = uid if is_alone else first.setdefault((kind_and_name[0], kind_and_name[2]), uid)
+    return node_of
 
 
 def _rows(depth: dict[str, int], parents: dict[str, str]) -> dict[str, float]:
@@ -79,17 +103,24 @@ def _width(label: str) -> float:
     return 22 + _CHARACTER_PX * max(len(line) for line in label.split("\n"))
 
 
-def _edge(before: str, uid: str, affected: Object) -> Object:
-    return {"data": {"id": f"{before} > {uid}", "source": before, "target": uid, "tone": _tone(affected.get(uid))}}
+def _tone(members: list[str], affected: Object) -> str:
+    """The strongest band of what a node stands for."""
+    found = [affected[uid] for uid in members if uid in affected]
+    if found and all(entry["mode"] == "recovers" for entry in found):
+        return "recovers"
+    bands = {entry["band"] for entry in found}
+    return next((band for band in ("certain", "likely") if band in bands), "possible")
 
 
-def _tone(entry: Object | None) -> str:
-    if entry is None:
-        return "possible"
-    return "recovers" if entry["mode"] == "recovers" else str(entry["band"])
+def _reason(members: list[str], seeds: Object, affected: Object, name_of: Callable[[str], str]) -> str:
+    told = [(uid, seeds.get(uid) or affected.get(uid)) for uid in members]
+    return " ".join(f"{name_of(uid)}: {entry['reason']}" for uid, entry in told if entry)
 
 
-def _wrapped(name: str) -> str:
-    """`shop/Deployment/checkout` on two lines: what it is, and its name."""
-    kind, _, last = name.rpartition("/")
-    return f"{kind}\n{last}" if kind else name
+def _label(members: list[str], name_of: Callable[[str], str]) -> str:
+    """`Deployment, Service` over `checkout`; a cloud resource is its address, its type over its name."""
+    names = [name_of(uid) for uid in members]
+    if names[0].count("/") == 2:
+        return ", ".join(n.split("/")[1] for n in names) + "\n" + names[0].split("/")[2]
+    kind, dot, name = names[0].rpartition(".")
+    return f"{kind}\n{name}" if dot else names[0].replace("/", "\n", 1)

@@ -51,7 +51,7 @@ function draw(container) {
   graph.on("mouseout", "node", clear);
   graph.on("tap", (event) => { if (event.target === graph) clear(); });
   document.querySelectorAll(`[data-node-of="${container.id}"]`).forEach((row) => {
-    const node = graph.getElementById(row.dataset.node);
+    const node = graph.nodes().filter((candidate) => candidate.data("members").includes(row.dataset.node));
     row.addEventListener("focus", () => show(node));
     row.addEventListener("blur", clear);
     row.addEventListener("mouseenter", () => show(node));
