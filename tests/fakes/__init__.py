@@ -1,0 +1,1 @@
+"""Doubles of outside systems, faithful enough to test adapters against."""
