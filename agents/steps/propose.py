@@ -10,6 +10,7 @@ from agents.state import Deps, Investigation
 from graph.blast_radius import action_seeds, blast_radius
 from graph.codec import decode
 from graph.diagnosis.result import Diagnosis
+from graph.drift import compare_graph
 from graph.policy import judge
 
 
@@ -20,9 +21,10 @@ def propose(state: Investigation, deps: Deps) -> Investigation:
     diagnosis = decode(Diagnosis, state["diagnosis"])
     others = deps.casebook.open_incidents(environment, besides=state["incident"])
     proposals = []
-    for plan in plans_for(graph, diagnosis, now=deps.clock(), open_incidents=others):
+    drift = compare_graph(graph).findings
+    for plan in plans_for(graph, diagnosis, now=deps.clock(), open_incidents=others, drift=drift):
         radius = blast_radius(graph, action_seeds(graph, plan.action))
-        judgement = judge(plan, affected=radius)
+        judgement = judge(plan, affected=radius, graph=graph)
         stored = deps.casebook.propose(state["incident"], plan, radius, judgement, requester=state["requester"])
         if stored:
             proposals.append(stored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 
 from graph.document import Object
 
@@ -32,7 +33,7 @@ def elements(radius: Object, name_of: Callable[[str], str]) -> list[Object]:
     parents: dict[str, str] = {}
     for entry in radius["affected"]:
         steps = list(dict.fromkeys(node_of[uid] for uid in entry["path"]))
-        for before, node in zip(steps, steps[1:], strict=False):
+        for before, node in pairwise(steps):
             if node not in depth or depth[before] + 1 < depth[node]:
                 depth[node], parents[node] = depth[before] + 1, before
     members: dict[str, list[str]] = defaultdict(list)
