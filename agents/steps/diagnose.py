@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from graph.diagnosis.engine import diagnose as diagnose_graph
-
 from agents.state import Deps, Investigation
 from graph.blast_radius import blast_radius, fault_seeds
 from graph.codec import encode
+from graph.diagnosis.engine import diagnose as diagnose_graph
 from graph.drift import compare_graph
 
 

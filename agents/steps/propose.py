@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from graph.remediation import propose as plans_for
-
 from agents.state import Deps, Investigation
 from graph.blast_radius import action_seeds, blast_radius
 from graph.codec import decode
 from graph.diagnosis.result import Diagnosis
 from graph.drift import compare_graph
 from graph.policy import judge
+from graph.remediation import propose as plans_for
 
 
 def propose(state: Investigation, deps: Deps) -> Investigation:
