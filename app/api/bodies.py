@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 import graph.blast_radius as radius
 import graph.change as changes
@@ -24,7 +24,20 @@ _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most entries of the answer.")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="Entries to skip.")]
-At = Annotated[AwareDatetime | None, Query(description="State as of this time; now when absent.")]
+
+
+def _written_out(value: object) -> object:
+    """Let text through that begins like an RFC 3339 time; bare numbers would else be read as seconds since 1970."""
+    if isinstance(value, str) and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
+        raise ValueError("write the time out, with its offset: 2026-11-20T12:00:00Z")
+    return value
+
+
+At = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(_written_out),
+    Query(description="State as of this time (RFC 3339, with its offset); now when absent."),
+]
 
 
 class Body(BaseModel):

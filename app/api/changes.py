@@ -31,13 +31,15 @@ _EVENT = {
     "type": "object",
     "required": ["specversion", "id", "source", "type"],
     "properties": {
-        "specversion": {"type": "string", "pattern": r"^1\.[0-9]$"},
+        "specversion": {"type": "string", "pattern": r"^1\."},
         "id": {"type": "string", "minLength": 1},
         "source": {"type": "string", "minLength": 1},
-        "type": {"type": "string", "minLength": 1, "example": "dev.plumbline.change.v1"},
+        "type": {"type": "string", "minLength": 1},
         "subject": {"type": ["string", "null"], "description": "The resource, when the data name none."},
         "time": {"type": "string", "format": "date-time"},
-        "data": {"description": "For `dev.plumbline.change.v1`: kind, actor, targets, version and times."},
+        "data": {
+            "description": "For the type `dev.plumbline.change.v1` an object: kind, actor, targets, version, times."
+        },
     },
 }
 _BATCH = {"type": "array", "items": _EVENT, "maxItems": 1000}
