@@ -44,26 +44,41 @@ STATED, NAMED = 0.95, 0.7
 """Confidence of a name that stands in an address, and of one that only stands where an address is expected."""
 
 
+class Services(NamedTuple):
+    """The Services of one cluster."""
+
+    named: Mapping[tuple[str, str], Document]
+    """by (namespace, name)"""
+    names: frozenset[str]
+    """of all namespaces"""
+
+
+_NO_SERVICES = Services({}, frozenset())
+
+
 class _Mention(NamedTuple):
     host: str
     port: str
     confidence: float
 
 
-def calls(workload: Workload, inventory: Inventory, aliases: Mapping[str, str]) -> Iterator[Relation]:
+def calls(
+    workload: Workload, inventory: Inventory, aliases: Mapping[str, str], services_of: Mapping[str, Services]
+) -> Iterator[Relation]:
     """Yield CALLS to Services and CONNECTS_TO to cloud resources.
 
     Args:
         workload: whose settings are read.
         inventory: all documents; only its Services can be called.
         aliases: ARN, endpoint, URL, id or name of a cloud resource to its uid.
+        services_of: from `services_by_name`.
     """
-    services = _services(workload, inventory)
+    services = services_of.get(cluster_of(workload.document), _NO_SERVICES)
     all_settings = list(settings(workload, inventory))
     values = {s.name: s.value for s in all_settings if s.place is Place.VARIABLE}
     for setting in all_settings:
-        for mention in _mentions(setting, services):
-            service = _resolve(mention.host, workload, services)
+        for mention in _mentions(setting, services.names):
+            service = _resolve(mention.host, workload, services.named)
             if service is None or _is_own(service, workload):
                 continue
             ports = {str(p.get("port")) for _, p in entries(service.body, "spec", "ports")}
@@ -83,19 +98,21 @@ def _relation(
     )
 
 
-def _services(workload: Workload, inventory: Inventory) -> dict[tuple[str, str], Document]:
-    cluster = cluster_of(workload.document)
-    return {
-        (d.resource.namespace or "", d.resource.name): d for d in inventory.of("Service") if cluster_of(d) == cluster
-    }
+def services_by_name(inventory: Inventory) -> dict[str, Services]:
+    """Collect the Services of each cluster."""
+    found: dict[str, dict[tuple[str, str], Document]] = {}
+    for document in inventory.of("Service"):
+        name = (document.resource.namespace or "", document.resource.name)
+        found.setdefault(cluster_of(document), {})[name] = document
+    return {cluster: Services(named, frozenset(name for _, name in named)) for cluster, named in found.items()}
 
 
-def _mentions(setting: Setting, services: Mapping[tuple[str, str], Document]) -> Iterator[_Mention]:
-    names = {name for _, name in services}
+def _mentions(setting: Setting, names: frozenset[str]) -> Iterator[_Mention]:
     for line in setting.value.splitlines() if setting.place is Place.FILE else (setting.value,):
         for match in _ADDRESS.finditer(line):
             host = match["host"].lower()
-            if host.partition(".")[0] not in names:
+            # The second part is the Service where the first one is a pod of a headless one.
+            if names.isdisjoint(host.split(".")[:2]):
                 continue
             # A name after a slash that ends no scheme is part of a path.
             if not match["url"] and match.start("host") and line[match.start("host") - 1] == "/":
@@ -134,12 +151,17 @@ def _resolve(host: str, workload: Workload, services: Mapping[tuple[str, str], D
     if len(parts) == 1:
         return services.get((workload.namespace or "", parts[0]))
     if len(parts) == 2:
-        return services.get((parts[1], parts[0]))
+        return services.get((parts[1], parts[0])) or _headless(services.get((workload.namespace or "", parts[1])))
     if parts[2] == "svc":
         return services.get((parts[1], parts[0]))
     if len(parts) >= 4 and parts[3] == "svc":
-        return services.get((parts[2], parts[1]))
+        return _headless(services.get((parts[2], parts[1])))
     return None
+
+
+def _headless(service: Document | None) -> Document | None:
+    """Return a Service whose pods have DNS names of their own."""
+    return service if service and mapping(service.body, "spec").get("clusterIP") == "None" else None
 
 
 def _is_own(service: Document, workload: Workload) -> bool:

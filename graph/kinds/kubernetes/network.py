@@ -5,13 +5,13 @@ Semantics: https://kubernetes.io/docs/concepts/services-networking/network-polic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from graph.document import Json, pointer
-from graph.kinds.kubernetes.inventory import Inventory, cluster_of, labels_of
+from graph.kinds.kubernetes.inventory import Inventory, cluster_of, labels_of, uid_near
 from graph.kinds.kubernetes.selectors import matches
-from graph.kinds.kubernetes.workloads import Workload
+from graph.kinds.kubernetes.workloads import Workload, by_namespace
 from graph.kinds.lenient import entries, mapping, strings
 from graph.relation import Relation, RelationType
 from graph.version import Document
@@ -26,9 +26,10 @@ def policy_relations(inventory: Inventory, all_workloads: Sequence[Workload]) ->
     `detail` of GUARDS is the directions it isolates, of ALLOWS the admitted ports (empty: all ports). A rule that
     admits everybody gives ALLOWS to the workloads of the policy's own namespace.
     """
+    by_place = by_namespace(all_workloads)
     for policy in inventory.of("NetworkPolicy"):
         types = directions(policy)
-        for workload in all_workloads:
+        for workload in by_place.get((cluster_of(policy), policy.resource.namespace), ()):
             if guards(policy, workload):
                 yield Relation(
                     source=policy.resource.uid,
@@ -38,7 +39,7 @@ def policy_relations(inventory: Inventory, all_workloads: Sequence[Workload]) ->
                     detail=",".join(types),
                 )
         if "Ingress" in types:
-            yield from _admitted(policy, inventory, all_workloads)
+            yield from _admitted(policy, inventory, all_workloads, by_place)
 
 
 def directions(policy: Document) -> tuple[str, ...]:
@@ -59,26 +60,33 @@ def guards(policy: Document, workload: Workload) -> bool:
     )
 
 
-def _admitted(policy: Document, inventory: Inventory, all_workloads: Sequence[Workload]) -> Iterator[Relation]:
+def _admitted(
+    policy: Document,
+    inventory: Inventory,
+    all_workloads: Sequence[Workload],
+    by_place: Mapping[tuple[str, str | None], Sequence[Workload]],
+) -> Iterator[Relation]:
+    beside = by_place.get((cluster_of(policy), policy.resource.namespace), ())
     for index, rule in entries(policy.body, "spec", "ingress"):
         ports = ",".join(f"{p.get('port', 'all')}/{p.get('protocol', 'TCP')}" for _, p in entries(rule, "ports"))
         peers = entries(rule, "from")
-        for workload in all_workloads:
+        reaches_out = any("namespaceSelector" in peer for _, peer in peers)
+        for workload in all_workloads if reaches_out else beside:
             if cluster_of(workload.document) != cluster_of(policy):
                 continue
-            if not peers:
-                way = pointer("spec", "ingress", index) if workload.namespace == policy.resource.namespace else ""
-            else:
+            way = pointer("spec", "ingress", index)
+            if peers:
                 found = next((i for i, p in peers if admits(policy, p, workload, inventory)), None)
-                way = "" if found is None else pointer("spec", "ingress", index, "from", found)
-            if way:
-                yield Relation(
-                    source=policy.resource.uid,
-                    target=workload.uid,
-                    type=RelationType.ALLOWS,
-                    via=way,
-                    detail=ports,
-                )
+                if found is None:
+                    continue
+                way += pointer("from", found)
+            yield Relation(
+                source=policy.resource.uid,
+                target=workload.uid,
+                type=RelationType.ALLOWS,
+                via=way,
+                detail=ports,
+            )
 
 
 def admits(policy: Document, peer: Json, workload: Workload, inventory: Inventory) -> bool:
@@ -96,10 +104,8 @@ def admits(policy: Document, peer: Json, workload: Workload, inventory: Inventor
 
 def _namespace_labels(workload: Workload, inventory: Inventory) -> dict[str, str]:
     name = workload.namespace or ""
-    for document in inventory.of("Namespace"):
-        if document.resource.name == name and cluster_of(document) == cluster_of(workload.document):
-            return {NAME_LABEL: name, **labels_of(document.body)}
-    return {NAME_LABEL: name}
+    document = inventory.get(uid_near(workload.document, kind="Namespace", name=name))
+    return {NAME_LABEL: name, **(labels_of(document.body) if document else {})}
 
 
 class Block(NamedTuple):

@@ -6,21 +6,25 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
+from typing import TypeAlias
 
 from graph.document import pointer
-from graph.kinds.kubernetes.calls import calls
+from graph.kinds.kubernetes.calls import calls, services_by_name
 from graph.kinds.kubernetes.inventory import MAX_OWNERS, Inventory, cluster_of, labels_of, uid_near
 from graph.kinds.kubernetes.network import policy_relations
 from graph.kinds.kubernetes.routes import routes
 from graph.kinds.kubernetes.selectors import equals_all, matches
 from graph.kinds.kubernetes.uses import uses
-from graph.kinds.kubernetes.workloads import Workload, template_of, workloads
+from graph.kinds.kubernetes.workloads import Workload, by_namespace, template_of, workloads
 from graph.kinds.lenient import entries, mapping, text
 from graph.relation import Relation, RelationType
 from graph.version import Document
 
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 """https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html"""
+
+_Places: TypeAlias = Mapping[tuple[str, str | None], Sequence[Workload]]
+"""Workloads by (cluster, namespace)"""
 
 _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 
@@ -43,10 +47,11 @@ def derive(documents: Sequence[Document], *, aliases: Mapping[str, str] = _NO_AL
 
 def _everything(inventory: Inventory, tops: Sequence[Workload], aliases: Mapping[str, str]) -> Iterator[Relation]:
     yield from _owned(inventory)
-    yield from _selected(inventory, tops)
+    yield from _selected(inventory, by_namespace(tops))
+    services = services_by_name(inventory)
     for workload in tops:
         yield from uses(workload)
-        yield from calls(workload, inventory, aliases)
+        yield from calls(workload, inventory, aliases, services)
         yield from _claims(workload, inventory)
     yield from policy_relations(inventory, tops)
     yield from routes(inventory, aliases)
@@ -63,7 +68,7 @@ def _owned(inventory: Inventory) -> Iterator[Relation]:
             yield Relation(source=document.resource.uid, target=owner, type=RelationType.OWNED_BY, via=via)
 
 
-def _selected(inventory: Inventory, tops: Sequence[Workload]) -> Iterator[Relation]:
+def _selected(inventory: Inventory, tops: _Places) -> Iterator[Relation]:
     """Services, budgets and controllers to their pods; Services and budgets also to the templates of future pods."""
     for document in inventory.of("Service"):
         selector = mapping(document.body, "spec").get("selector")
@@ -82,16 +87,14 @@ def _selected(inventory: Inventory, tops: Sequence[Workload]) -> Iterator[Relati
 
 
 def _matching(
-    inventory: Inventory, tops: Sequence[Workload], document: Document, test: Callable[[Mapping[str, str]], bool]
+    inventory: Inventory, tops: _Places, document: Document, test: Callable[[Mapping[str, str]], bool]
 ) -> Iterator[str]:
     """Yield the uids of pods and of top workloads in the object's namespace whose (pod) labels pass `test`."""
     for pod in inventory.beside(document, "Pod"):
         if test(labels_of(pod.body)):
             yield pod.resource.uid
-    place = (cluster_of(document), document.resource.namespace)
-    for workload in tops:
-        is_template = workload.document.resource.kind != "Pod"
-        if is_template and (cluster_of(workload.document), workload.namespace) == place and test(workload.labels):
+    for workload in tops.get((cluster_of(document), document.resource.namespace), ()):
+        if workload.document.resource.kind != "Pod" and test(workload.labels):
             yield workload.uid
 
 

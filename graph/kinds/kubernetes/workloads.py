@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from graph.document import Object, pointer
-from graph.kinds.kubernetes.inventory import Inventory, labels_of
+from graph.kinds.kubernetes.inventory import Inventory, cluster_of, labels_of
 from graph.kinds.lenient import entries, mapping
 from graph.version import Document
 
@@ -77,6 +78,14 @@ def workloads(inventory: Inventory) -> list[Workload]:
         if workload and not _is_below_workload(inventory, document):
             found.append(workload)
     return found
+
+
+def by_namespace(found: Iterable[Workload]) -> dict[tuple[str, str | None], list[Workload]]:
+    """Group workloads by (cluster, namespace)."""
+    places: dict[tuple[str, str | None], list[Workload]] = defaultdict(list)
+    for workload in found:
+        places[cluster_of(workload.document), workload.namespace].append(workload)
+    return dict(places)
 
 
 def _is_below_workload(inventory: Inventory, document: Document) -> bool:

@@ -146,9 +146,10 @@ def _version_4(data: Object, stack: str, salt: bytes) -> Iterator[Shown]:
 
 
 def _dependencies(instance: Object, module: str) -> list[str]:
-    """Return absolute addresses; early 0.12 states wrote relative ones under another name."""
+    """Return absolute addresses; early 0.12 states have another name for them and may leave the module out."""
     prefix = f"{module}." if module else ""
-    return [*strings(instance.get("dependencies")), *(prefix + d for d in strings(instance.get("depends_on")))]
+    early = [d if d.startswith(prefix) else prefix + d for d in strings(instance.get("depends_on"))]
+    return [*strings(instance.get("dependencies")), *early]
 
 
 def _provider(text: str) -> str:

@@ -122,6 +122,14 @@ def test_calls_stay_in_their_namespace() -> None:
     assert not of([documents[0], service("cart", namespace="else")], RelationType.CALLS)
 
 
+@pytest.mark.parametrize("host", ["db-0.db", "db-0.db.shop.svc.cluster.local"])
+def test_pods_of_a_headless_service_are_called_through_it(host: str) -> None:
+    """A pod of a StatefulSet is reached by its own name below the name of its Service."""
+    headless = read("Service", "db", spec={"clusterIP": "None", "selector": {"app": "db"}, "ports": [{"port": 5432}]})
+    web = deployment("web", container={"env": [{"name": "DB", "value": f"{host}:5432"}]})
+    assert ends(of([web, headless], RelationType.CALLS)) == {(app("web"), uid("Service", "db"))}
+
+
 def test_uses_name_key_and_whether_it_is_optional() -> None:
     """ConfigMaps, Secrets, claims and the ServiceAccount, from every place a pod can name them."""
     container = {
