@@ -26,6 +26,9 @@ _NOT_WRITES = _RUN_KINDS | {"commit", "object"}
 """Kinds of change that do not write to the live object themselves."""
 _RUN_SLACK = timedelta(seconds=60)
 """Clocks of a pipeline and of the system it writes to differ; more than this is no longer the same run."""
+_READ_LAG = timedelta(minutes=30)
+"""A reading may show a state that is older than its time: caches, replicas and eventually consistent cloud APIs lag.
+A record of a write that nothing contradicts counts although the old value was still seen this long after it."""
 _OWNER_SLACK = timedelta(seconds=5)
 """managedFields keeps whole seconds, an audit record microseconds of the moment before."""
 _ASSUMED = re.compile(r"arn:([\w-]*):sts::(\d*):assumed-role/([^/]+)/.*")
@@ -184,11 +187,12 @@ def _last_run(records: Sequence[_Record], onset: _Onset) -> list[_Record]:
     """The records that set the observed value since it was last set to another one, first one first.
 
     A record that proves the value may lie before the first observation by any time, but not before the last sight of
-    another value, nor after the first sight of this one.
+    another value by more than a reading lags, nor after the first sight of this one.
     """
     run: list[_Record] = []
+    earliest = onset.earliest - _READ_LAG if onset.earliest else None
     for record in records:
-        if not _overlaps(record.change, onset.earliest, onset.latest + _RUN_SLACK):
+        if not _overlaps(record.change, earliest, onset.latest + _RUN_SLACK):
             continue
         if record.weight == 2:
             run.append(record)
@@ -278,11 +282,26 @@ def _rendered(graph: EnvironmentGraph, place: Place, run: Change) -> bool | None
     """Whether the run's commit declares the observed value; None when the intended history does not reach that far."""
     version = _intended_at(graph, place.uid, run)
     if version is None:
-        return None
+        return _committed(graph, place, run)
     if not place.path:
         return graph.body(place.uid, Facet.ACTUAL) is not None
     frame = _frame(graph, place)
     declared = read(version.body, place.path) if frame is None else read_same(place.path, frame, version.body)
+    return is_same(declared, place.after)
+
+
+def _committed(graph: EnvironmentGraph, place: Place, run: Change) -> bool | None:
+    """Whether the last commit to the place before the run's end set the observed value; None when no commit tells."""
+    commits = [c for c in graph.changes(place.uid) if c.kind == "commit" and is_near(c.path, place.path)]
+    known = [c for c in commits if c.reference == run.reference or c.latest <= run.latest]
+    if not known or not place.path:
+        return None
+    last = known[-1]
+    if is_within(last.path, place.path) and last.path != place.path:
+        return None
+    rest = place.path[len(last.path) :]
+    whole = read(_frame(graph, place), last.path)
+    declared = read(last.after, translate(rest, whole, last.after)) if rest else last.after
     return is_same(declared, place.after)
 
 

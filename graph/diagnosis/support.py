@@ -25,6 +25,7 @@ _ABOUT_DRIFT = re.compile(
 _WITHOUT_TROUBLE = frozenset({"network_policy", "selector_mismatch", "port_mismatch", "security_group_rule_removed"})
 """Kinds that leave what they cut off in good health."""
 _MAX_CITED = 3
+_STALE = timedelta(hours=24)
 
 
 def weighed(context: Context, hypothesis: Hypothesis) -> Hypothesis:
@@ -96,7 +97,9 @@ def _complaints(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     fitting = [r for r in heard if hypothesis.kind in COMPLAINT_KINDS.get(r.complaint, ())]
     naming = [r for r in fitting if _names(context, hypothesis, r)]
     branch = [r for r in heard if r not in naming and r.complaint in VAGUE and _on_path(hypothesis, r)]
-    if naming:
+    if naming and _is_stale(context, hypothesis):
+        yield _heard(context, "complaint_fits", naming, "though the change had been in effect for long")
+    elif naming:
         yield _heard(context, "complaint_names", naming, f"which points at {context.name(hypothesis.resource)}")
         older = [r for r in context.readings if _is_older(hypothesis, r) and _says_same(context, hypothesis, r)]
         if len(older) > 1 or any(r.event.count > 1 for r in older):
@@ -108,6 +111,17 @@ def _complaints(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     others = [r for r in heard if r.complaint not in VAGUE and r not in fitting and r.speaker in context.subjects]
     if others and not fitting:
         yield _heard(context, "other_complaint", others, "which this does not explain")
+
+
+def _is_stale(context: Context, hypothesis: Hypothesis) -> bool:
+    """Whether all went well with a declared change for so long that a failure now is hardly tied to it.
+
+    A difference from the declaration is another matter: it may take effect only when pods are replaced.
+    """
+    change = hypothesis.change
+    if change is None or hypothesis.drift is not None:
+        return False
+    return context.started_at - change.latest > _STALE
 
 
 def _is_heard(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:
@@ -158,7 +172,7 @@ def _links(context: Context, hypothesis: Hypothesis) -> set[str]:
 
     What a policy or a security group guards counts too: those who are cut off name the other end, not the rule.
     """
-    out = set(hypothesis.path[1:])
+    out = set(hypothesis.path[1:]) if _shows(context, hypothesis) else {hypothesis.resource}
     for relation in context.graph.outgoing(hypothesis.resource):
         if relation.type in (RelationType.GUARDS, RelationType.GRANTS_ON):
             out.add(relation.target)
@@ -167,6 +181,21 @@ def _links(context: Context, hypothesis: Hypothesis) -> set[str]:
         if hypothesis.resource in cut.policies:
             out.update((cut.service, cut.callee))
     return out
+
+
+def _shows(context: Context, hypothesis: Hypothesis) -> bool:
+    """Whether a complaint about a service on the path can mean this cause behind it.
+
+    It can when the cause leaves that service in good health, or when the service shows trouble of its own.
+    """
+    way = context.reach.get(hypothesis.resource)
+    if way is None or not way.crosses_call or hypothesis.kind in _WITHOUT_TROUBLE:
+        return True
+    called = [i for i, r in enumerate(way.relations) if r.type in (RelationType.CALLS, RelationType.ROUTES_TO)]
+    behind = set(way.path[called[-1] + 1 :])
+    return any(context.faults.get(uid) for uid in behind) or any(
+        r.speaker in behind for r in context.current_readings()
+    )
 
 
 def _on_path(hypothesis: Hypothesis, reading: Reading) -> bool:
@@ -206,6 +235,10 @@ def _faults(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     if begun is not None and dated and max(dated) < begun - SKEW:
         text = f"{name} had the fault {fault.reason} already before the change."
         yield Point(rule="complaint_older", text=text, evidence=notes)
+        return
+    if _is_stale(context, hypothesis):
+        text = f"{name} has the fault {fault.reason}, though the change had been in effect for long."
+        yield Point(rule="fault_partial", text=text, evidence=notes)
         return
     text = f"{name} has the fault {fault.reason}, which such a change leads to."
     yield Point(rule="fault_fits", text=text, evidence=notes, share=share)

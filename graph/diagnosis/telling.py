@@ -10,7 +10,7 @@ from graph.diagnosis.hypothesis import Point
 from graph.document import Absent, Json
 
 
-def told(change: Change) -> str:
+def told(change: Change, *, with_session: bool = False) -> str:
     """Say when, by whom and through which channel a change came, as the end of a sentence."""
     until = f"{change.latest:%Y-%m-%d %H:%M:%S} UTC"
     if change.earliest == change.latest:
@@ -20,7 +20,9 @@ def told(change: Change) -> str:
     else:
         when = f"between {change.earliest:%Y-%m-%d %H:%M:%S} and {until}"
     who = f" by {change.actor.name}" if change.actor and change.channel is not Channel.UNKNOWN else ""
-    session = f" (session {change.actor.session})" if who and change.actor and change.actor.session else ""
+    session = (
+        f" (session {change.actor.session})" if with_session and who and change.actor and change.actor.session else ""
+    )
     how = {
         Channel.BY_HAND: ", by hand",
         Channel.DEPLOYMENT: ", through a deployment",
@@ -45,4 +47,6 @@ def attributed(context: Context, change: Change) -> Iterator[Point]:
     proofs = [context.ledger.change(known[i]) for i in change.evidence[:3] if i in known]
     evidence = (context.ledger.change(change), *proofs)
     rule = "attributed" if change.channel is not Channel.UNKNOWN else "seen_to_change"
-    yield Point(rule=rule, text=f"{context.name(change.uid)} changed {told(change)}.", evidence=evidence)
+    yield Point(
+        rule=rule, text=f"{context.name(change.uid)} changed {told(change, with_session=True)}.", evidence=evidence
+    )

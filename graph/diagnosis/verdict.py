@@ -31,7 +31,9 @@ def verdict(context: Context, ranked: Sequence[Ranked]) -> DiagnosisVerdict:
 
 
 def causes(ranked: Sequence[Ranked], found: DiagnosisVerdict) -> tuple[Cause, ...]:
-    """Turn hypotheses into causes, best first."""
+    """Turn hypotheses into causes, best first; a healthy system has none."""
+    if found is DiagnosisVerdict.HEALTHY:
+        return ()
     out = []
     for index, item in enumerate(ranked[:MAX_SHOWN]):
         h = item.hypothesis
@@ -41,7 +43,7 @@ def causes(ranked: Sequence[Ranked], found: DiagnosisVerdict) -> tuple[Cause, ..
         if item.confidence < SHOWN and not contra:
             continue
         state = CauseState.POSSIBLE
-        if index == 0 and item.confidence > 0 and found is not DiagnosisVerdict.HEALTHY:
+        if index == 0 and item.confidence > 0:
             state = CauseState.LEADING
         elif item.points <= 0 or any(p.rule == "after_alert" for p in points):
             state = CauseState.DISPROVEN
