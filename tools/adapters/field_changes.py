@@ -57,8 +57,13 @@ def field_changes(before: Json | Absent, after: Json | Absent, *, at: _Path = ()
 
 
 def _is_same(before: Json | Absent, after: Json | Absent) -> bool:
-    # Python holds 1 and True for equal; JSON does not.
-    return before == after and (isinstance(before, bool) == isinstance(after, bool) or before is after)
+    if isinstance(before, bool) or isinstance(after, bool):
+        return before is after  # Python holds 1 and True for equal; JSON does not.
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(_is_same(before[k], after[k]) for k in before)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_is_same, before, after))
+    return bool(before == after)
 
 
 def _pairs(before: list[Json], after: list[Json]) -> Sequence[tuple[int, Json | Absent, Json | Absent]] | None:

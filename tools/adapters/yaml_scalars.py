@@ -22,7 +22,7 @@ _OCTAL: Final = re.compile(r"([-+]?)0[oO]?([0-7]+)\Z")
 _HEX: Final = re.compile(r"([-+]?)0[xX]([0-9a-fA-F]+)\Z")
 _BINARY: Final = re.compile(r"([-+]?)0[bB]([01]+)\Z")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-_LARGEST: Final = 2**64 - 1
+_LARGEST: Final = 2**63 - 1
 _SMALLEST: Final = -(2**63)
 
 
