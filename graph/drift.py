@@ -50,7 +50,7 @@ def compare(
     unread = frozenset(u.resource.uid for u in unreadable if u.resource)
     objects = kubernetes.compare(
         intended=_of(Platform.KUBERNETES, intended),
-        applied=None if applied is None else _of(Platform.KUBERNETES, applied),
+        applied=_applied_objects(applied),
         actual=_of(Platform.KUBERNETES, actual),
         unread=unread,
         is_intended_complete=all(u.resource for u in unreadable),
@@ -101,11 +101,10 @@ def compare_graph(graph: EnvironmentGraph) -> DriftReport:
     What a source of actual state did not say because its last reading failed counts as not comparable.
     """
     facets = {facet: _documents(graph, facet) for facet in Facet}
-    has_applied = bool(facets[Facet.APPLIED]) or any(s.facet is Facet.APPLIED for s in graph.sources)
     broken = [s for s in graph.sources if s.facet is Facet.ACTUAL and (s.error or s.read_at is None)]
     return compare(
         intended=facets[Facet.INTENDED],
-        applied=facets[Facet.APPLIED] if has_applied else None,
+        applied=facets[Facet.APPLIED] or None,
         actual=facets[Facet.ACTUAL],
         unreadable=graph.unreadable,
         complete=not broken,
@@ -123,6 +122,12 @@ def _documents(graph: EnvironmentGraph, facet: Facet) -> list[Document]:
 
 def _of(platform: Platform, documents: Sequence[Document]) -> list[Document]:
     return [d for d in documents if d.resource.platform is platform]
+
+
+def _applied_objects(applied: Sequence[Document] | None) -> list[Document] | None:
+    """Return the applied Kubernetes objects; None where the applied state is that of another platform only."""
+    objects = _of(Platform.KUBERNETES, applied or ())
+    return None if applied is None or (applied and not objects) else objects
 
 
 def _unread(unreadable: Unreadable) -> NotComparable:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from graph.document import Json, Object
 from graph.kinds.kubernetes.schema import Type, type_of
 from graph.kinds.kubernetes.scope import identity_group, split_api_version
@@ -16,8 +18,28 @@ def canonical_form(body: Object) -> Object:
     return rewrite(body) if rewrite else body
 
 
-def canonical_type(body: Object) -> Type:
-    """Return the type of an object in its canonical form."""
+CustomTypes = Mapping[tuple[str, str, str], Type]
+"""Types of custom resources by group, version and kind."""
+
+
+def custom_types(bodies: Iterable[Object]) -> CustomTypes:
+    """Read the schemas of custom resources from the definitions among some objects."""
+    found: dict[tuple[str, str, str], Type] = {}
+    for body in bodies:
+        spec = body.get("spec") if body.get("kind") == "CustomResourceDefinition" else None
+        if not isinstance(spec, dict) or not isinstance(spec.get("names"), dict):
+            continue
+        for version in spec["versions"] if isinstance(spec.get("versions"), list) else ():
+            schema = version.get("schema") if isinstance(version, dict) else None
+            raw = schema.get("openAPIV3Schema") if isinstance(schema, dict) else None
+            if isinstance(raw, dict):
+                key = (str(spec.get("group")), str(version.get("name")), str(spec["names"].get("kind")))
+                found[key] = Type(raw, {})
+    return found
+
+
+def canonical_type(body: Object, custom: CustomTypes | None = None) -> Type:
+    """Return the type of an object in its canonical form; UNKNOWN where no schema is known."""
     group, version = split_api_version(str(body.get("apiVersion", "")))
     kind = str(body.get("kind", ""))
     group = identity_group(group, kind)
@@ -25,7 +47,8 @@ def canonical_type(body: Object) -> Type:
         version = "v2"
     elif version.startswith(("v1beta", "v1alpha")) and group in ("apps", "networking.k8s.io", "policy"):
         version = "v1"
-    return type_of(group, version, kind)
+    known = (custom or {}).get((group, version, kind))
+    return known or type_of(group, version, kind)
 
 
 def _secret(body: Object) -> Object:

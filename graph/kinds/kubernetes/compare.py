@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from graph.document import ABSENT
 from graph.finding import Finding, NotComparable, Verdict
 from graph.kinds.kubernetes.applied import last_applied
-from graph.kinds.kubernetes.belonging import Belonging, is_system_namespace
-from graph.kinds.kubernetes.canonical import canonical_form, canonical_type
+from graph.kinds.kubernetes.belonging import Belonging
+from graph.kinds.kubernetes.canonical import CustomTypes, canonical_form, canonical_type, custom_types
 from graph.kinds.kubernetes.identity import adopt
 from graph.kinds.kubernetes.judge import ASSUMED, Case
 from graph.kinds.kubernetes.scaling import Scaling
 from graph.kinds.kubernetes.walk import Walk
 from graph.version import Document
+
+
+class Surroundings(NamedTuple):
+    """What else in the environment decides how one object is compared."""
+
+    scaling: Scaling
+    custom: CustomTypes
 
 
 @dataclass(slots=True)
@@ -40,7 +48,8 @@ def compare(
 
     Args:
         intended: what is declared.
-        applied: what the deployer last wrote; None: taken from the annotation on the actual objects.
+        applied: what the deployer last wrote; None: unknown. Where it lacks an object, the annotation on the actual
+            object is taken.
         actual: what was observed.
         unread: uids of resources that a source holds but could not be read.
         is_intended_complete: False: something declared could not be read, so no object can be called undeclared.
@@ -51,13 +60,16 @@ def compare(
     declared = _distinct(intended, result)
     adopted = adopt(declared, live)
     written = {d.resource.uid: d for d in applied or ()}
-    scaling = Scaling((*intended, *actual))
+    surroundings = Surroundings(
+        scaling=Scaling((*intended, *actual)),
+        custom=custom_types(d.body for d in (*actual, *intended) if d.resource.kind == "CustomResourceDefinition"),
+    )
     for uid, document in declared.items():
         found = live.get(adopted.get(uid, uid))
         result.resources.add(uid)
         if found is not None:
-            witness = written.get(uid) if applied is not None else last_applied(found)
-            result.findings += compare_objects(document, witness, found, scaling)
+            witness = written.get(uid) or last_applied(found)
+            result.findings += compare_objects(document, witness, found, surroundings)
         elif uid in unread or not is_actual_complete:
             reason = "not observed, and what was observed is incomplete"
             result.not_comparable.append(NotComparable(resource=document.resource.display, reason=reason, uid=uid))
@@ -70,7 +82,7 @@ def compare(
 
 
 def compare_objects(
-    intended: Document, applied: Document | None, actual: Document, scaling: Scaling | None = None
+    intended: Document, applied: Document | None, actual: Document, surroundings: Surroundings | None = None
 ) -> list[Finding]:
     """Compare the facets of one object.
 
@@ -78,19 +90,20 @@ def compare_objects(
         intended: what is declared.
         applied: what the deployer last wrote; None when unknown.
         actual: what was observed.
-        scaling: autoscalers of the environment.
+        surroundings: what else the environment holds that bears on it.
 
     Returns:
         All differences, also those that are no drift; ordered by path.
     """
+    around = surroundings or Surroundings(scaling=Scaling(()), custom={})
     x, y = canonical_form(intended.body), canonical_form(actual.body)
-    walk = Walk(canonical_type(intended.body), x, y)
+    walk = Walk(canonical_type(intended.body, around.custom), x, y)
     case = Case(
         resource=intended.resource,
         walk=walk,
         applied=canonical_form(applied.body) if applied else None,
         raw={"intended": intended.body, "actual": actual.body},
-        scaling=scaling or Scaling(()),
+        scaling=around.scaling,
     )
     differences = walk.differences()
     findings = [f for f in (case.judge(d) for d in differences) if f]
@@ -193,6 +206,3 @@ def _extras(
         else:
             result.findings.append(finding)
             result.resources.add(resource.uid)
-
-
-__all__ = ["Comparison", "compare", "compare_objects", "is_system_namespace"]

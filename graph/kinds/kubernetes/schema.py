@@ -83,10 +83,10 @@ class Type:
             return Shape.INT_OR_STRING
         if self.name in ("Time", "MicroTime"):
             return Shape.TIME
-        if self.raw.get("properties"):
+        if self._properties:
             return Shape.STRUCT
         declared = self.raw.get("type")
-        names = set(declared if isinstance(declared, list) else [declared])
+        names = {n for n in (declared if isinstance(declared, list) else [declared]) if isinstance(n, str)}
         if "array" in names:
             return self._list_shape()
         if "object" in names and isinstance(self.raw.get("additionalProperties"), dict):
@@ -97,6 +97,12 @@ class Type:
             return Shape.NUMBER
         return Shape.BOOLEAN if "boolean" in names else Shape.UNKNOWN
 
+    @cached_property
+    def _properties(self) -> Object:
+        # The schema of a custom resource comes from a stranger's file, so nothing in it is certain.
+        declared = self.raw.get("properties")
+        return declared if isinstance(declared, dict) else {}
+
     def _list_shape(self) -> Shape:
         declared = self.raw.get("x-kubernetes-list-type")
         if declared == "map" and self.keys:
@@ -106,7 +112,8 @@ class Type:
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """Fields that identify an entry of a list-map."""
-        return tuple(self.raw.get("x-kubernetes-list-map-keys") or ())
+        declared = self.raw.get("x-kubernetes-list-map-keys")
+        return tuple(k for k in declared if isinstance(k, str)) if isinstance(declared, list) else ()
 
     @cached_property
     def item(self) -> Type:
@@ -118,7 +125,7 @@ class Type:
         """Return the type of a field; UNKNOWN where the schema has none."""
         found = self._fields.get(name)
         if found is None:
-            inner = self.raw.get("properties", {}).get(name)
+            inner = self._properties.get(name)
             found = self._fields[name] = self._resolve(inner) if isinstance(inner, dict) else UNKNOWN
         return found
 

@@ -138,17 +138,19 @@ class Walk:
             return self._value(inner, one, other, inside)
         if one is ABSENT and is_allocated(kind.name, name):
             return []
-        own_x = default(kind.name, name, x, self.x_root, place.x)
-        own_y = default(kind.name, name, y, self.y_root, place.y)
+        own_x = default_of(kind, name, x, self.x_root, place.x)
+        own_y = default_of(kind, name, y, self.y_root, place.y)
         present = other if one is ABSENT else one
-        if is_nothing(present, inner, name) and own_x is ABSENT and own_y is ABSENT:
-            return []
+        if own_x is ABSENT and own_y is ABSENT and is_nothing(present, inner, name):
+            # Custom resources keep an explicit zero; that it means the same as none is likely, not certain.
+            is_kept = not kind.name and not isinstance(present, dict)
+            return [Difference(place=inside, x=one, y=other, kind=inner, rule="N09")] if is_kept else []
         for value in (own_x, own_y):
             if value is not ABSENT and not _real(self._value(inner, value, present, inside)):
                 return []
         if one is ABSENT and own_x is not ABSENT:
             return self._value(inner, own_x, other, place.into_field(kind, name, is_default=True))
-        if other is ABSENT and own_y is not ABSENT:
+        if other is ABSENT and own_y is not ABSENT and not isinstance(one, dict | list):
             return self._value(inner, one, own_y, inside)
         return [] if is_nothing(present, inner, name) else self._only(inner, one, other, inside)
 
@@ -248,6 +250,12 @@ class Walk:
         return found
 
 
+def default_of(kind: Type, name: str, own: Object, root: Object, at: str) -> Json | Absent:
+    """Return the default of a field: of a built-in type, or as the schema of a custom resource states it (N23)."""
+    value = default(kind.name, name, own, root, at)
+    return kind.field(name).raw.get("default", ABSENT) if value is ABSENT and not kind.name else value
+
+
 def locate(root: Object, steps: Sequence[Step]) -> Json | Absent:
     """Return the value of a third object at the same place; defaults count as values."""
     value: Json | Absent = root
@@ -278,7 +286,7 @@ def _entry_of(entries: list[Json], step: Step, root: Object, at: str) -> Json | 
 
 def _or_default(kind: Type, name: str, own: Object, root: Object, at: str) -> Json | Absent:
     value = own.get(name)
-    return default(kind.name, name, own, root, at) if value is None else value
+    return default_of(kind, name, own, root, at) if value is None else value
 
 
 def _hashable(value: Json | Absent) -> Json:

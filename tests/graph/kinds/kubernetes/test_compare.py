@@ -266,6 +266,63 @@ def test_compares_custom_resources_by_structure() -> None:
     assert [f.path for f in result.tolerated] == ["/spec/mode"]
 
 
+DEFINITION = objects("""
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties:
+          spec:
+            type: object
+            properties:
+              size: {type: integer}
+              mode: {type: string, default: auto}
+              nodes:
+                type: array
+                x-kubernetes-list-type: map
+                x-kubernetes-list-map-keys: [name]
+                items: {type: object, properties: {name: {type: string}, up: {type: boolean}}}
+""")[0]
+
+
+def test_reads_the_schema_of_custom_resources() -> None:
+    """Where the definition is part of the environment, its defaults and list keys count."""
+    nodes = list(reversed(CUSTOM["spec"]["nodes"]))
+    actual = change(change(CUSTOM, "/spec/mode", "auto"), "/spec/nodes", nodes)
+    result = report([DEFINITION, CUSTOM], [DEFINITION, actual])
+    assert found(result) == []
+    assert [f.rule for f in result.tolerated] == ["N11"]
+    changed = change(actual, "/spec/mode", "manual")
+    assert found(report([DEFINITION, CUSTOM], [DEFINITION, changed])) == [("/spec/mode", "out_of_band_change")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/spec", "/spec/names", "/spec/versions", "/spec/versions/0", "/spec/versions/0/schema/openAPIV3Schema"]
+)
+@pytest.mark.parametrize("nonsense", [None, 7, "x", [[]], {"properties": [], "type": [{}], "items": 3}], ids=repr)
+def test_survives_a_broken_definition(path: str, nonsense: Any) -> None:
+    """A definition that makes no sense leaves its resources without a schema."""
+    definition = change(DEFINITION, path, nonsense)
+    assert found(report([definition, CUSTOM], [definition, CUSTOM])) == []
+    assert len(report([definition, CUSTOM], [definition, change(CUSTOM, "/spec/size", 4)]).findings) == 1
+
+
+def test_reports_a_removed_collection_as_a_whole() -> None:
+    """A struct or list that is gone altogether is one finding at its own path, whatever the server puts there."""
+    for path in (f"{CONTAINER}/resources", f"{CONTAINER}/env", "/spec/template/spec/volumes", "/metadata/labels"):
+        assert found(report([WEB], [change(WEB, path, ABSENT)])) == [(path, "out_of_band_change")]
+
+
 def test_reports_objects_that_one_side_lacks() -> None:
     """Missing, extra, never applied and no longer declared objects have their own verdicts."""
     extra = {**CONFIG, "metadata": {"name": "scratch", "namespace": "shop"}}
@@ -356,7 +413,7 @@ PATHS = sorted(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_survives_any_structure(data: st.DataObject) -> None:
     """Nonsense in any place of either object ends in a report or in Invalid, never in a crash."""

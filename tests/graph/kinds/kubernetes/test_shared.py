@@ -24,7 +24,7 @@ from tests.graph.kinds.kubernetes.server import Object, serve
 
 pytestmark = pytest.mark.shared
 
-ALTERATIONS = int(os.environ.get("PLUMBLINE_ALTERATIONS", "100"))
+ALTERATIONS = int(os.environ.get("PLUMBLINE_ALTERATIONS", "80"))
 """How many random alterations are tried in each setting."""
 
 
