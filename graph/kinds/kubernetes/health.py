@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from graph.document import pointer
 from graph.fault import Fault, FaultSeverity
-from graph.kinds.kubernetes.inventory import Inventory
+from graph.kinds.kubernetes.inventory import Inventory, cluster_of
 from graph.kinds.kubernetes.pod_health import pod_faults, when
-from graph.kinds.kubernetes.reference_health import desired_replicas, reference_faults, service_faults
-from graph.kinds.kubernetes.workloads import workloads
+from graph.kinds.kubernetes.reference_health import desired_replicas, is_live, reference_faults, service_faults
+from graph.kinds.kubernetes.workloads import by_namespace, workloads
 from graph.kinds.lenient import entries, mapping, text
 from graph.version import Document
 
@@ -27,11 +27,14 @@ def faults(documents: Sequence[Document]) -> list[Fault]:
     inventory = Inventory(documents)
     tops = workloads(inventory)
     by_uid = {w.uid: w for w in tops}
+    beside = by_namespace(tops)
+    shows_pods = any(is_live(pod) for pod in inventory.of("Pod"))
     found: list[Fault] = []
     for document in inventory.documents:
         found += _OF_KIND[document.resource.kind](document) if document.resource.kind in _OF_KIND else ()
         if document.resource.kind == "Service":
-            found += service_faults(document, inventory, tops)
+            place = (cluster_of(document), document.resource.namespace)
+            found += service_faults(document, inventory, beside.get(place, ()), shows_pods=shows_pods)
         if document.resource.uid in by_uid:
             found += reference_faults(by_uid[document.resource.uid], inventory)
     return list({(f.uid, f.reason, f.path): f for f in found}.values())

@@ -41,20 +41,29 @@ def reference_faults(workload: Workload, inventory: Inventory) -> Iterator[Fault
             yield _missing_key(workload, use, kind, target.resource.name)
 
 
-def service_faults(service: Document, inventory: Inventory, tops: Sequence[Workload]) -> Iterator[Fault]:
-    """Yield faults of a Service: nothing matches its selector, nothing is ready behind it, a named port is missing."""
+def service_faults(
+    service: Document, inventory: Inventory, beside: Sequence[Workload], *, shows_pods: bool
+) -> Iterator[Fault]:
+    """Yield faults of a Service: nothing matches its selector, nothing is ready behind it, a named port is missing.
+
+    Args:
+        service: the Service.
+        inventory: all documents.
+        beside: workloads of its namespace.
+        shows_pods: whether the documents come from a cluster whose pods are among them.
+    """
     selector = mapping(service.body, "spec").get("selector")
     if not isinstance(selector, dict) or not selector or text(service.body, "spec", "type") == "ExternalName":
         return
-    behind = [w for w in tops if w.namespace == service.resource.namespace and equals_all(selector, w.labels)]
+    behind = [w for w in beside if equals_all(selector, w.labels)]
     pods = [p for p in inventory.beside(service, "Pod") if equals_all(selector, labels_of(p.body))]
     if not behind and not pods:
-        if any(w.namespace == service.resource.namespace for w in tops):
+        if beside:
             yield _service_fault(
                 service, "SelectorMatchesNothing", "/spec/selector", selector, "no pod or pod template"
             )
         return
-    if any(_is_live(pod) for pod in inventory.of("Pod")):
+    if shows_pods:
         yield from _readiness(service, behind, pods, selector)
     if behind:
         yield from _named_ports(service, behind)
@@ -133,10 +142,10 @@ def _would_be_known(use: Relation, inventory: Inventory, workload: Workload) -> 
         d.resource.name == name for d in inventory.of(kind)
     ):
         return False
-    return bool(inventory.of(kind)) and (_is_live(workload.document) or bool(inventory.beside(workload.document, kind)))
+    return bool(inventory.of(kind)) and (is_live(workload.document) or bool(inventory.beside(workload.document, kind)))
 
 
-def _is_live(document: Document) -> bool:
+def is_live(document: Document) -> bool:
     """Whether a document comes from an API server: it carries the identity that only a server gives."""
     return "uid" in mapping(document.body, "metadata") or bool(mapping(document.body, "status"))
 
