@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import answer
@@ -47,6 +48,9 @@ class Edge:
         exchange = _Exchange(scope, receive, send)
         try:
             await self._app(exchange.scope, exchange.receive, exchange.send)
+        except ClientDisconnect:
+            # Nobody is left to answer. A webhook is stored before its answer or not at all, so its sender tries again.
+            _log.info("client_went_away", method=scope["method"], path=scope["path"])
         except Exception:  # the request edge: whatever went wrong, the sender gets an answer and the log the reason
             _log.exception("request_failed", method=scope["method"], path=scope["path"])
             if exchange.is_started:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 from fastapi import APIRouter
 from fastapi.testclient import TestClient
+from starlette.types import Message
 
 import graph.errors
 from app import errors
@@ -40,6 +42,23 @@ def test_a_crash_tells_nothing_of_its_inside(world: World) -> None:
     assert response.status_code == 500
     assert response.json()["error"]["code"] == "internal"
     assert "secret detail" not in response.text
+
+
+def test_a_sender_that_hangs_up_stores_nothing_and_is_no_crash(world: World) -> None:
+    """Half a delivery is no delivery."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/webhooks/opsgenie", "query_string": b"", "http_version": "1.1"}
+    headers = [(b"x-plumbline-token", b"og"), (b"host", b"testserver")]
+    anyio.run(create_app(world.services), {**scope, "headers": headers}, receive, send)
+    assert sent == []
+    assert world.services.inbox.pending_count() == 0
 
 
 def test_head_is_a_get_without_a_body(world: World) -> None:
