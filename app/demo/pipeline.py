@@ -45,6 +45,7 @@ class Pipeline:
         title: str,
         started: datetime,
         recorded: bool = True,
+        watch: timedelta = timedelta(seconds=74),
     ) -> datetime:
         """Bring the estate from one tree to the next. Controllers are not run.
 
@@ -55,6 +56,7 @@ class Pipeline:
             author: who wrote it, `Name <mail>`.
             title: first line of its message.
             started: UTC
+            watch: how long the run waits for the rollout before it ends.
             recorded: leave audit records; False for a run that is older than the logs are kept.
 
         Returns:
@@ -67,7 +69,7 @@ class Pipeline:
             moment += timedelta(milliseconds=340)
         if CLOUD in after:
             targets += self._apply_cloud(before, after, moment, recorded=recorded)
-        finished = moment + timedelta(seconds=74)
+        finished = moment + watch
         if recorded and targets:
             self._record(commit=commit, author=author, title=title, started=started, finished=finished, targets=targets)
         return finished

@@ -30,6 +30,10 @@ class Expected:
     """The proposal must not be approvable yet."""
 
 
+def _nothing(_estate: Path, _now: datetime) -> None:
+    return None
+
+
 def _none_before(_: datetime) -> Sequence[Alert]:
     return ()
 
@@ -47,5 +51,7 @@ class Scenario:
     alert: Callable[[datetime], Alert]
     """`alert(now)`: what the monitoring system then sends."""
     expected: Expected
+    prelude: Callable[[Path, datetime], None] = _nothing
+    """`prelude(estate, now)`: what leads to the prior alerts; called before they are sent."""
     prior_alerts: Callable[[datetime], Sequence[Alert]] = _none_before
     """`prior_alerts(now)`: alerts of incidents that are open already; sent before `inject`."""

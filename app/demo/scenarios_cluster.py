@@ -16,7 +16,8 @@ from graph.diagnosis.result import DiagnosisVerdict
 from graph.document import Object
 from graph.resource import kubernetes_uid
 
-_ONSET = timedelta(minutes=8)
+_ONSET = timedelta(seconds=5)
+"""How long before the alert it happens. Short, as a service that watches the estate saw it whole until just now."""
 _BROKEN_TAG = "4.3.0"
 """A tag that was announced but never pushed."""
 
@@ -27,8 +28,8 @@ def uid(kind: str, name: str, group: str = "") -> str:
 
 
 def _release_missing_image(estate: Path, now: datetime) -> None:
-    started = now - timedelta(minutes=14)
-    with scene(estate, began=now - timedelta(minutes=13), now=now) as told:
+    started = now - timedelta(seconds=45)
+    with scene(estate, began=now - _ONSET, now=now) as told:
         found = re.search(r"shop/catalog:(\S+)", told.file_text("kubernetes/catalog.yaml"))
         if found is None or found[1] == _BROKEN_TAG:
             return
@@ -38,24 +39,24 @@ def _release_missing_image(estate: Path, now: datetime) -> None:
             now=f"shop/catalog:{_BROKEN_TAG}",
             author="deploy-bot <deploy-bot@kettle.example>",
             message=f"Release catalog {_BROKEN_TAG}",
-            at=started - timedelta(minutes=3),
+            at=started - timedelta(seconds=20),
             started=started,
         )
 
 
-def _rollout_stuck(now: datetime) -> Alert:
+def _image_missing(now: datetime) -> Alert:
     return alertmanager(
-        name="KubeDeploymentRolloutStuck",
+        name="KubeContainerWaiting",
         labels={"namespace": "shop", "deployment": "catalog", "severity": "warning", "cluster": "shop"},
-        summary="Rollout of shop/catalog is stuck",
-        description="Deployment shop/catalog has made no progress for 10 minutes.",
-        expression="kube_deployment_status_condition%7Bcondition%3D%22Progressing%22%2Cstatus%3D%22false%22%7D",
-        started=now - timedelta(minutes=2),
+        summary="A container of shop/catalog is waiting",
+        description="A container of deployment shop/catalog can't start.",
+        expression="kube_pod_container_status_waiting_reason%7Bnamespace%3D%22shop%22%7D",
+        started=now,
     )
 
 
 def _break_timeout(estate: Path, now: datetime) -> None:
-    at = now - timedelta(minutes=16)
+    at = now - 2 * _ONSET
     with scene(estate, began=now - _ONSET, now=now) as told:
         by = person("tomas.ferreira", address="198.51.100.41")
         told.edit("ConfigMap", "checkout-config", "/data/PAYMENTS_TIMEOUT", "8000", by=by, at=at)
@@ -71,7 +72,7 @@ def _checkout_down(now: datetime) -> Alert:
         entity="checkout",
         tags=["service:checkout", "namespace:shop", "env:production"],
         priority="P1",
-        created=now - timedelta(minutes=3),
+        created=now,
     )
 
 
@@ -101,13 +102,13 @@ def _fulfilment_failing(now: datetime) -> Alert:
         title="fulfilment: parcels are not booked, order queue is growing",
         service="fulfilment",
         urgency="high",
-        created=now - timedelta(minutes=2),
+        created=now,
         now=now,
     )
 
 
 def _delete_session_keys(estate: Path, now: datetime) -> None:
-    at = now - timedelta(minutes=19)
+    at = now - 2 * _ONSET
     with scene(estate, began=now - _ONSET, now=now) as told:
         by = person("jonas.weber", tool="delete", address="198.51.100.66")
         told.delete("Secret", "accounts-session-keys", by=by, at=at)
@@ -127,9 +128,9 @@ def _accounts_down(now: datetime) -> Alert:
             "cluster": "shop",
         },
         summary="Containers of shop/accounts are waiting",
-        description="Container accounts in namespace shop has been waiting for 5 minutes.",
+        description="Containers accounts in namespace shop can't start.",
         expression="kube_pod_container_status_waiting_reason%7Bnamespace%3D%22shop%22%7D",
-        started=now - timedelta(minutes=2),
+        started=now,
     )
 
 
@@ -147,7 +148,7 @@ def _search_unreachable(now: datetime) -> Alert:
         summary="Service shop/search has no endpoints",
         description="Requests to search are refused; the shop shows no results.",
         expression="kube_endpoint_address_available%7Bendpoint%3D%22search%22%7D+%3D%3D+0",
-        started=now - timedelta(minutes=2),
+        started=now,
     )
 
 
@@ -164,14 +165,14 @@ CLUSTER_SCENARIOS = (
             "nothing has drifted. The old pods keep serving, and the rollout hangs."
         ),
         inject=_release_missing_image,
-        alert=_rollout_stuck,
+        alert=_image_missing,
         expected=_found("bad_image", uid("Deployment", "catalog", "apps"), ActionKind.SET_FIELDS),
     ),
     Scenario(
         name="config-changed-out-of-band",
         title="A ConfigMap key is edited past the pipeline",
         story=(
-            "Tomás raises a timeout of checkout with kubectl edit and forgets the unit. Minutes later he deletes the "
+            "Tomás raises a timeout of checkout with kubectl edit and forgets the unit. A little later he deletes the "
             "pods so that they read it, and none of the new ones comes up."
         ),
         inject=_break_timeout,

@@ -16,9 +16,10 @@ from graph.diagnosis.result import DiagnosisVerdict
 from tools.actions.simulated_cluster.settle import measure
 from tools.actions.simulated_cluster.traffic import observe
 
+_ONSET = timedelta(seconds=5)
+
 
 def _slow_provider(estate: Path, now: datetime) -> None:
-    began = now - timedelta(minutes=9)
     go_dark(
         estate,
         [
@@ -29,7 +30,7 @@ def _slow_provider(estate: Path, now: datetime) -> None:
             }
         ],
     )
-    with scene(estate, began=began, now=now) as told:
+    with scene(estate, began=now - _ONSET, now=now) as told:
         told.outside("latency_s", "payments", 2.7)
 
 
@@ -38,19 +39,23 @@ def _payments_slow(now: datetime) -> Alert:
         title="payments: latency p99 above 1.5 s",
         service="payments",
         urgency="high",
-        created=now - timedelta(minutes=2),
+        created=now,
         now=now,
     )
 
 
-def _raise_memory(estate: Path, now: datetime) -> None:
-    surge, raised = now - timedelta(minutes=34), now - timedelta(minutes=18)
-    with scene(estate, began=surge, now=raised) as told:
+def _surge(estate: Path, now: datetime) -> None:
+    with scene(estate, began=now - _ONSET, now=now) as told:
         told.outside("memory_mib", "recommendations", 610)
-    with scene(estate, began=raised, now=now) as told:
+
+
+def _raise_memory(estate: Path, now: datetime) -> None:
+    at = now - timedelta(seconds=1)
+    with scene(estate, began=at, now=now) as told:
+        told.outside("memory_mib", "recommendations", 610)
         by = person("aiko.tanabe", address="203.0.113.12")
         path = "/spec/template/spec/containers/0/resources/limits/memory"
-        told.edit("Deployment", "recommendations", path, "768Mi", by=by, at=raised)
+        told.edit("Deployment", "recommendations", path, "768Mi", by=by, at=at)
 
 
 def _pages_incomplete(now: datetime) -> Sequence[Alert]:
@@ -60,7 +65,7 @@ def _pages_incomplete(now: datetime) -> Sequence[Alert]:
             entity="gateway",
             tags=["service:gateway", "namespace:shop", "env:production"],
             priority="P2",
-            created=now - timedelta(minutes=30),
+            created=now,
         ),
     )
 
@@ -72,7 +77,7 @@ def _drift_found(now: datetime) -> Alert:
         summary="Configuration drift on shop/recommendations",
         description="The live Deployment differs from the repository.",
         expression="plumbline_drift_findings%7Bname%3D%22recommendations%22%7D+%3E+0",
-        started=now - timedelta(minutes=3),
+        started=now,
     )
 
 
@@ -118,6 +123,7 @@ QUIET_SCENARIOS = (
             "the memory limit by hand. Then a drift alert asks for the declared value back, which would kill "
             "the pods again."
         ),
+        prelude=_surge,
         inject=_raise_memory,
         alert=_drift_found,
         prior_alerts=_pages_incomplete,

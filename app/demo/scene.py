@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import yaml
@@ -89,6 +89,7 @@ class Scene:
             author=author,
             title=message.partition("\n")[0],
             started=started,
+            watch=timedelta(seconds=2),
         )
 
     def file_text(self, path: str) -> str:

@@ -33,6 +33,7 @@ def trigger(name: str, *, data_dir: Path | None = None) -> Object:
     known = credentials(data_dir)
     client = connect(data_dir=data_dir, role="viewer")
     estate = Path(known["estate"])
+    scenario.prelude(estate, datetime.now(UTC))
     for sender, payload in scenario.prior_alerts(datetime.now(UTC)):
         _deliver(client, sender, payload, known["webhook_secrets"])
         _await_diagnosis(client, sender, _key(sender, payload))

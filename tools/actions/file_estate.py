@@ -23,6 +23,7 @@ from tools.actions.simulated_cluster.settle import settle
 from tools.actions.simulated_cluster.store import EstateStore, copied, locked, stamp
 from tools.actions.target import LiveObject
 from tools.adapters.estate_files import EstateFiles, Key, cloud_file, object_file
+from tools.failpoints import failpoint
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 """Annotation of a pod template by which `kubectl rollout restart` makes a new revision of the same pods."""
@@ -217,6 +218,7 @@ class FileEstateTarget:
             if writes:
                 store.runtime["unsettled"] = True
                 store.flush(self._root, durable=True)
+                failpoint("effect.written")
                 settle(store, self._now())
                 store.flush(self._root, durable=False)
 
