@@ -51,13 +51,14 @@ def _sources(context: Context) -> Iterator[Gap]:
 
 def _unreadable(context: Context) -> Iterator[Gap]:
     """Things that a source holds and could not be read: those on the path, and those of which nobody knows what."""
+    told = {item.resource.uid for item in context.graph.unreadable if item.resource}
     for item in context.graph.unreadable:
         uid = item.resource.uid if item.resource else ""
         if not uid or uid in context.reach:
             line = f":{item.line}" if item.line else ""
             yield Gap(what=f"{item.where}{line}", why=item.reason[:300], resource=uid)
     for missing in context.drift.not_comparable:
-        if missing.uid and missing.uid in context.reach:
+        if missing.uid in context.reach and missing.uid not in told:
             yield Gap(what=missing.resource, why=missing.reason[:300], resource=missing.uid)
 
 

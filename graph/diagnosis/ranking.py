@@ -43,6 +43,7 @@ RULES: dict[str, Rule] = {
     # Against.
     "after_alert": Rule(-70, "a cause can't follow its effect"),
     "long_before": Rule(-6, "what ran well for days with it rarely fails because of it"),
+    "settled": Rule(-14, "it is as declared and ran well like this for more than a day"),
     "harmless": Rule(-24, "it takes nothing away"),
     "not_applied": Rule(-24, "what runs did not change"),
     "declared_so": Rule(-14, "it was declared like this"),

@@ -51,6 +51,9 @@ def _time(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
         yield Point(rule="may_be_before", text=text, evidence=evidence)
     else:
         yield _age(name, timing.before, evidence)
+    if _is_stale(context, hypothesis):
+        text = f"{name} is as it was declared and had been so for more than a day when the alert started."
+        yield Point(rule="settled", text=text, evidence=evidence)
 
 
 def _age(name: str, age: timedelta, evidence: tuple[str, ...]) -> Point:

@@ -17,6 +17,8 @@ MARGIN = 0.15
 """By how much it must lead every other story."""
 SHOWN = 0.05
 """Hypotheses below this are shown only when points speak against them: a theory that was discarded is worth knowing."""
+WORTH_TELLING = 0.3
+"""An uncertain cause below this is not put into the summary: people remember the first thing they read."""
 MAX_SHOWN = 10
 
 
@@ -85,19 +87,17 @@ def missing(context: Context, ranked: Sequence[Ranked], gaps: Sequence[Gap]) -> 
 
 def summary(context: Context, found: DiagnosisVerdict, shown: Sequence[Cause], gaps: Sequence[Gap]) -> str:
     """One or two sentences for somebody who was just woken up."""
-    names = ", ".join(context.name(uid) for uid in context.subjects[:2])
+    name = context.name(context.subjects[0]) if context.subjects else ""
     if found is DiagnosisVerdict.CAUSE_FOUND:
-        top = shown[0]
-        tail = _reaching(context, top)
-        return f"{top.summary}{tail}"
+        return f"{shown[0].summary}{_reaching(context, shown[0])}"
     if found is DiagnosisVerdict.HEALTHY:
-        return f"{names} runs as declared, the platform reports no fault, and it complains of nothing."
-    if not context.subjects:
+        return f"{name} runs as declared, the platform reports no fault, and it complains of nothing."
+    if not name:
         return "The alert names nothing that this environment knows, so no cause can be given."
-    if shown and shown[0].confidence >= SHOWN:
-        return f"No cause of the trouble of {names} is certain. Most likely so far: {shown[0].summary}"
-    lacking = f" {len(gaps)} thing(s) could not be seen." if gaps else ""
-    return f"Nothing that is known explains the alert on {names}.{lacking}"
+    unseen = f" Not seen: {', '.join(dict.fromkeys(gap.what for gap in gaps[:3]))}." if gaps else ""
+    if shown and shown[0].confidence >= WORTH_TELLING:
+        return f"It is not certain why the alert on {name} fired. Most likely so far: {shown[0].summary}{unseen}"
+    return f"Nothing that is known explains the alert on {name}.{unseen}"
 
 
 def _reaching(context: Context, cause: Cause) -> str:
