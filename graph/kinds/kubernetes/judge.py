@@ -13,10 +13,11 @@ from graph.document import ABSENT, Absent, Json, Object, get, tokens
 from graph.finding import Finding, Severity, Verdict
 from graph.kinds.kubernetes.difference import Difference
 from graph.kinds.kubernetes.expected import is_by_design, is_server_key, metadata_key
+from graph.kinds.kubernetes.locate import locate
 from graph.kinds.kubernetes.owners import Manager, Owners, Writer
 from graph.kinds.kubernetes.scaling import Scaling
 from graph.kinds.kubernetes.schema import Shape
-from graph.kinds.kubernetes.walk import Walk, locate
+from graph.kinds.kubernetes.walk import Walk
 from graph.resource import Resource
 
 ASSUMED = "no applied state: baseline assumed"
@@ -113,7 +114,16 @@ class Case:
         )
 
     def _applied(self, difference: Difference) -> Json | Absent:
-        return ABSENT if self.applied is None else locate(self.applied, difference.place.steps)
+        if self.applied is None:
+            return ABSENT
+        steps = difference.place.steps
+        if steps[-1].position < 0 or (difference.x is not ABSENT and difference.y is not ABSENT):
+            return locate(self.applied, steps)
+        # Positions shift where an entry without a key came or went, so the entry is looked for by its value.
+        entries = locate(self.applied, steps[:-1])
+        entry = difference.y if difference.x is ABSENT else difference.x
+        is_there = isinstance(entries, list) and any(self._equals(difference, entry, other) for other in entries)
+        return entry if is_there else ABSENT
 
     def _equals(self, difference: Difference, value: Json | Absent, applied: Json | Absent) -> bool:
         return self.walk.is_same(difference.kind, value, applied, difference.place)

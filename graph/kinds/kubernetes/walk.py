@@ -7,16 +7,16 @@ image is no second difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from graph.document import ABSENT, Absent, Json, Object, canonical
-from graph.kinds.kubernetes.defaults import default
+from graph.document import ABSENT, Absent, Json, Object
 from graph.kinds.kubernetes.difference import Difference, Place, Step
 from graph.kinds.kubernetes.emptiness import is_nothing, may_be_nothing
 from graph.kinds.kubernetes.equality import same
 from graph.kinds.kubernetes.expected import is_allocated
 from graph.kinds.kubernetes.lists import Pairing, align, match_anywhere, pair_by_key
+from graph.kinds.kubernetes.locate import default_of, entry_key
 from graph.kinds.kubernetes.schema import Shape, Type, metadata_type, resources_type
 
 _SERVER_METADATA = frozenset(
@@ -172,8 +172,8 @@ class Walk:
     def _list_map(
         self, kind: Type, x: list[Json], y: list[Json], place: Place, *, whole: bool = True
     ) -> list[Difference]:
-        keys_x = [self._key(kind, e, self.x_root, place.x) for e in x]
-        keys_y = [self._key(kind, e, self.y_root, place.y) for e in y]
+        keys_x = [entry_key(kind, e, self.x_root, place.x) for e in x]
+        keys_y = [entry_key(kind, e, self.y_root, place.y) for e in y]
 
         def equal(a: Json, b: Json) -> bool:
             return not _real(self._value(kind.item, a, b, place))
@@ -215,9 +215,6 @@ class Walk:
                     break
         return Pairing(pairing.pairs, only_x, only_y), found
 
-    def _key(self, kind: Type, entry: Object, root: Object, at: str) -> tuple[Json, ...]:
-        return tuple(_hashable(_or_default(kind.item, name, entry, root, at)) for name in kind.keys)
-
     def _set(self, kind: Type, x: list[Json], y: list[Json], place: Place) -> list[Difference]:
         pairing = match_anywhere(x, y, lambda a, b: bool(a == b))
         return self._paired(kind, x, y, pairing, place)
@@ -248,51 +245,6 @@ class Walk:
             inside = place.into_entry(Step(kind, position=j), None, j)
             found.append(Difference(place=inside, y=y[j], kind=kind.item))
         return found
-
-
-def default_of(kind: Type, name: str, own: Object, root: Object, at: str) -> Json | Absent:
-    """Return the default of a field: of a built-in type, or as the schema of a custom resource states it (N23)."""
-    value = default(kind.name, name, own, root, at)
-    return kind.field(name).raw.get("default", ABSENT) if value is ABSENT and not kind.name else value
-
-
-def locate(root: Object, steps: Sequence[Step]) -> Json | Absent:
-    """Return the value of a third object at the same place; defaults count as values."""
-    value: Json | Absent = root
-    at = ""
-    for step in steps:
-        if step.name and isinstance(value, dict):
-            value = _or_default(step.kind, step.name, value, root, at)
-            at = f"{at}/{step.name}"
-        elif isinstance(value, list):
-            value = _entry_of(value, step, root, at)
-        else:
-            return ABSENT
-        if value is None or value is ABSENT:
-            return ABSENT
-    return value
-
-
-def _entry_of(entries: list[Json], step: Step, root: Object, at: str) -> Json | Absent:
-    if step.position >= 0:
-        return entries[step.position] if step.position < len(entries) else ABSENT
-    for entry in entries:
-        if isinstance(entry, dict):
-            key = tuple(_hashable(_or_default(step.kind.item, k, entry, root, at)) for k in step.kind.keys)
-            if key == step.key:
-                return entry
-    return ABSENT
-
-
-def _or_default(kind: Type, name: str, own: Object, root: Object, at: str) -> Json | Absent:
-    value = own.get(name)
-    return default_of(kind, name, own, root, at) if value is None else value
-
-
-def _hashable(value: Json | Absent) -> Json:
-    if value is ABSENT:
-        return None
-    return canonical(value) if isinstance(value, dict | list) else value
 
 
 def _get(own: Object, name: str) -> Json | Absent:

@@ -134,6 +134,21 @@ def test_follows_the_verdict_table(i: Any, l: Any, a: Any, verdict: str, explici
     assert found(result) == [("/data/LOG", verdict)]
 
 
+ARGUMENTS = {
+    "inserted by hand": (["a", "b"], ["a", "b"], ["a", "x", "b"], "out_of_band_change"),
+    "removed by hand": (["a", "b", "c"], ["a", "b", "c"], ["a", "c"], "out_of_band_change"),
+    "new in the declaration": (["a", "b", "c"], ["a", "c"], ["a", "c"], "pending_rollout"),
+    "dropped from the declaration": (["a", "c"], ["a", "b", "c"], ["a", "b", "c"], "prune_pending"),
+}
+
+
+@pytest.mark.parametrize(("i", "l", "a", "verdict"), ARGUMENTS.values(), ids=ARGUMENTS.keys())
+def test_follows_entries_without_keys(i: Any, l: Any, a: Any, verdict: str) -> None:  # noqa: E741
+    """An entry that came or went in an ordered list is found at its position and judged by its value."""
+    intended, applied, actual = (change(WEB, f"{CONTAINER}/args", v) for v in (i, l, a))
+    assert found(report([intended], [actual], [applied])) == [(f"{CONTAINER}/args/1", verdict)]
+
+
 @pytest.mark.parametrize(("l", "a"), [("b", "a"), (ABSENT, "a")])
 def test_tolerates_what_converged_by_hand(l: Any, a: Any) -> None:  # noqa: E741
     """A field that runs as declared is no drift although the deployer wrote something else."""
