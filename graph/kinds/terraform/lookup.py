@@ -63,9 +63,9 @@ class Lookup:
                 yield uid
 
     def of_service(self, service: str) -> Iterator[str]:
-        """Yield the uids of the resources whose ARN belongs to a service such as `kms`."""
+        """Yield the uids of the resources whose ARN belongs to a service such as `kms`, aliases of keys left out."""
         for arn, uid in self._arns.items():
-            if arn.split(":")[2:3] == [service]:
+            if arn.split(":")[2:3] == [service] and ":alias/" not in arn:
                 yield uid
 
 
