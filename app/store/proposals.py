@@ -242,9 +242,7 @@ class Proposals:
                 if problem:
                     self._move(session, waiting, ProposalStatus.REFUSED, now, actor=executor, note=problem)
                     continue
-                started = self._start(session, waiting, executor, now)
-                if started is not None:
-                    return started
+                return self._start(session, waiting, executor, now)
         return None
 
     def note(self, execution: Execution, step: str, detail: Json) -> None:
@@ -358,6 +356,8 @@ class Proposals:
         """Say why an approved proposal must not start; empty when it may."""
         if content_digest(row) != row.digest:
             return "The stored plan is not the one that was approved."
+        if session.exec(select(ExecutionRow.number).where(ExecutionRow.proposal == row.number)).first() is not None:
+            return "It was executed before; an approval is used up by that."
         if row.plan["hold"]:
             return "The plan is on hold."
         if len(self._valid_approvals(session, row)) < row.required_approvals:

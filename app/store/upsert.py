@@ -31,12 +31,14 @@ def insert_many_or_nothing(session: Session, rows: Sequence[SQLModel]) -> int:
 def row_count(result: Result[Any]) -> int:
     """Return how many rows a statement wrote."""
     assert isinstance(result, CursorResult)
+    assert result.rowcount >= 0
     return result.rowcount
 
 
 def _insert(session: Session, table: type[SQLModel]) -> Any:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+    # Without the option the number of written rows is -1 for PostgreSQL.
+    return dialect.insert(table).execution_options(preserve_rowcount=True)
 
 
 def _values(row: SQLModel) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -42,16 +44,16 @@ def postgres_server() -> Iterator[str]:
     with warnings.catch_warnings():
         # The wheel asks for a runtime folder that machines without a login session do not have.
         warnings.simplefilter("ignore")
-        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
+        server = pgserver.get_server(folder / "data", cleanup_mode=None)
         url = server.get_uri()
+    # These tests kill processes, not machines, and make hundreds of databases.
+    server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
     _create_database(url, "template_plumbline", "template1")
     template = Database(_with_database(url, "template_plumbline"))
     template.migrate()
     template.dispose()
     yield url
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server.cleanup()
+    os.kill(server.get_pid(), signal.SIGQUIT)
     shutil.rmtree(folder, ignore_errors=True)
 
 
