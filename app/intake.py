@@ -10,6 +10,7 @@ import structlog
 from app.environments import GovernedEnvironments
 from app.looks import Looks
 from app.senders import SENDERS
+from app.store.audit import AuditLog
 from app.store.inbox import Delivery, Inbox
 from app.store.incidents import Incidents
 from app.store.jobs import Job
@@ -18,6 +19,7 @@ from graph.errors import Invalid
 from graph.incident import Alert, AlertStatus
 from graph.matching import candidates
 from tools.adapters.delivery import Ignored
+from tools.failpoints import failpoint
 
 _log = structlog.get_logger(__name__)
 
@@ -25,13 +27,22 @@ _log = structlog.get_logger(__name__)
 class Intake:
     """Reads deliveries. Reading the same one twice changes nothing."""
 
-    def __init__(self, *, inbox: Inbox, incidents: Incidents, environments: GovernedEnvironments, looks: Looks) -> None:
+    def __init__(
+        self,
+        *,
+        inbox: Inbox,
+        incidents: Incidents,
+        audit: AuditLog,
+        environments: GovernedEnvironments,
+        looks: Looks,
+    ) -> None:
         self._inbox = inbox
         self._incidents = incidents
+        self._audit = audit
         self._environments = environments
         self._looks = looks
 
-    def process(self, job: Job, payload: Json) -> None:  # noqa: ARG002  (the form of a job handler)
+    def process(self, job: Job, payload: Json) -> None:
         """Job handler: read the delivery that `payload` names."""
         delivery = self._inbox.get(payload["delivery_id"])
         try:
@@ -42,16 +53,25 @@ class Intake:
         if isinstance(parsed, Ignored):
             _log.info("delivery_without_alert", delivery=delivery.id, reason=parsed.reason)
         else:
-            self._take(parsed, delivery)
+            self._take(parsed, delivery, is_repeated=job.fence > 1)
         self._inbox.done(delivery.id)
 
-    def _take(self, alerts: Sequence[Alert], delivery: Delivery) -> None:
+    def _take(self, alerts: Sequence[Alert], delivery: Delivery, *, is_repeated: bool) -> None:
+        """Store the alerts and ask for looks; where this was begun before, an alert may be stored and no look asked."""
         for alert in alerts:
             environment, subject = self._place(alert)
             received = self._incidents.receive_alert(
                 alert, environment=environment, correlation=_correlation(alert, subject)
             )
-            if alert.status is not AlertStatus.RESOLVED and (received.alert_is_new or received.is_reopened):
+            failpoint("delivery.joined")
+            is_news = received.alert_is_new or received.is_reopened or is_repeated
+            if received.has_changed:
+                for gap in gaps:
+                    detail = {"what": gap.what, "why": gap.why}
+                    self._audit.record(
+                        actor=alert.sender, action="alert.incomplete", subject=received.incident_id, detail=detail
+                    )
+            if alert.status is not AlertStatus.RESOLVED and is_news:
                 self._looks.ask(received.incident_id, environment, since=delivery.received_at)
 
     def _place(self, alert: Alert) -> tuple[str, str]:

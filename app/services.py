@@ -65,6 +65,8 @@ class Services:
     """Tells the workers of this process that there is a new job. Called from the event loop; must not block."""
     clock: Callable[[], datetime]
     """Returns the current time, UTC."""
+    starting: Callable[[], str] = str
+    """Says what the service still waits for before it is ready; empty when it is."""
     base_url: str = ""
     """Address under which people reach the service; that of each request when empty."""
 

@@ -32,11 +32,14 @@ class Upkeep(threading.Thread):
         self._every_s = every_s
         self._clock = clock
         self._stopping = threading.Event()
+        self.has_read_all = threading.Event()
+        """Set once every environment was read, or found unreadable, for the first time."""
 
     def run(self) -> None:
         while not self._stopping.is_set():
             for name in self._environments.names():
                 self._try("refresh_failed", partial(self._environments.refresh, name))
+            self.has_read_all.set()
             self._try("expiry_failed", lambda: self._proposals.expire_due(self._clock()))
             self._stopping.wait(self._every_s)
 

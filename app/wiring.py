@@ -67,6 +67,7 @@ class Service:
     """The running service: the routes' services, the workers, and the thread that keeps the graph fresh."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
+        from app.alone import Presence
         from app.casebook import StoredCasebook
         from app.environments import GovernedEnvironments
         from app.intake import Intake
@@ -94,6 +95,7 @@ class Service:
         }
         self._workers = Workers(store.jobs, handlers, threads=settings.workers)
         self._upkeep = Upkeep(self.environments, store.proposals, every_s=settings.collect_every_s, clock=now)
+        self._presence = Presence(settings.data_dir / "service.lock")
         self._warm_up = threading.Thread(target=investigations.get, name="warm-up", daemon=True)
         self.services = Services(
             database=store.database,
@@ -108,11 +110,14 @@ class Service:
             look_again=self._look_again,
             wake=self._wake,
             clock=now,
+            starting=self._starting,
             base_url=settings.base_url,
         )
 
     def start(self) -> None:
-        """Start the threads."""
+        """Start the threads, and take up first what a killed service left, where it can be known that it is dead."""
+        if self._presence.announce() and self.store.database.is_sqlite:
+            self.store.jobs.take_back()
         self._warm_up.start()
         self._upkeep.start()
         self._workers.start()
@@ -121,6 +126,12 @@ class Service:
         """Stop the threads; what is not done is taken up after the next start."""
         self._workers.stop()
         self._upkeep.stop()
+        self._presence.leave()
+
+    def _starting(self) -> str:
+        if not self._upkeep.has_read_all.is_set():
+            return "the sources are being read for the first time"
+        return "the investigator is being loaded" if self._warm_up.is_alive() else ""
 
     def _wake(self) -> None:
         self._workers.wake()

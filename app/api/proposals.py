@@ -184,8 +184,9 @@ def get_proposal(request: Request, id: Id) -> Proposal:
 
 
 @router.post("/{id}/approve", responses=documented(404, 409, 413))
-def approve(request: Request, id: Id, body: ApproveRequest, user: Approver) -> Proposal:
+def approve(request: Request, id: Id, user: Approver, body: ApproveRequest | None = None) -> Proposal:
     """Say yes. With the last yes that is needed, the executor does it, once, if the live state is still the same."""
+    body = body or ApproveRequest()
     services = services_of(request)
     proposal = services.proposals.approve(
         id, approver=user.name, approver_roles=(user.role.value,), digest=body.digest, now=services.clock()

@@ -12,6 +12,7 @@ from app.auth import PUBLIC, SECURITY, require
 from app.errors import documented
 from app.services import services_of
 from app.store.users import Role, User
+from graph.errors import Unreachable
 
 router = APIRouter(tags=["service"])
 
@@ -41,8 +42,14 @@ async def healthz() -> Alive:
 
 @router.get("/readyz", dependencies=[PUBLIC], responses=documented(503))
 async def readyz(request: Request) -> Alive:
-    """Tell that requests can be served: the database answers."""
-    await run_in_threadpool(services_of(request).database.ping)
+    """Tell that the service can work: the database answers, and every source was read or found failing once.
+
+    Webhooks are accepted before that, too.
+    """
+    services = services_of(request)
+    await run_in_threadpool(services.database.ping)
+    if waiting := services.starting():
+        raise Unreachable(waiting)
     return Alive()
 
 

@@ -10,6 +10,7 @@ from graph.document import Json
 
 _SENTENCES = {
     "alert.received": "Alert received: {status}",
+    "alert.incomplete": "Alert incomplete: {what}. {why}",
     "incident.status": "Incident is {after}",
     "incident.diagnosed": "Diagnosis {number}: {verdict}",
     "incident.look_again": "Another look was asked for",

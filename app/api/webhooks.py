@@ -24,6 +24,7 @@ from app.senders import SENDERS, Sender
 from app.services import Services, services_of
 from graph.errors import Invalid, NotFound
 from tools.adapters import alertmanager, opsgenie, pagerduty
+from tools.failpoints import failpoint
 
 _log = structlog.get_logger(__name__)
 
@@ -166,6 +167,7 @@ def _store(services: Services, sender: Sender, body: _Body, headers: dict[str, s
     receipt = services.inbox.receive(
         sender=sender.name, key=key, body=body.kept, headers=headers, received_at=received_at
     )
+    failpoint("delivery.stored")
     if not receipt.is_new:
         return Accepted(status=Outcome.DUPLICATE, delivery=receipt.delivery_id)
     try:

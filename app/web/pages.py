@@ -133,7 +133,7 @@ def approve_proposal(
     digest: Annotated[str, Form(max_length=128)],
 ) -> Response:
     """Approve what was shown; the form always sends back its digest."""
-    approve(request, id, ApproveRequest(digest=digest), user)
+    approve(request, id, user, ApproveRequest(digest=digest))
     return RedirectResponse(f"/proposals/{id}", 303)
 
 
