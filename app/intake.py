@@ -58,6 +58,7 @@ class Intake:
 
     def _take(self, alerts: Sequence[Alert], delivery: Delivery, *, is_repeated: bool) -> None:
         """Store the alerts and ask for looks; where this was begun before, an alert may be stored and no look asked."""
+        gaps = SENDERS[delivery.sender].gaps(delivery.body)
         for alert in alerts:
             environment, subject = self._place(alert)
             received = self._incidents.receive_alert(

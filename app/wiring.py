@@ -87,7 +87,13 @@ class Service:
             pending=timedelta(minutes=settings.approvals.pending_minutes),
             clock=now,
         )
-        intake = Intake(inbox=store.inbox, incidents=store.incidents, environments=self.environments, looks=self._looks)
+        intake = Intake(
+            inbox=store.inbox,
+            incidents=store.incidents,
+            audit=store.audit,
+            environments=self.environments,
+            looks=self._looks,
+        )
         investigations = _Lazy(lambda: _investigations(settings, store, self.environments, casebook))
         handlers = {
             DELIVERY_JOB: intake.process,
