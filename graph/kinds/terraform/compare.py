@@ -271,7 +271,8 @@ def _finding(resource: Resource, found: Difference, verdict: Verdict, rule: str,
         actual=found.values.actual,
         rule=rule,
         severity=Severity.COSMETIC if found.way[-1] in ("Sid", "description") else Severity.NORMAL,
-        actual_path=actual_path if actual_path != path else "",
+        # What is not there has no place of its own in the live resource.
+        actual_path=actual_path if actual_path != path and found.values.actual is not ABSENT else "",
         note=note,
     )
 

@@ -35,10 +35,14 @@ def spelled_alike(attribute: str, one: Json, other: Json, identities: Mapping[st
     is_own = attribute in ("id", "arn", "key_id", "unique_id")
     if not is_own and one in identities and identities.get(one) == identities.get(other):
         return "T16"
-    if not is_own and "key/" in one + other and one.rpartition("key/")[2] == other.rpartition("key/")[2]:
-        # A KMS key by id and by ARN.
+    if not is_own and (_is_key_by_id(one, other) or _is_key_by_id(other, one)):
         return "T16"
     return "T17" if _normal(attribute, one) == _normal(attribute, other) else None
+
+
+def _is_key_by_id(arn: str, key_id: str) -> bool:
+    """Whether two texts name one KMS key, once by ARN and once by id."""
+    return bool(re.fullmatch(r"arn:[\w-]+:kms:[^:]*:[0-9]*:key/" + re.escape(key_id), arn)) and "/" not in key_id
 
 
 def _as_text(value: Json) -> str | None:

@@ -100,6 +100,7 @@ def test_names_the_removed_action() -> None:
     )
     [found] = findings
     assert (found.path, found.intended, found.actual) == ("/values/policy/Statement/1/Action/0", "kms:Decrypt", ABSENT)
+    assert found.actual_path == ""
     assert found.rule == "T06"
 
 
@@ -108,6 +109,7 @@ def test_names_the_removed_statement() -> None:
     other = allow("s3:GetObject", "arn:aws:s3:::shop/*", Sid="Read")
     findings, _ = live("aws_iam_policy", {"policy": policy(SEND, USE, other)}, {"policy": policy(other, SEND)})
     assert [(f.path, f.intended, f.actual) for f in findings] == [("/values/policy/Statement/1", USE, ABSENT)]
+    assert findings[0].actual_path == ""
 
 
 def test_names_the_added_statement() -> None:
@@ -194,6 +196,8 @@ def test_another_spelling_is_no_drift(type: str, attribute: str, declared: Any, 
         pytest.param("enabled", True, False, id="true-and-false"),
         pytest.param("name", "Orders", "orders", id="case-of-a-name"),
         pytest.param("definition", '{"a": [1, 2]}', '{"a": [2, 1]}', id="order-inside-json"),
+        pytest.param("prefix", "a/key/", "b/key/", id="paths-that-end-alike"),
+        pytest.param("kms_key_id", KEY, KEY.replace("eu-west-1", "us-east-1"), id="key-of-another-region"),
         pytest.param("text", "{not json", "{not  json", id="broken-json"),
     ],
 )
@@ -216,6 +220,16 @@ def test_changed_rule_of_a_security_group_is_named_inside() -> None:
     now = {**rule, "cidr_blocks": ["10.0.0.0/8", "0.0.0.0/0"]}
     findings, _ = live("aws_security_group", {"ingress": [rule]}, {"ingress": [now]})
     assert [(f.path, f.actual) for f in findings] == [("/values/ingress/0/cidr_blocks/1", "0.0.0.0/0")]
+
+
+def test_position_in_the_live_resource_is_named_where_it_is_another() -> None:
+    """A changed entry that moved is named in both resources."""
+    rules = [{"protocol": "tcp", "from_port": p, "to_port": p, "description": f"{p}"} for p in (80, 443)]
+    moved = [rules[1], {**rules[0], "description": "open"}]
+    findings, _ = live("aws_security_group", {"ingress": rules}, {"ingress": moved})
+    assert [(f.path, f.actual_path) for f in findings] == [
+        ("/values/ingress/0/description", "/values/ingress/1/description")
+    ]
 
 
 def test_rules_of_their_own_speak_for_the_group() -> None:
