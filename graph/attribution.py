@@ -7,44 +7,29 @@ self-declared and its time can lag. A user agent decides nothing, as anybody can
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from graph.change import Actor, ActorType, Change, Channel
-from graph.document import ABSENT, Absent, Json, Object, digest
+from graph.change import Change, Channel
+from graph.channel import RUN_KINDS, RUN_SLACK, channel_of, frame_of, is_deployer, rendered
+from graph.document import ABSENT, Absent, Json, digest
 from graph.drift import Finding, Verdict
 from graph.environment import EnvironmentGraph
 from graph.managers import written_at
-from graph.place import is_near, is_same, is_within, read, read_same, translate
+from graph.place import Place, is_near, is_same, is_within, read, read_same, translate
 from graph.resource import Facet
 from graph.version import Version
 
-_RUN_KINDS = frozenset({"deploy", "rollback"})
-_NOT_WRITES = _RUN_KINDS | {"commit", "object"}
+__all__ = ["Place", "attribute", "attribute_place", "where"]
+
+_NOT_WRITES = RUN_KINDS | {"commit", "object"}
 """Kinds of change that do not write to the live object themselves."""
-_RUN_SLACK = timedelta(seconds=60)
-"""Clocks of a pipeline and of the system it writes to differ; more than this is no longer the same run."""
 _READ_LAG = timedelta(minutes=30)
 """A reading may show a state that is older than its time: caches, replicas and eventually consistent cloud APIs lag.
 A record of a write that nothing contradicts counts although the old value was still seen this long after it."""
 _OWNER_SLACK = timedelta(seconds=5)
 """managedFields keeps whole seconds, an audit record microseconds of the moment before."""
-_ASSUMED = re.compile(r"arn:([\w-]*):sts::(\d*):assumed-role/([^/]+)/.*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One place in the live state of a resource, and the value it should be explained for."""
-
-    uid: str
-    path: str
-    """JSON pointer into the actual object; empty for the whole resource."""
-    before: Json | Absent
-    after: Json | Absent
-    frame: Facet = Facet.ACTUAL
-    """Whose list positions `path` has: for what is gone from the actual object, those of the object that has it."""
 
 
 def attribute(graph: EnvironmentGraph, finding: Finding, *, deployers: frozenset[str]) -> Change:
@@ -80,7 +65,7 @@ def attribute_place(graph: EnvironmentGraph, place: Place, *, deployers: frozens
     proofs = _last_run(records, onset)
     if proofs:
         found = proofs[0].change
-        channel = _channel(graph, place, found, deployers=deployers)
+        channel = channel_of(graph, place, found, deployers=deployers)
         return _result(
             place, before, found, channel, [p.change for p in proofs], earliest=found.earliest, latest=found.latest
         )
@@ -112,7 +97,7 @@ def _onset(graph: EnvironmentGraph, place: Place) -> _Onset:
         latest = (seen.valid_to if seen else None) or graph.as_of
         return _Onset(earliest, latest, _whole(seen, place))
     latest = graph.as_of if not versions else versions[-1].valid_from
-    frame = _frame(graph, place)
+    frame = frame_of(graph, place)
     for version in reversed(versions):
         value = read_same(place.path, frame, version.body) if place.path else version.body
         if place.path and not is_same(value, place.after):
@@ -128,11 +113,6 @@ def _onset(graph: EnvironmentGraph, place: Place) -> _Onset:
     return _Onset(earliest, latest)
 
 
-def _frame(graph: EnvironmentGraph, place: Place) -> Object | None:
-    """The object in which the path of a place is valid."""
-    return graph.body(place.uid, place.frame) or graph.body(place.uid, Facet.ACTUAL)
-
-
 def _whole(seen: Version | None, place: Place) -> tuple[Json | Absent] | None:
     if seen is None:
         return None
@@ -141,9 +121,9 @@ def _whole(seen: Version | None, place: Place) -> tuple[Json | Absent] | None:
 
 def _last_deployed(graph: EnvironmentGraph, place: Place, first_seen: datetime) -> datetime | None:
     """End of the last deployment of the resource before the value was first seen: it wrote the declared value."""
-    ends = [c.latest for c in graph.changes(place.uid) if c.kind in _RUN_KINDS and c.latest <= first_seen]
+    ends = [c.latest for c in graph.changes(place.uid) if c.kind in RUN_KINDS and c.latest <= first_seen]
     applied = graph.body(place.uid, Facet.APPLIED)
-    other = ABSENT if applied is None else read_same(place.path, _frame(graph, place), applied)
+    other = ABSENT if applied is None else read_same(place.path, frame_of(graph, place), applied)
     has_other = applied is not None and not is_same(other, place.after)
     return max(ends, default=None) if has_other else None
 
@@ -163,7 +143,7 @@ def _weight(graph: EnvironmentGraph, place: Place, change: Change) -> int:
         return 2
     if is_within(place.path, change.path):
         rest = place.path[len(change.path) :]
-        whole = read(_frame(graph, place), change.path)
+        whole = read(frame_of(graph, place), change.path)
         set_to = read(change.after, translate(rest, whole, change.after)) if rest else change.after
         # A patch names only what it sets; that it does not name the place says nothing.
         is_telling = set_to is not ABSENT or change.before is not ABSENT
@@ -192,7 +172,7 @@ def _last_run(records: Sequence[_Record], onset: _Onset) -> list[_Record]:
     run: list[_Record] = []
     earliest = onset.earliest - _READ_LAG if onset.earliest else None
     for record in records:
-        if not _overlaps(record.change, earliest, onset.latest + _RUN_SLACK):
+        if not _overlaps(record.change, earliest, onset.latest + RUN_SLACK):
             continue
         if record.weight == 2:
             run.append(record)
@@ -221,7 +201,7 @@ def _without_proof(
             # The one write on record to an object that is gone is the one that removed it.
             is_instant = group is near or (body is None and len(group) == 1)
             earliest, latest = (found.earliest, found.latest) if is_instant else (onset.earliest, onset.latest)
-            channel = _channel(graph, place, found, deployers=deployers)
+            channel = channel_of(graph, place, found, deployers=deployers)
             return _result(place, before, found, channel, group, earliest=earliest, latest=latest)
         if actors:
             break
@@ -238,81 +218,12 @@ def _reporting_run(graph: EnvironmentGraph, place: Place, onset: _Onset, deploye
     runs = [
         c
         for c in graph.changes(place.uid)
-        if c.kind in _RUN_KINDS
+        if c.kind in RUN_KINDS
         and _overlaps(c, onset.earliest, onset.latest)
-        and _is_deployer(c.actor, deployers)
-        and _rendered(graph, place, c)
+        and is_deployer(c.actor, deployers)
+        and rendered(graph, place, c)
     ]
     return runs[-1] if runs and len({r.run or r.id for r in runs}) == 1 else None
-
-
-def _channel(graph: EnvironmentGraph, place: Place, change: Change, *, deployers: frozenset[str]) -> Channel:
-    actor = change.actor
-    if change.channel is Channel.PROVIDER or (actor and _is_provider(actor)):
-        return Channel.PROVIDER
-    if actor is None:
-        return Channel.UNKNOWN
-    if _is_deployer(actor, deployers):
-        return _deployer_channel(graph, place, change)
-    return {
-        ActorType.HUMAN: Channel.BY_HAND,
-        ActorType.AUTOMATION: Channel.OTHER_AUTOMATION,
-        ActorType.UNKNOWN: Channel.UNKNOWN,
-    }[actor.type]
-
-
-def _deployer_channel(graph: EnvironmentGraph, place: Place, change: Change) -> Channel:
-    """A deployer's credentials are a deployment only inside a run that renders exactly this value."""
-    runs = [
-        c
-        for c in graph.changes()
-        if c.kind in _RUN_KINDS
-        and c.uid in ("", place.uid)
-        and (c.earliest or c.latest) - _RUN_SLACK <= change.latest <= c.latest + _RUN_SLACK
-    ]
-    if not runs:
-        return Channel.BY_HAND
-    answers = [_rendered(graph, place, run) for run in runs]
-    if True in answers:
-        return Channel.DEPLOYMENT
-    return Channel.BY_HAND if False in answers else Channel.UNKNOWN
-
-
-def _rendered(graph: EnvironmentGraph, place: Place, run: Change) -> bool | None:
-    """Whether the run's commit declares the observed value; None when the intended history does not reach that far."""
-    version = _intended_at(graph, place.uid, run)
-    if version is None:
-        return _committed(graph, place, run)
-    if not place.path:
-        return graph.body(place.uid, Facet.ACTUAL) is not None
-    frame = _frame(graph, place)
-    declared = read(version.body, place.path) if frame is None else read_same(place.path, frame, version.body)
-    return is_same(declared, place.after)
-
-
-def _committed(graph: EnvironmentGraph, place: Place, run: Change) -> bool | None:
-    """Whether the last commit to the place before the run's end set the observed value; None when no commit tells."""
-    commits = [c for c in graph.changes(place.uid) if c.kind == "commit" and is_near(c.path, place.path)]
-    known = [c for c in commits if c.reference == run.reference or c.latest <= run.latest]
-    if not known or not place.path:
-        return None
-    last = known[-1]
-    if is_within(last.path, place.path) and last.path != place.path:
-        return None
-    rest = place.path[len(last.path) :]
-    whole = read(_frame(graph, place), last.path)
-    declared = read(last.after, translate(rest, whole, last.after)) if rest else last.after
-    return is_same(declared, place.after)
-
-
-def _intended_at(graph: EnvironmentGraph, uid: str, run: Change) -> Version | None:
-    versions = graph.history(uid, Facet.INTENDED)
-    for version in versions:
-        if run.reference and version.origin and version.origin.commit == run.reference:
-            return version
-    at = run.earliest or run.latest
-    valid = [v for v in versions if v.valid_from <= at and (v.valid_to is None or v.valid_to > at)]
-    return valid[-1] if valid else None
 
 
 def _not_applied(graph: EnvironmentGraph, finding: Finding) -> Change:
@@ -353,23 +264,3 @@ def _result(
         channel=channel,
         evidence=tuple(e.id for e in evidence),
     )
-
-
-def _is_provider(actor: Actor) -> bool:
-    """A cloud service that acts itself or through its service-linked role."""
-    return actor.type is not ActorType.HUMAN and (
-        actor.name.endswith(".amazonaws.com") or "/aws-service-role/" in actor.name or "AWSServiceRoleFor" in actor.name
-    )
-
-
-def _is_deployer(actor: Actor | None, deployers: frozenset[str]) -> bool:
-    if actor is None:
-        return False
-    return actor.name in deployers or _role_arn(actor.name) in {_role_arn(d) for d in deployers}
-
-
-def _role_arn(name: str) -> str:
-    """The role behind an assumed-role session ARN; other names unchanged."""
-    if found := _ASSUMED.fullmatch(name):
-        return f"arn:{found[1]}:iam::{found[2]}:role/{found[3]}"
-    return name

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from graph.environment import EnvironmentGraph
 from graph.incident import Alert, Candidate
+from graph.names import WORD, Names, joined
 from graph.relation import RelationType
 from graph.resource import Facet, Platform, Resource
 from graph.workloads import WORKLOADS, services_of, workload_of, workloads_behind
@@ -70,10 +71,6 @@ _NAME_LABELS: dict[str, float] = {
 
 _PREFIXES = ("kube_", "kubernetes_", "k8s_", "exported_", "app_kubernetes_io_", "label_", "aws_", "resource_")
 # fmt: off
-_WEAK_WORDS = frozenset({
-    "service", "svc", "api", "server", "app", "application", "prod", "production", "staging", "stage", "dev",
-    "deployment",
-})
 _COMMON_WORDS = frozenset({
     "api", "app", "web", "service", "services", "server", "pod", "pods", "node", "nodes", "cluster", "error",
     "errors", "rate", "high", "low", "latency", "alert", "default", "main", "test", "prod", "production", "system",
@@ -96,7 +93,6 @@ _QUIET_CLOUD = (
 _KIND_ORDER = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "Service", "Ingress")
 _KEEP_ABOVE = 0.6
 """Share of the best score under which a candidate is dropped as noise."""
-_WORD = re.compile(r"[a-z0-9]+")
 _ARN = re.compile(r"arn:[\w-]*:[\w-]+:[^\s\"',;]+")
 
 
@@ -116,7 +112,7 @@ def candidates(graph: EnvironmentGraph, alert: Alert) -> tuple[Candidate, ...]:
         Best first; equal scores are kept side by side, workloads before Services. Empty when the alert names nothing
         that the graph knows.
     """
-    names = _Names(graph, _namespace(graph, alert))
+    names = Names(graph, _namespace(graph, alert))
     hits = [*_by_label(graph, alert, names), *_by_text(alert, names), *_by_identity(graph, alert)]
     best = _folded(graph, hits)
     best = _with_neighbours(graph, best)
@@ -126,28 +122,7 @@ def candidates(graph: EnvironmentGraph, alert: Alert) -> tuple[Candidate, ...]:
     return tuple(Candidate(uid=h.uid, score=h.score, reason=h.reason) for h in kept)
 
 
-class _Names:
-    """Index of the names in a graph, restricted to one namespace where the alert states one."""
-
-    def __init__(self, graph: EnvironmentGraph, namespace: str | None) -> None:
-        self.exact: dict[str, list[Resource]] = {}
-        self.core: dict[str, list[Resource]] = {}
-        for resource in graph:
-            if namespace and resource.namespace not in (None, namespace):
-                continue
-            for name in _names_of(graph, resource):
-                _append(self.exact, _joined(name), resource)
-                _append(self.core, _core(name), resource)
-
-    def find(self, text: str) -> Iterator[tuple[Resource, float]]:
-        """Yield resources with this name: factor 1.0 for the whole name, less when suffixes had to be left aside."""
-        whole = self.exact.get(_joined(text), [])
-        yield from ((r, 1.0) for r in whole)
-        if not whole and (core := _core(text)):
-            yield from ((r, 0.72) for r in self.core.get(core, []))
-
-
-def _by_label(graph: EnvironmentGraph, alert: Alert, names: _Names) -> Iterator[_Hit]:
+def _by_label(graph: EnvironmentGraph, alert: Alert, names: Names) -> Iterator[_Hit]:
     for label, value in sorted(alert.labels.items()):
         key = _plain_label(label)
         reason = f'label {label}="{value}"'
@@ -163,16 +138,16 @@ def _by_label(graph: EnvironmentGraph, alert: Alert, names: _Names) -> Iterator[
             yield from _by_address(graph, value, _NAME_LABELS[key], reason)
 
 
-def _of_gone_pod(names: _Names, pod: str, reason: str) -> Iterator[_Hit]:
+def _of_gone_pod(names: Names, pod: str, reason: str) -> Iterator[_Hit]:
     """A pod that is gone: its name still tells the workload, as generated names begin with it."""
     parts = pod.split("-")
     for cut in (2, 1):
-        for resource in names.exact.get(_joined("-".join(parts[:-cut])), ()) if len(parts) > cut else ():
+        for resource in names.exact.get(joined("-".join(parts[:-cut])), ()) if len(parts) > cut else ():
             if resource.kind in WORKLOADS:
                 yield _Hit(resource.uid, 0.9, f"{reason}, a pod of {resource.display}")
 
 
-def _by_text(alert: Alert, names: _Names) -> Iterator[_Hit]:
+def _by_text(alert: Alert, names: Names) -> Iterator[_Hit]:
     """Names in the sender's service name, the title and the description."""
     if alert.service:
         for resource, factor in names.find(alert.service):
@@ -183,9 +158,9 @@ def _by_text(alert: Alert, names: _Names) -> Iterator[_Hit]:
     yield from _in_sentence(alert.description, names, 0.62, "description")
 
 
-def _in_sentence(text: str, names: _Names, score: float, place: str) -> Iterator[_Hit]:
+def _in_sentence(text: str, names: Names, score: float, place: str) -> Iterator[_Hit]:
     """Whole names first, longest first; a word that one name used does not count again for another."""
-    words = _WORD.findall(text.lower())[:400]
+    words = WORD.findall(text.lower())[:400]
     used: set[int] = set()
     for is_whole in (True, False):
         for size in range(min(6, len(words)), 0, -1):
@@ -279,25 +254,6 @@ def _namespace(graph: EnvironmentGraph, alert: Alert) -> str | None:
     return None
 
 
-def _names_of(graph: EnvironmentGraph, resource: Resource) -> Iterator[str]:
-    yield resource.name
-    if resource.platform is Platform.TERRAFORM:
-        body = graph.body(resource.uid, Facet.ACTUAL) or graph.body(resource.uid, Facet.INTENDED) or {}
-        values = body.get("values") or {}
-        for key in ("name", "identifier", "bucket", "function_name", "cluster_name", "id"):
-            if isinstance(values.get(key), str):
-                yield values[key]
-        tags = values.get("tags") or {}
-        if isinstance(tags, Mapping) and isinstance(tags.get("Name"), str):
-            yield tags["Name"]
-    elif resource.kind in WORKLOADS:
-        body = graph.body(resource.uid, Facet.ACTUAL) or graph.body(resource.uid, Facet.INTENDED) or {}
-        labels = (body.get("metadata") or {}).get("labels") or {}
-        for key in ("app", "app.kubernetes.io/name", "k8s-app"):
-            if isinstance(labels, Mapping) and isinstance(labels.get(key), str):
-                yield labels[key]
-
-
 def _is_thing(resource: Resource) -> bool:
     """Whether people name such a resource when they mean a system, not a part of its configuration."""
     if resource.platform is Platform.TERRAFORM:
@@ -319,30 +275,6 @@ def _plain_label(label: str) -> str:
 def _host(value: str) -> str:
     """The first label of a cluster DNS name; anything else unchanged."""
     return value.partition(".")[0] if ".svc" in value else value
-
-
-def _joined(name: str) -> str:
-    """All words of a name without what stands between them: `Checkout API` and `checkout-api` are the same."""
-    return "".join(_words(name))
-
-
-def _core(name: str) -> str:
-    """A name without words such as "service": `checkoutservice`, `Checkout API` and `checkout` are the same.
-
-    >>> _core("checkoutservice"), _core("Checkout API"), _core("svc")
-    ('checkout', 'checkout', '')
-    """
-    rest = [w for w in _words(name) if w not in _WEAK_WORDS]
-    if len(rest) == 1:
-        for suffix in ("service", "svc"):
-            stem = rest[0].removesuffix(suffix)
-            if len(stem) >= 3:
-                return stem
-    return "".join(rest)
-
-
-def _words(name: str) -> list[str]:
-    return _WORD.findall(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower())
 
 
 def _has_whole(text: str, name: str) -> bool:

@@ -8,8 +8,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from graph.document import ABSENT, Absent, Json, pointer, tokens
+from graph.resource import Facet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One place in the live state of a resource: the value it had and the one it has."""
+
+    uid: str
+    path: str
+    """JSON pointer into the actual object; empty for the whole resource."""
+    before: Json | Absent
+    after: Json | Absent
+    frame: Facet = Facet.ACTUAL
+    """Whose list positions `path` has: for what is gone from the actual object, those of the object that has it."""
+
 
 _KEYS = ("name", "Sid", "key", "containerPort", "port", "mountPath", "devicePath", "ip", "topologyKey", "type")
 """Fields by which items of known lists are told apart, in order of preference."""

@@ -58,8 +58,17 @@ def workloads_behind(graph: EnvironmentGraph, service: str) -> tuple[str, ...]:
 def services_of(graph: EnvironmentGraph, workload: str) -> tuple[str, ...]:
     """Return the Services that select a workload now or should select it, ordered by uid."""
     namespace = graph.resource(workload).namespace
-    near = (r.uid for r in graph if r.kind == "Service" and r.namespace == namespace)
-    return tuple(sorted(uid for uid in near if workload in workloads_behind(graph, uid)))
+    members = (workload, *parts_of(graph, workload))
+    found = {r.source for m in members for r in graph.incoming(m) if r.type is RelationType.SELECTS}
+    services = {r.uid for r in graph if r.kind == "Service" and r.namespace == namespace}
+    found &= services
+    for facet in (Facet.ACTUAL, Facet.INTENDED):
+        labels = dict(pod_labels(graph.body(workload, facet) or {}))
+        for service in services - found:
+            selector = ((graph.body(service, facet) or {}).get("spec") or {}).get("selector")
+            if isinstance(selector, Mapping) and selector and selector.items() <= labels.items():
+                found.add(service)
+    return tuple(sorted(found))
 
 
 def pod_template(body: Object) -> Object:

@@ -110,6 +110,8 @@ _QUIET_REASONS = frozenset(
     }
     | {"Killing", "SuccessfulRescale", "Completed", "LeaderElection", "Sync", "Normal"}
 )
+_MOST_EVENTS = 300
+"""Of one resource, from each end of what it said."""
 _INFO = re.compile(r"(?:\b(?:level|severity)[\"']?\s*[=:]\s*[\"']?|^\[?|\s\[?)(?:debug|info|trace)\b", re.IGNORECASE)
 _BAD_WHEN_HIGH = re.compile(
     r"err|fail|5xx|4xx|latency|duration|restart|lag|backlog|depth|age|timeout|denied|drop|throttl"
@@ -140,7 +142,7 @@ def readings(graph: EnvironmentGraph, uids: Iterable[str]) -> list[Reading]:
     found: list[Reading] = []
     for uid in dict.fromkeys(uids):
         speaker = workload_of(graph, uid)
-        events = graph.symptoms(uid)
+        events = _bounded(graph.symptoms(uid))
         for event in events:
             if event.kind is not ObservationKind.METRIC and (complaint := complaint_of(event)):
                 names = index.named(event.text, near=speaker) - {speaker, uid}
@@ -150,6 +152,14 @@ def readings(graph: EnvironmentGraph, uids: Iterable[str]) -> list[Reading]:
             found.append(Reading(event=event, speaker=speaker, complaint=Complaint.READING))
     found.sort(key=lambda r: (r.at.timestamp() if r.at else 0.0, r.speaker, r.event.text))
     return found
+
+
+def _bounded(events: Sequence[SymptomEvent]) -> Sequence[SymptomEvent]:
+    """The beginning and the end of a long stream: enough for onset and for the present."""
+    if len(events) <= 2 * _MOST_EVENTS:
+        return events
+    ordered = sorted(events, key=lambda e: e.at.timestamp() if e.at else 0.0)
+    return [*ordered[:_MOST_EVENTS], *ordered[-_MOST_EVENTS:]]
 
 
 def complaint_of(event: SymptomEvent) -> Complaint | None:
