@@ -14,6 +14,7 @@ from agents.steps.deepen import deepen
 from agents.steps.diagnose import diagnose
 from agents.steps.observe import observe
 from agents.steps.propose import propose
+from tools.failpoints import failpoint
 
 _STEPS: tuple[Callable[[Investigation, Deps], Investigation], ...] = (observe, diagnose, propose, deepen)
 """Proposals come before the model: what a person needs at once does not wait for it."""
@@ -47,6 +48,8 @@ class Workflow:
 
 def _node(step: Callable[[Investigation, Deps], Investigation]) -> Any:
     def node(state: Investigation, runtime: Runtime[Deps]) -> Investigation:
-        return step(state, runtime.context)
+        update = step(state, runtime.context)
+        failpoint(f"step.{step.__name__}")
+        return update
 
     return node

@@ -11,13 +11,14 @@ import structlog
 
 from app.store.jobs import Job, Jobs
 from graph.document import Object
+from graph.errors import PlumblineError
 
 _log = structlog.get_logger(__name__)
 
 Handler = Callable[[Job, Object], None]
 
-_LEASE_S = 60.0
-"""Longer than any step between two heartbeats; a dead worker's job waits that long at most."""
+_LEASE_S = 30.0
+"""Some heartbeats long; a dead worker's job waits that long at most."""
 
 _IDLE_S = 0.5
 """Look for jobs of other replicas this often; jobs of this process wake the worker at once."""
@@ -71,11 +72,19 @@ class Workers:
         except Exception as error:  # the run edge: one bad job must not stop the others
             _log.exception("job_failed", kind=job.kind, key=job.key, attempt=job.attempt)
             delay = timedelta(seconds=min(60, 2**job.attempt))
-            self._jobs.fail(job, f"{type(error).__name__}: {error}", retry_at=datetime.now(UTC) + delay)
+            reason = f"{type(error).__name__}: {error}"
+            self._record(job, lambda: self._jobs.fail(job, reason, retry_at=datetime.now(UTC) + delay))
         else:
-            self._jobs.finish(job)
+            self._record(job, lambda: self._jobs.finish(job))
         finally:
             beat.stop()
+
+    def _record(self, job: Job, end: Callable[[], None]) -> None:
+        """Store how a job ended. Where that fails, its lease runs out and it is done once more."""
+        try:
+            end()
+        except PlumblineError as error:
+            _log.warning("job_end_not_recorded", kind=job.kind, key=job.key, error=str(error))
 
 
 class _Heartbeat(threading.Thread):
@@ -84,8 +93,11 @@ class _Heartbeat(threading.Thread):
         self._jobs, self._job, self._done = jobs, job, threading.Event()
 
     def run(self) -> None:
-        while not self._done.wait(_LEASE_S / 3):
-            self._jobs.heartbeat(self._job, lease_s=_LEASE_S)
+        while not self._done.wait(_LEASE_S / 5):
+            try:
+                self._jobs.heartbeat(self._job, lease_s=_LEASE_S)
+            except PlumblineError as error:
+                _log.warning("heartbeat_failed", key=self._job.key, error=str(error))
 
     def stop(self) -> None:
         self._done.set()

@@ -19,6 +19,9 @@ from graph.errors import Conflict
 _MAX_ATTEMPTS = 5
 """More attempts than a passing fault needs; with doubling pauses they span about a minute."""
 
+_FREE_CLAIMS = 20
+"""So often a job may be claimed before the death of its process counts as its own failure."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -135,6 +138,19 @@ class Jobs:
             self._end(job, status="dead", error=error, finished_at=now, lease_until=None)
         else:
             self._end(job, status="queued", error=error, run_at=retry_at, lease_until=None)
+
+    def take_back(self) -> int:
+        """Queue again what was running; call it when no process lives that could run it. Returns how many.
+
+        That the process was killed is no fault of the job, unless it happens every time.
+        """
+        given_back = case((col(JobRow.fence) < _FREE_CLAIMS, col(JobRow.attempt) - 1), else_=col(JobRow.attempt))
+        left = update(JobRow).where(col(JobRow.status) == "running")
+        now = self._clock()
+        with self._database.session() as session:
+            self._bury(session, now)
+            values = {"status": "queued", "attempt": given_back, "run_at": now, "lease_until": None}
+            return row_count(session.execute(left.values(**values)))
 
     def dead(self, limit: int = 100) -> list[Job]:
         """Return jobs that were given up, newest first."""
