@@ -65,13 +65,20 @@ def up(
 
 
 @app.command()
-def executor() -> None:
+def executor(
+    *,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", help="End when standard input ends, as after the parent's death.")
+    ] = False,
+) -> None:
     """Run the executor: the one process with write access. Reads PLUMBLINE_EXECUTOR_CONFIG."""
     from app.executor import serve
     from app.settings import load_executor_settings, load_settings
     from app.wiring import build_executor
 
-    serve(build_executor(load_settings(), load_executor_settings()))
+    settings = load_settings()
+    built = build_executor(settings, load_executor_settings())
+    serve(built, lock=settings.data_dir / "executor.lock", until_eof=until_eof)
 
 
 @demo.command("list")
@@ -249,7 +256,7 @@ def reject(
 
 @audit.command("verify")
 def audit_verify(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Check the audit log for edits, deletions and insertions, on the machine of the service. Exit code 1: found one."""
+    """Check the audit log for edits, deletions and insertions, on the service's machine. Exit code 1: found one."""
     from app.terminal import print_audit_report
     from app.wiring import verify_audit
 

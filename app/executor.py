@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
 
+from app.alone import alone
 from app.looks import Looks
 from app.store.incidents import Incidents
 from app.store.proposal_records import Execution
@@ -25,8 +28,12 @@ from graph.incident import IncidentStatus
 from graph.policy import POLICY_VERSION
 from tools.actions.execution import Outcome, OutcomeStatus, Pace, execute, reconcile
 from tools.actions.target import Target
+from tools.failpoints import failpoint
 
 _log = structlog.get_logger(__name__)
+
+_LOOK_AGAIN_S = 30.0
+"""Pause between two looks at an execution whose end is not known; its target is locked meanwhile."""
 
 
 class Executor:
@@ -50,25 +57,34 @@ class Executor:
         self._name = f"executor:{os.getpid()}"
         self._stop = threading.Event()
         self._pace = Pace(monotonic=time.monotonic, sleep=time.sleep)
+        self._look_again_at = 0.0
 
     def run(self) -> None:
         """Work until told to stop. First settle what a killed executor left behind; that is never run again."""
-        for execution in self._proposals.interrupted(datetime.now(UTC)):
-            self._settle(execution)
         while not self._stop.is_set():
             try:
+                if time.monotonic() >= self._look_again_at:
+                    self.settle()
                 busy = self.run_one()
-            except PlumblineError as error:  # the database is away: nothing can be claimed, so nothing is done
-                _log.warning("executor_waits", error=str(error))
+            except Exception as error:  # the run edge: what ended in the middle is settled before anything else is done
+                _log.warning("executor_waits", error=str(error), exc_info=not isinstance(error, PlumblineError))
+                self._look_again_at = 0.0
                 busy = False
             if not busy:
                 self._stop.wait(self._poll_s)
+
+    def settle(self) -> None:
+        """Find out how executions ended whose end nobody recorded. They are never run again."""
+        for execution in self._proposals.interrupted(datetime.now(UTC)):
+            self._settle(execution)
+        self._look_again_at = time.monotonic() + _LOOK_AGAIN_S
 
     def run_one(self) -> bool:
         """Claim and run one approved plan; False when there is none."""
         execution = self._proposals.claim_approved(self._name, now=datetime.now(UTC))
         if execution is None:
             return False
+        failpoint("execution.claimed")
         plan = execution.plan
         _log.info("executing", proposal=execution.proposal_id, target=plan.action.target)
         self._move(execution.incident_id, IncidentStatus.FIXING)
@@ -97,23 +113,36 @@ class Executor:
         return execute(plan, target, note=note, pace=self._pace)
 
     def _settle(self, execution: Execution) -> None:
-        plan = execution.plan
-        try:
-            target = self._target(plan.environment, plan.action.target)
-        except NotFound as error:
-            outcome = Outcome(status=OutcomeStatus.UNKNOWN, detail=f"The end was not recorded. {error}")
-        else:
-            outcome = reconcile(plan, target)
+        was_told = execution.finished_at is not None
+        outcome = self._how_it_ended(execution, patience_s=0 if was_told else execution.plan.verify_within_s)
+        if outcome.status is OutcomeStatus.UNKNOWN and was_told:
+            return
         self._end(execution, outcome)
 
+    def _how_it_ended(self, execution: Execution, *, patience_s: float) -> Outcome:
+        plan = execution.plan
+        steps = {note.step for note in execution.notes}
+        try:
+            target = self._target(plan.environment, plan.action.target)
+            return reconcile(plan, target, steps=steps, pace=self._pace, patience_s=patience_s)
+        except NotFound as error:
+            return Outcome(status=OutcomeStatus.UNKNOWN, detail=f"The end was not recorded. {error}")
+        except Exception as error:  # the run edge: one that can't be settled must not hold up the others
+            _log.exception("settling_failed", proposal=execution.proposal_id)
+            detail = f"The end was not recorded, and looking at the live state failed: {type(error).__name__}."
+            return Outcome(status=OutcomeStatus.UNKNOWN, detail=detail)
+
     def _end(self, execution: Execution, outcome: Outcome) -> None:
-        self._proposals.finish(execution, outcome.status.value, outcome.detail)
+        """Tell how it ended. The record of the execution comes last: until then, a restart does all of this again."""
         done = outcome.status is OutcomeStatus.SUCCEEDED
+        failpoint("end.before")
         self._move(execution.incident_id, IncidentStatus.MITIGATED if done else IncidentStatus.DIAGNOSED)
-        _log.info("executed", proposal=execution.proposal_id, status=outcome.status.value, detail=outcome.detail)
         if not done:
             # The world is not what was thought: the diagnosis is made again.
             self._looks.ask(execution.incident_id, execution.environment, since=datetime.now(UTC))
+        self._proposals.finish(execution, outcome.status.value, outcome.detail)
+        failpoint("end.stored")
+        _log.info("executed", proposal=execution.proposal_id, status=outcome.status.value, detail=outcome.detail)
 
     def _move(self, incident: str, status: IncidentStatus) -> None:
         """Move the incident on; one that its sender resolved in between stays resolved."""
@@ -127,8 +156,24 @@ class Executor:
         raise NotFound(f"The executor has no write access to {uid!r} in environment {environment!r}.")
 
 
-def serve(executor: Executor) -> None:
-    """Run until SIGTERM or SIGINT; the plan at hand is finished first."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: executor.stop())
-    executor.run()
+def serve(executor: Executor, *, lock: Path, until_eof: bool) -> None:
+    """Run until SIGTERM or SIGINT; the plan at hand is finished first.
+
+    Args:
+        executor: what to run.
+        lock: file that one executor at a time holds. Another one that still ends its plan is waited for: were its
+            executions settled meanwhile, it would act after they were called undone.
+        until_eof: also end when standard input ends, as it does when the process that started this one is killed.
+    """
+    with alone(lock):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: executor.stop())
+        if until_eof:
+            threading.Thread(target=_stop_at_eof, args=(executor,), name="parent-watch", daemon=True).start()
+        executor.run()
+
+
+def _stop_at_eof(executor: Executor) -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    executor.stop()

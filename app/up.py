@@ -187,7 +187,7 @@ def _executor_process(settings: Settings, *, demo: bool) -> Iterator[None]:
         yield
         return
     environment = {**os.environ, "PLUMBLINE_EXECUTOR_CONFIG": str(own), **_settings_for_executor(settings, demo=demo)}
-    keeper = _Keeper([sys.executable, "-m", "app.cli", "executor"], environment)
+    keeper = _Keeper([sys.executable, "-m", "app.cli", "executor", "--until-eof"], environment)
     keeper.start()
     try:
         yield
@@ -215,8 +215,11 @@ class _Keeper(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            # A session of its own, so that Ctrl-C reaches the service first and the plan at hand can end.
-            self._child = subprocess.Popen(self._command, env=self._environment, start_new_session=True)  # noqa: S603
+            # A session of its own, so that Ctrl-C reaches the service first and the plan at hand can end. The pipe ends
+            # with this process, in whatever way it dies, and that ends the child.
+            self._child = subprocess.Popen(  # noqa: S603  (our own command)
+                self._command, env=self._environment, start_new_session=True, stdin=subprocess.PIPE
+            )
             code = self._child.wait()
             if not self._stopping.is_set():
                 _log.error("executor_ended", code=code)

@@ -5,14 +5,15 @@ Knows nothing of approvals or storage; the caller claims the plan first and is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from graph.action import Action, ActionKind, Check, CheckKind, Plan, action_json, check_json, observed_digest
 from graph.document import ABSENT, Object, get
-from graph.errors import CallerError, Conflict, OutsideError
+from graph.errors import CallerError, OutsideError, PlumblineError
 from tools.actions.target import LiveObject, Target
+from tools.failpoints import failpoint
 
 _LOOK_EVERY_S = 0.5
 """Pause between two looks while an effect settles; short beside the seconds that a rollout takes."""
@@ -62,47 +63,107 @@ def execute(plan: Plan, target: Target, *, note: Note, pace: Pace) -> Outcome:
     try:
         live = target.read(plan.action.target)
         difference = _difference(plan, target, live)
-    except OutsideError as error:
+    except PlumblineError as error:
         return _outcome(OutcomeStatus.REFUSED, f"The live state can't be read, so nothing was done: {error}")
     if difference:
         return _outcome(OutcomeStatus.REFUSED, f"{difference} Nothing was done; it needs a new look.")
+    failpoint("intent.before")
     note("intent", {"action": action_json(plan.action), "before": live.body if live else None})
+    failpoint("intent.noted")
     try:
         _perform(plan.action, target, version=live.version if live else "")
     except CallerError as error:
         return _outcome(OutcomeStatus.REFUSED, f"The target refused the write: {error} Nothing was done.")
     except OutsideError as error:
         note("no_answer", {"error": str(error)})
-        return reconcile(plan, target)
+        return reconcile(plan, target, steps=("intent", "no_answer"), pace=pace, patience_s=plan.verify_within_s)
+    failpoint("effect.done")
     note("effect", {"action": action_json(plan.action)})
+    failpoint("effect.noted")
     failing = _settle(plan.verification, target, within_s=plan.verify_within_s, pace=pace)
+    failpoint("verify.looked")
     if not failing:
         note("verified", {"checks": [check_json(c) for c in plan.verification]})
+        failpoint("verify.noted")
         return _outcome(OutcomeStatus.SUCCEEDED, "Done, and verified on the live state.")
     note("verification_failed", {"failing": [check_json(c) for c in failing]})
+    failpoint("verify.noted")
     return _roll_back(plan, target, failing, note=note, pace=pace)
 
 
-def reconcile(plan: Plan, target: Target) -> Outcome:
-    """Tell from the live state how an execution ended whose end nobody recorded. Never acts."""
+def reconcile(plan: Plan, target: Target, *, steps: Collection[str], pace: Pace, patience_s: float = 0) -> Outcome:
+    """Tell from the notes and the live state how an execution ended whose end nobody recorded. Never acts.
+
+    Args:
+        plan: what was approved.
+        target: where it was to happen.
+        steps: the steps that were noted; without `intent`, nothing was sent.
+        pace: time.
+        patience_s: seconds to wait for what was begun to take effect and settle.
+    """
+    if "intent" not in steps:
+        return _outcome(OutcomeStatus.FAILED, "The executor ended before it acted. Nothing was done.")
+    if "verified" in steps:
+        return _outcome(OutcomeStatus.SUCCEEDED, "Done, and verified on the live state.")
+    if "rollback" in steps:
+        return _how_undoing_ended(plan, target, patience_s=patience_s, pace=pace)
     try:
-        if all(_holds(c, target) for c in plan.verification):
-            return _outcome(OutcomeStatus.SUCCEEDED, "The end was not recorded; the live state shows that it was done.")
-        if not _difference(plan, target, target.read(plan.action.target)):
-            return _outcome(
-                OutcomeStatus.FAILED, "The end was not recorded; the live state shows that nothing was done."
-            )
-    except OutsideError as error:
+        has_changed = _await_change(plan, target, within_s=patience_s if "no_answer" in steps else 0, pace=pace)
+    except PlumblineError as error:
         return _outcome(OutcomeStatus.UNKNOWN, f"The end was not recorded; the live state can't be read: {error}")
+    if not has_changed and "effect" not in steps:
+        return _outcome(OutcomeStatus.FAILED, "The end was not recorded; the live state shows that nothing was done.")
+    failing = _settle(plan.verification, target, within_s=patience_s, pace=pace)
+    if not failing:
+        return _outcome(OutcomeStatus.SUCCEEDED, "The end was not recorded; the live state shows that it was done.")
+    what = ", ".join(f"{c.kind.value} on {c.target}{c.path}" for c in failing)
+    if "verification_failed" in steps:
+        return _outcome(
+            OutcomeStatus.FAILED, f"Done, but verification failed ({what}); the executor ended before it undid that."
+        )
     return _outcome(
-        OutcomeStatus.UNKNOWN, "The end was not recorded; the live state is neither the one before nor the one after."
+        OutcomeStatus.UNKNOWN,
+        f"The end was not recorded; the live state is neither the one before nor a verified one after ({what}).",
     )
+
+
+def _how_undoing_ended(plan: Plan, target: Target, *, patience_s: float, pace: Pace) -> Outcome:
+    left = _settle(tuple(_undone(plan)), target, within_s=patience_s, pace=pace)
+    if left:
+        return _outcome(
+            OutcomeStatus.FAILED,
+            "Verification failed; the executor ended while it undid the change, which is not undone.",
+        )
+    return _outcome(
+        OutcomeStatus.ROLLED_BACK,
+        "Verification failed; the end was not recorded, the live state shows the change undone.",
+    )
+
+
+def _await_change(plan: Plan, target: Target, *, within_s: float, pace: Pace) -> bool:
+    """Whether the target is, or comes to be, other than it was when the plan was made."""
+    deadline = pace.monotonic() + within_s
+    while True:
+        try:
+            live = target.read(plan.action.target)
+        except PlumblineError:
+            if pace.monotonic() >= deadline:
+                raise
+        else:
+            if _observed(live) != plan.observed:
+                return True
+            if pace.monotonic() >= deadline:
+                return False
+        pace.sleep(_LOOK_EVERY_S)
+
+
+def _observed(live: LiveObject | None) -> str:
+    return observed_digest(live.body) if live else ""
 
 
 def _difference(plan: Plan, target: Target, live: LiveObject | None) -> str:
     """Say how the live state differs from the one that was approved; empty when it does not."""
-    observed = observed_digest(live.body) if live else ""
-    if observed != plan.observed:
+    if _observed(live) != plan.observed:
         return "The target changed since the proposal was made."
     for check in plan.preconditions:
         if not _holds(check, target):
@@ -130,11 +191,13 @@ def _roll_back(plan: Plan, target: Target, failing: list[Check], *, note: Note, 
         return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}) and this action has no rollback.")
     for action in plan.rollback:
         note("rollback", {"action": action_json(action)})
+        failpoint("rollback.noted")
         try:
             live = target.read(action.target)
             _perform(action, target, version=live.version if live else "")
-        except (Conflict, CallerError, OutsideError) as error:
+        except PlumblineError as error:
             return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}), and so did the rollback: {error}")
+    failpoint("rollback.done")
     left = _settle(tuple(_undone(plan)), target, within_s=plan.verify_within_s, pace=pace)
     if left:
         return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}); the rollback could not be verified.")
@@ -173,7 +236,7 @@ def _seen(check: Check, target: Target) -> bool:
     """Whether a check is seen to hold; what can't be read is not seen."""
     try:
         return _holds(check, target)
-    except OutsideError:
+    except PlumblineError:
         return False
 
 
