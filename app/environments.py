@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from graph.relations import derive
 
 from app.store.graph import GraphStore
 from graph.document import Json
 from graph.environment import EnvironmentGraph
 from graph.errors import NotFound, OutsideError
+from graph.relations import derive
 from graph.resource import Facet
 from graph.version import Document, Snapshot
 from tools.ports import ChangeSource, StateSource, SymptomSource
@@ -49,6 +49,7 @@ class GovernedEnvironments:
         self._store = store
         self._clock = clock
         self._locks = {name: threading.Lock() for name in self._sources}
+        self._begun_at: dict[str, datetime] = {}
         self._read_at: dict[str, datetime] = {}
         self._changes_seen: dict[tuple[str, str], datetime] = {}
 
@@ -77,15 +78,17 @@ class GovernedEnvironments:
         sources = self._of(environment)
         asked_at = self._clock()
         with self._locks[environment]:
-            last = self._read_at.get(environment)
-            if last is not None and last >= asked_at:
-                return last
+            begun = self._begun_at.get(environment)
+            if begun is not None and begun >= asked_at and environment in self._read_at:
+                return self._read_at[environment]
+            begun = self._clock()
             snapshots = [s for source in sources.states if (s := self._read(environment, source)) is not None]
             self._record(environment, snapshots)
             for source in sources.changes:
                 self._read_changes(environment, source)
             for symptom_source in sources.symptoms:
                 self._read_symptoms(environment, symptom_source)
+            self._begun_at[environment] = begun
             self._read_at[environment] = self._clock()
             return self._read_at[environment]
 
