@@ -11,8 +11,6 @@ import signal
 import time
 from typing import Final
 
-_POINT, _, _WHAT = os.environ.get("PLUMBLINE_FAILPOINT", "").partition("=")
-
 POINTS: Final = frozenset(
     {
         "delivery.stored",
@@ -38,11 +36,31 @@ POINTS: Final = frozenset(
 """All points there are. `delivery.*` and `step.*` are passed by the service, all others by the executor."""
 
 
+_armed: dict[str, str] = {}
+
+
+def arm(text: str) -> None:
+    """Arm one point of this process as the variable does, e.g. `effect.done=exit`; an empty text arms none.
+
+    Raises:
+        ValueError: there is no such point, or nothing of that name can happen at one.
+    """
+    _armed.clear()
+    point, _, what = text.partition("=")
+    if text and (point not in POINTS or not (what == "exit" or what.startswith("sleep:"))):
+        raise ValueError(f"no failpoint {text!r}: it is NAME=exit or NAME=sleep:SECONDS")
+    if text:
+        _armed[point] = what
+
+
 def failpoint(name: str) -> None:
     """Pass a named point; nothing happens unless this very point is armed."""
-    if name != _POINT:
+    what = _armed.get(name)
+    if what is None:
         return
-    if _WHAT == "exit":
+    if what == "exit":
         os.kill(os.getpid(), signal.SIGKILL)
-    _, _, seconds = _WHAT.partition("sleep:")
-    time.sleep(float(seconds or 0))
+    time.sleep(float(what.removeprefix("sleep:")))
+
+
+arm(os.environ.get("PLUMBLINE_FAILPOINT", ""))

@@ -117,7 +117,7 @@ def reconcile(plan: Plan, target: Target, *, steps: Collection[str], pace: Pace,
     if not failing:
         return _outcome(OutcomeStatus.SUCCEEDED, "The end was not recorded; the live state shows that it was done.")
     what = ", ".join(f"{c.kind.value} on {c.target}{c.path}" for c in failing)
-    if "verification_failed" in steps:
+    if "effect" in steps:
         return _outcome(
             OutcomeStatus.FAILED, f"Done, but verification failed ({what}); the executor ended before it undid that."
         )
