@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import signal
@@ -12,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
+from sqlmodel import SQLModel
 
+import app.store.rows  # noqa: F401  (fills the metadata)
 from app.store.audit import AuditLog
 from app.store.database import Database
 from tests.app.store.samples import KEY, Time
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +32,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """URL of a PostgreSQL server with a migrated database `template_plumbline`."""
+    """URL of a migrated PostgreSQL database on a server of its own."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -46,12 +45,11 @@ def postgres_server() -> Iterator[str]:
         warnings.simplefilter("ignore")
         server = pgserver.get_server(folder / "data", cleanup_mode=None)
         url = server.get_uri()
-    # These tests kill processes, not machines, and make hundreds of databases.
+    # These tests kill processes, not machines.
     server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
-    _create_database(url, "template_plumbline", "template1")
-    template = Database(_with_database(url, "template_plumbline"))
-    template.migrate()
-    template.dispose()
+    database = Database(url)
+    database.migrate()
+    database.dispose()
     yield url
     os.kill(server.get_pid(), signal.SIGQUIT)
     shutil.rmtree(folder, ignore_errors=True)
@@ -65,9 +63,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
     url = request.getfixturevalue("postgres_server")
-    name = f"plumbline_{next(_numbers)}"
-    _create_database(url, name, "template_plumbline")
-    return _with_database(url, name)
+    _empty(url)
+    return url
 
 
 @pytest.fixture
@@ -90,12 +87,9 @@ def audit(database: Database, tmp_path: Path, time: Time) -> AuditLog:
     return AuditLog(database, KEY, tmp_path / "audit.head", clock=time)
 
 
-def _create_database(url: str, name: str, template: str) -> None:
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
-    engine.dispose()
-
-
-def _with_database(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)
+def _empty(url: str) -> None:
+    database = Database(url)
+    tables = ", ".join(SQLModel.metadata.tables)
+    with database.engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    database.dispose()
