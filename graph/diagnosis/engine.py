@@ -13,6 +13,7 @@ from graph.diagnosis.context import Context
 from graph.diagnosis.detectors.broken import broken
 from graph.diagnosis.detectors.changed import changed
 from graph.diagnosis.detectors.drifted import drifted
+from graph.diagnosis.elimination import with_elimination
 from graph.diagnosis.emergency import with_emergency
 from graph.diagnosis.gaps import doubt, gaps
 from graph.diagnosis.hypothesis import Hypothesis, Weight
@@ -66,7 +67,8 @@ def diagnose(
         _look_everywhere(context)
     hypotheses = merged(h for detector in DETECTORS for h in detector(context))
     hypotheses = [weighed(context, with_emergency(context, h)) for h in hypotheses]
-    ranked = rank(_unexplained(context, hypotheses), doubt=_doubt(context))
+    hypotheses = with_elimination(context, _unexplained(context, hypotheses))
+    ranked = rank(hypotheses, doubt=_doubt(context))
     return _result(context, ranked)
 
 

@@ -120,6 +120,11 @@ class Ledger:
         data = {"path": path, "value": shown(value), "facet": facet.value}
         return self._note(ObservationKind.STATE, uid, summary, at, source, data)
 
+    def compared(self, subject: str, names: Sequence[str]) -> str:
+        """Note that everything a subject depends on was compared, and what that was."""
+        summary = f"{len(names)} resources on the paths of {subject} were compared with their declaration."
+        return self._note(ObservationKind.STATE, "", summary, self._graph.as_of, "", {"resources": list(names[:200])})
+
     def incident(self, incident: OpenIncident) -> str:
         """Note that another incident was open."""
         data = {

@@ -30,6 +30,7 @@ RULES: dict[str, Rule] = {
     "takes_away": Rule(22, "the change removes what the path needs: computed from the objects"),
     "path": Rule(4, "the subject depends on it"),
     "direct": Rule(8, "the alert names it"),
+    "only_difference": Rule(24, "everything else on the path was compared and is as declared"),
     # Time.
     "just_before": Rule(22, "it changed shortly before the alert; less the longer ago"),
     "may_be_before": Rule(3, "its interval begins before the alert"),
@@ -60,7 +61,7 @@ SCALE = 30.0
 CAP_ALONE = 0.6
 """Nothing ties what changed to what fails."""
 CAP_COMPUTED = 0.8
-"""What it takes away was computed, but no system was seen to miss it."""
+"""What it takes away was computed, or nothing else is left, but no system was seen to miss it."""
 CAP_DECISIVE = 0.95
 """A fault or complaint is tied to it, and the change itself is known."""
 RIVAL_SHARE = 0.75
@@ -107,7 +108,7 @@ def cap(hypothesis: Hypothesis) -> float:
     rules = {p.rule for p in hypothesis.points}
     if rules & _TIES and (hypothesis.is_change or "takes_away" in rules):
         return CAP_DECISIVE
-    if "takes_away" in rules and hypothesis.is_change:
+    if rules & {"takes_away", "only_difference"} and hypothesis.is_change:
         return CAP_COMPUTED
     return CAP_ALONE
 
