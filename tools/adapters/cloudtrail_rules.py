@@ -191,6 +191,16 @@ RULES: Final[dict[str, dict[str, Rule]]] = {
 """Service (first part of eventSource) to event name to rule. Names that AWS dates, such as
 `UpdateFunctionCode20150331v2`, are found without the date."""
 
+ATTRIBUTES: Final = {
+    "VisibilityTimeout": "visibility_timeout_seconds",
+    "MessageRetentionPeriod": "message_retention_seconds",
+    "MaximumMessageSize": "max_message_size",
+    "ReceiveMessageWaitTimeSeconds": "receive_wait_time_seconds",
+    "ContentBasedDeduplication": "content_based_deduplication",
+    "SqsManagedSseEnabled": "sqs_managed_sse_enabled",
+}
+"""Names inside an `attributes` parameter (queues, topics) that Terraform spells in another way than `snake_case`."""
+
 KIND_OF_SERVICE: Final = {
     "iam": "iam",
     "sts": "iam",

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from graph.document import ABSENT, Absent, Json, Object, pointer
-from tools.adapters.cloudtrail_rules import KIND_OF_SERVICE, RESOURCE_PARAMETERS, RULES, Rule
+from tools.adapters.cloudtrail_rules import ATTRIBUTES, KIND_OF_SERVICE, RESOURCE_PARAMETERS, RULES, Rule
 
 _DATED: Final = re.compile(r"(?:20\d{6}(?:v\d+)?|20\d\d_\d\d_\d\d)$")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -106,14 +106,27 @@ def _items(value: Json) -> list[Object]:
 
 def _members(rule: Rule, resource: str, request: Object) -> Iterator[Write]:
     found = False
-    for name, value in request.items():
+    for name, value in _attributes(request):
         if name in rule.resource or name in _NO_MEMBERS or value is None or value in ({}, ""):
             continue
         found = True
-        path = pointer("values", "_".join(_CAMEL.split(name)).lower())
+        path = pointer("values", ATTRIBUTES.get(name) or "_".join(_CAMEL.split(name)).lower())
         yield Write(resource, rule.kind, path, ABSENT, parsed(value), False)
     if not found:
         yield Write(resource, rule.kind, "", ABSENT, ABSENT, False)
+
+
+def _attributes(request: Object) -> Iterator[tuple[str, Json]]:
+    """Yield what a call sets: its parameters, those inside `attributes` (numbers as text) one by one."""
+    for name, value in request.items():
+        if name == "attributes" and isinstance(value, dict):
+            for key, text in value.items():
+                is_number = isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19
+                yield key, int(text) if is_number else text
+        elif name == "attributeName" and isinstance(value, str):
+            yield value, request.get("attributeValue")
+        elif name != "attributeValue":
+            yield name, value
 
 
 def _tags(record: Object, service: str, request: Object) -> Iterator[Write]:

@@ -141,6 +141,14 @@ PATHS = {
         "/values/policy",
         POLICY,
     ),
+    "queue": (
+        "sqs",
+        "SetQueueAttributes",
+        {"queueUrl": "https://q", "attributes": {"VisibilityTimeout": "30"}},
+        "https://q",
+        "/values/visibility_timeout_seconds",
+        30,
+    ),
     "unknown event": ("newservice", "DoThing", {"thingArn": "arn:x"}, "arn:x", "", ABSENT),
 }
 
