@@ -15,18 +15,20 @@ from app.api.bodies import Observation, plain
 from app.api.incidents import incident_body, incident_summary, investigate
 from app.api.proposals import ApproveRequest, Proposal, ProposalSummary, RejectRequest, approve, reject
 from app.api.timeline import events
-from app.services import services_of
+from app.services import Services, services_of
 from app.stateless import report_json
 from app.store.proposal_records import ProposalStatus
 from app.store.users import PrincipalKind, Role, User
-from app.web.before_after import before_after
+from app.web.before_after import before_after, difference
 from app.web.filters import FILTERS
 from app.web.picture import elements
 from graph.document import digest
+from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
 from graph.drift import compare_graph
 from graph.errors import NotAllowed, NotFound
 from graph.incident import IncidentStatus
-from graph.plan_text import diff_lines
+from graph.plan_text import LineKind, describe, diff_lines
+from graph.remediation import advice
 from graph.resource import display_uid
 
 router = APIRouter(include_in_schema=False)
@@ -35,6 +37,8 @@ _HERE = Path(__file__).parent
 _STATIC = {p.relative_to(_HERE / "static").as_posix(): p for p in (_HERE / "static").rglob("*") if p.is_file()}
 _MOVING = {IncidentStatus.OPEN, IncidentStatus.INVESTIGATING, IncidentStatus.FIXING}
 _UNDECIDED = {ProposalStatus.PENDING, ProposalStatus.APPROVED, ProposalStatus.RUNNING}
+
+_MARKS = {LineKind.ADD: "+", LineKind.REMOVE: "\u2212"}
 
 _templates = Environment(
     loader=FileSystemLoader(_HERE / "templates"),
@@ -66,7 +70,7 @@ def incident(request: Request, user: Viewer, id: str) -> Response:
     if saved and body.diagnosis:
         for cause, found in zip(shown["diagnosis"]["causes"], saved.diagnosis.causes, strict=True):
             if found.change:
-                cause["change"]["before_after"] = before_after(found.change)
+                cause["change"]["before_after"] = before_after(found.change, found.drift)
         shown["diagnosis"]["model"] = {"used": False, "note": "", "name": "", "comments": []} | body.diagnosis.model
     evidence = [Observation.of(o).model_dump(mode="json") for o in saved.diagnosis.observations] if saved else []
     timeline = [e.model_dump(mode="json") for e in events(services.incidents.timeline(id))]
@@ -78,7 +82,8 @@ def incident(request: Request, user: Viewer, id: str) -> Response:
         user,
         i=shown,
         evidence=evidence,
-        timeline=timeline,
+        timeline_events=timeline,
+        advice=_advice(services, body.environment, saved.diagnosis) if saved and not body.proposals else (),
         fault_picture=elements(shown["blast_radius"], display_uid) if shown["blast_radius"] else [],
         live=is_live,
         state=_state([shown["status"], shown["diagnosis"] and shown["diagnosis"]["number"], shown["proposals"]]),
@@ -107,7 +112,12 @@ def proposal(request: Request, user: Viewer, id: str) -> Response:
     services = services_of(request)
     found = services.proposals.get(id)
     shown = Proposal.of(found).model_dump(mode="json")
-    shown["lines"] = [{"kind": line.kind.value, "text": line.text} for line in diff_lines(found.plan)]
+    shown["lines"] = [
+        {"kind": line.kind.value, "mark": _MARKS.get(line.kind, ""), "text": line.text}
+        for line in diff_lines(found.plan)
+    ]
+    shown["before"] = [describe(c) for c in found.plan.preconditions]
+    shown["after"] = [describe(c) for c in found.plan.verification]
     timeline = [e for e in services.incidents.timeline(found.incident_id) if e.subject == id]
     obstacle = _obstacle(user, found.requester)
     return _page(
@@ -116,8 +126,8 @@ def proposal(request: Request, user: Viewer, id: str) -> Response:
         request,
         user,
         p=shown,
-        fix_picture=elements(shown["blast_radius"], display_uid),
-        timeline=[e.model_dump(mode="json") for e in events(timeline)],
+        fix_picture=elements(shown["blast_radius"], display_uid, begins="fix"),
+        timeline_events=[e.model_dump(mode="json") for e in events(timeline)],
         live=found.status in _UNDECIDED,
         state=_state([shown["status"], len(shown["approvals"])]),
         may_decide=not obstacle,
@@ -162,7 +172,12 @@ def environments(request: Request, user: Viewer) -> Response:
 def environment(request: Request, user: Viewer, name: str) -> Response:
     """What was declared beside what runs."""
     report = compare_graph(services_of(request).environments.graph(name))
-    return _page("environment", "Environments", request, user, name=name, report=plain(report_json(report)))
+    shown = plain(report_json(report))
+    findings = [
+        {**body, "lines": difference(found.intended, found.actual)}
+        for body, found in zip(shown["findings"], report.findings, strict=True)
+    ]
+    return _page("environment", "Environments", request, user, name=name, report=shown, findings=findings)
 
 
 @router.get("/audit")
@@ -247,6 +262,15 @@ def _obstacle(user: User, requester: str) -> str:
     if user.name == requester:
         return "You asked for this; somebody else has to approve it."
     return ""
+
+
+def _advice(services: Services, environment: str, diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Why nothing is proposed although there is a cause."""
+    if diagnosis.verdict is not DiagnosisVerdict.CAUSE_FOUND:
+        return ()
+    graph = services.environments.graph(environment, as_of=diagnosis.as_of)
+    told = advice(graph, diagnosis, now=services.clock())
+    return told or ("No action that policy allows answers this cause.",)
 
 
 def _is_moving(found: list[ProposalSummary]) -> bool:

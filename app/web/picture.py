@@ -1,4 +1,4 @@
-"""Positions for the picture of a blast radius: columns by distance, rows so that paths cross little."""
+"""Layers and places for the picture of a blast radius: a layer for each distance, ordered so that paths cross little."""
 
 from __future__ import annotations
 
@@ -8,54 +8,63 @@ from itertools import pairwise
 
 from graph.document import Object
 
-_GAP_PX = 58
-_ROW_PX = 62
-_CHARACTER_PX = 6.8
+_CHARACTER_PX = 7.4
+"""Width of a character of the picture's font, with room for wider faces."""
+_LINE_PX = 17
+_MOST_CHARACTERS = 26
+"""Longer lines of a label are folded or cut, so that a chain of six fits a page at full size."""
+
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
 
 
-def elements(radius: Object, name_of: Callable[[str], str]) -> list[Object]:
-    """Turn a blast radius (JSON of the API) into nodes and edges with positions.
+def elements(radius: Object, name_of: Callable[[str], str], *, begins: str = "seed") -> list[Object]:
+    """Turn a blast radius (JSON of the API) into nodes and edges.
 
     What bears one name in one namespace is one node: a workload with its Service and its identity is one thing to a
-    reader, and the table beside the picture keeps them apart.
+    reader, and the table beside the picture keeps them apart. Which way the layers run is for the page to choose, by
+    the room there is.
 
     Args:
         radius: `{seeds: [{resource, reason}], affected: [{resource, band, mode, path, reason}]}`
         name_of: display name of a uid.
+        begins: tone of where it begins: `seed` for a failure, `fix` for a change that is proposed.
 
     Returns:
-        cytoscape elements; empty when there is no seed.
+        cytoscape elements, nodes with `layer` and `place` (from 0, the middle of the layer) and their size in pixels;
+        empty when there is no seed.
     """
     seeds = {s["resource"]: s for s in radius.get("seeds", ())}
     affected = {a["resource"]: a for a in radius["affected"]}
     node_of = _merged([*seeds, *(uid for a in radius["affected"] for uid in a["path"])], seeds, name_of)
-    depth: dict[str, int] = {node_of[uid]: 0 for uid in seeds}
+    layer: dict[str, int] = {node_of[uid]: 0 for uid in seeds}
     parents: dict[str, str] = {}
     for entry in radius["affected"]:
         steps = list(dict.fromkeys(node_of[uid] for uid in entry["path"]))
         for before, node in pairwise(steps):
-            if node not in depth or depth[before] + 1 < depth[node]:
-                depth[node], parents[node] = depth[before] + 1, before
+            if node not in layer or layer[before] + 1 < layer[node]:
+                layer[node], parents[node] = layer[before] + 1, before
     members: dict[str, list[str]] = defaultdict(list)
     for uid, node in node_of.items():
         members[node].append(uid)
-    rows = _rows(depth, parents)
-    labels = {node: _label(members[node], name_of) for node in depth}
-    columns = _columns(depth, labels)
-    nodes = [
-        {
-            "data": {
-                "id": node,
-                "label": labels[node],
-                "tone": "seed" if node in seeds else _tone(members[node], affected),
-                "reason": _reason(members[node], seeds, affected, name_of),
-                "width": _width(labels[node]),
-                "members": members[node],
-            },
-            "position": {"x": columns[depth[node]], "y": rows[node] * _ROW_PX},
-        }
-        for node in depth
-    ]
+    places = _places(layer, parents)
+    nodes = []
+    for node in layer:
+        label = _label([name_of(uid) for uid in members[node]])
+        nodes.append(
+            {
+                "data": {
+                    "id": node,
+                    "label": label,
+                    "tone": begins if node in seeds else _tone(members[node], affected),
+                    "reason": _reason(members[node], seeds, affected, name_of),
+                    "members": members[node],
+                    "layer": layer[node],
+                    "place": places[node],
+                    "width": 24 + _CHARACTER_PX * max(len(line) for line in label.split("\n")),
+                    "height": 16 + _LINE_PX * (label.count("\n") + 1),
+                }
+            }
+        )
     edges = [
         {"data": {"id": f"{b} > {n}", "source": b, "target": n, "tone": _tone(members[n], affected)}}
         for n, b in parents.items()
@@ -74,34 +83,17 @@ def _merged(uids: list[str], seeds: Object, name_of: Callable[[str], str]) -> di
     return node_of
 
 
-def _rows(depth: dict[str, int], parents: dict[str, str]) -> dict[str, float]:
-    """Give each node a row: children of the same parent together, the parents in their order."""
-    columns: dict[int, list[str]] = defaultdict(list)
-    for uid in sorted(depth, key=lambda u: (depth[u], u)):
-        columns[depth[uid]].append(uid)
-    rows: dict[str, float] = {}
-    for level in sorted(columns):
-        column = sorted(columns[level], key=lambda u: (rows.get(parents.get(u, ""), 0.0), u))
-        offset = (len(column) - 1) / 2
-        rows |= {uid: index - offset for index, uid in enumerate(column)}
-    return rows
-
-
-def _columns(depth: dict[str, int], labels: dict[str, str]) -> dict[int, float]:
-    """Give each distance the x of its column's middle; a column is as wide as its widest label."""
-    widths: dict[int, float] = defaultdict(float)
-    for uid, level in depth.items():
-        widths[level] = max(widths[level], _width(labels[uid]))
-    columns: dict[int, float] = {}
-    x = 0.0
-    for level in sorted(widths):
-        columns[level] = x + widths[level] / 2
-        x += widths[level] + _GAP_PX
-    return columns
-
-
-def _width(label: str) -> float:
-    return 22 + _CHARACTER_PX * max(len(line) for line in label.split("\n"))
+def _places(layer: dict[str, int], parents: dict[str, str]) -> dict[str, float]:
+    """Give each node a place in its layer: children of the same parent together, the parents in their order."""
+    layers: dict[int, list[str]] = defaultdict(list)
+    for uid in sorted(layer, key=lambda u: (layer[u], u)):
+        layers[layer[uid]].append(uid)
+    places: dict[str, float] = {}
+    for depth in sorted(layers):
+        ordered = sorted(layers[depth], key=lambda u: (places.get(parents.get(u, ""), 0.0), u))
+        middle = (len(ordered) - 1) / 2
+        places |= {uid: index - middle for index, uid in enumerate(ordered)}
+    return places
 
 
 def _tone(members: list[str], affected: Object) -> str:
@@ -118,10 +110,27 @@ def _reason(members: list[str], seeds: Object, affected: Object, name_of: Callab
     return " ".join(f"{name_of(uid)}: {entry['reason']}" for uid, entry in told if entry)
 
 
-def _label(members: list[str], name_of: Callable[[str], str]) -> str:
-    """`Deployment, Service` over `checkout`; a cloud resource is its address, its type over its name."""
-    names = [name_of(uid) for uid in members]
+def _label(names: list[str]) -> str:
+    """The name, and its kinds below; a cloud resource is its name over its type."""
     if names[0].count("/") == 2:
-        return ", ".join(n.split("/")[1] for n in names) + "\n" + names[0].split("/")[2]
+        kinds = sorted((n.split("/")[1] for n in names), key=lambda kind: (kind not in _WORKLOADS, kind))
+        return "\n".join([_cut(names[0].split("/")[2]), *_folded(kinds)])
     kind, dot, name = names[0].rpartition(".")
-    return f"{kind}\n{name}" if dot else names[0].replace("/", "\n", 1)
+    if dot:
+        return f"{_cut(name)}\n{_cut(kind)}"
+    return "\n".join(_cut(part) for part in reversed(names[0].split("/", 1)))
+
+
+def _folded(words: list[str]) -> list[str]:
+    lines = [""]
+    for word in words:
+        joined = f"{lines[-1]}, {word}" if lines[-1] else word
+        if len(joined) <= _MOST_CHARACTERS or not lines[-1]:
+            lines[-1] = _cut(joined)
+        else:
+            lines.append(_cut(word))
+    return lines
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
