@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class Client:
             timeout=30,
             transport=transport,
         )
+        # Its sockets close with it: commands and tests make clients and drop them.
+        weakref.finalize(self, self._http.close)
 
     def get(self, path: str, **query: Any) -> Json:
         """GET and return the JSON body; parameters that are None are left out."""
