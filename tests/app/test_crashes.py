@@ -72,7 +72,7 @@ def test_killed_service_loses_no_acknowledged_alert(data_dir: Path) -> None:
             sender.deliver(_alerts(len(_POINTS) + number, 8), until=process)
             assert process.wait(_PATIENCE_S) == -signal.SIGKILL
             killer.join()
-            _await(lambda left=children: not any(_lives(child) for child in left), "the end of the executor")
+            _await_ends(children)
     assert sender.acknowledged, "nothing was ever acknowledged, so nothing was shown"
     with _service(data_dir):
         _await(lambda: _all_diagnosed(data_dir, sender.acknowledged), "a diagnosis of each acknowledged alert")
@@ -233,6 +233,10 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _await_ends(pids: Sequence[int]) -> None:
+    _await(lambda: not any(_lives(pid) for pid in pids), "the end of the executor")
 
 
 def _await(condition: Callable[[], bool], what: str) -> None:
