@@ -52,7 +52,8 @@ class StoredCasebook:
         self, incident: str, plan: Plan, radius: BlastRadius, judgement: Judgement, *, requester: str
     ) -> str | None:
         now = self._clock()
-        if not judgement.allowed or self._was_rejected(incident, plan, now):
+        # What is on hold is stored to be seen: it tells people what not to do yet, and can not be approved.
+        if not (judgement.allowed or plan.hold) or self._was_rejected(incident, plan, now):
             return None
         try:
             return self._proposals.create(
