@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from graph.policy import POLICY_VERSION, Judgement
-
-_NO_IS_NO = timedelta(minutes=30)
-
 from app.store.incidents import Incidents
 from app.store.proposal_records import ProposalStatus
 from app.store.proposals import Proposals
@@ -18,6 +14,10 @@ from graph.diagnosis.result import Diagnosis
 from graph.document import Object
 from graph.errors import Conflict
 from graph.incident import Alert, OpenIncident
+from graph.policy import POLICY_VERSION, Judgement
+
+_NO_IS_NO = timedelta(minutes=30)
+"""How long a rejected action is not proposed again."""
 
 
 class StoredCasebook:

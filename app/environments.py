@@ -24,7 +24,7 @@ _SYMPTOMS_REACH_BACK = timedelta(hours=2)
 """Kubernetes keeps events for one hour by default; twice that survives a slow start of ours."""
 
 _LATE = timedelta(hours=3)
-"""Audit records arrive late, some by far more than the few minutes that are usual; what was seen before is stored once."""
+"""Audit records arrive late, some by far more than the usual minutes; what was seen before is stored once."""
 
 _NOT_SIGNIFICANT = frozenset({"status"})
 _NOT_SIGNIFICANT_METADATA = frozenset({"resourceVersion", "managedFields", "generation", "selfLink"})

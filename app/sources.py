@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from tools.adapters.file_estate import FileEstate
-from tools.adapters.git_history import GitHistory
-from tools.adapters.kubernetes_api import KubernetesApi
-
 from app.environments import Sources
 from app.settings import (
     ChangeLogSource,
@@ -21,6 +17,9 @@ from app.settings import (
 from graph.resource import Facet
 from tools.adapters.cloudtrail import CloudTrail
 from tools.adapters.deployments import Deployments
+from tools.adapters.file_estate import FileEstate
+from tools.adapters.git_history import GitHistory
+from tools.adapters.kubernetes_api import KubernetesApi
 from tools.adapters.kubernetes_audit import KubernetesAudit
 from tools.adapters.manifests import ManifestSource
 from tools.ports import ChangeSource, StateSource

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.document import ABSENT, Json, Object, get, pointer, put, tokens
-from graph.drift import Finding, NotComparable, Severity, Verdict
+from graph.finding import Finding, NotComparable, Severity, Verdict
 from graph.kinds.lenient import mapping, strings, text
 from graph.kinds.terraform.address import module_of
 from graph.kinds.terraform.document import stack_of

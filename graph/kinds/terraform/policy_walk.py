@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from graph.document import ABSENT, Json
 from graph.document import canonical as text_of
-from graph.drift import Verdict
+from graph.finding import Verdict
 from graph.kinds.aws import canonical as iam
 from graph.kinds.terraform.align import Row, align
 from graph.kinds.terraform.three import Difference, Place, Three, difference, leaf

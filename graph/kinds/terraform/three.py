@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from graph.document import ABSENT, Absent, Json, pointer
 from graph.document import canonical as text_of
-from graph.drift import Verdict
+from graph.finding import Verdict
 from graph.kinds.terraform.scalars import spelled_alike
 
 Way = tuple[str | int, ...]

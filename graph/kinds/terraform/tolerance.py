@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graph.document import Json, Object, pointer
-from graph.drift import Verdict
+from graph.finding import Verdict
 from graph.kinds.lenient import entries, mapping, strings, text
 from graph.kinds.terraform.three import Difference, is_nothing, path_of
 from graph.version import Document

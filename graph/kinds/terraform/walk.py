@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graph.document import ABSENT, Json
 from graph.document import canonical as text_of
-from graph.drift import Verdict
+from graph.finding import Verdict
 from graph.kinds.aws import canonical as iam
 from graph.kinds.terraform.align import Key, align
 from graph.kinds.terraform.embedded import parsed
