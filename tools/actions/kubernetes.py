@@ -81,7 +81,10 @@ class KubernetesTarget:
         for edit in edits:
             if get(body, edit.path) != edit.before:
                 raise Conflict(f"{edit.path} of {uid} has another value by now")
-            body = put(body, edit.path, edit.after)
+            try:
+                body = put(body, edit.path, edit.after)
+            except (KeyError, ValueError) as error:
+                raise Invalid(f"{edit.path} of {uid} leads nowhere") from error
         # A PUT with a resourceVersion is refused by the server when the object has another one by then.
         self._send("PUT", self._path(uid), body)
 
