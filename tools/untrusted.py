@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from graph.visible import visible as visible_line
 
 _SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S)),
@@ -21,8 +22,6 @@ _SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
 )
 
-_KEPT_CONTROLS = frozenset("\n\t")
-
 
 def redact(text: str) -> str:
     """Replace what looks like a credential by `[redacted: KIND]`.
@@ -36,12 +35,12 @@ def redact(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Spell out characters that a reader can't see or that reorder what he sees: `\\u{202e}`.
+    """Spell out characters that a reader can't see or that mislead him, over several lines; see `graph.visible`.
 
     >>> visible("safe\\u202eevil")
     'safe\\\\u{202e}evil'
     """
-    return "".join(c if c in _KEPT_CONTROLS or _shows(c) else f"\\u{{{ord(c):x}}}" for c in text)
+    return "\n".join(visible_line(line) for line in text.expandtabs(4).split("\n"))
 
 
 def bounded(text: str, limit: int) -> str:
@@ -53,8 +52,3 @@ def fence(name: str, text: str, *, limit: int = 2000) -> str:
     """Wrap text from outside for a prompt, so that nothing inside can close the fence."""
     body = bounded(visible(redact(text)), limit).replace("<", "&lt;")
     return f'<data name="{visible(name)}">\n{body}\n</data>'
-
-
-def _shows(char: str) -> bool:
-    # Cf: bidi controls, zero-width and tag characters; Cc: terminal escapes; Co, Cs, Cn: no meaning to a reader.
-    return unicodedata.category(char) not in {"Cf", "Cc", "Co", "Cs", "Cn", "Zl", "Zp"}
