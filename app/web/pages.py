@@ -22,8 +22,8 @@ from app.store.users import PrincipalKind, Role, User
 from app.web.before_after import before_after, difference
 from app.web.filters import FILTERS
 from app.web.picture import elements
-from graph.document import digest
 from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
+from graph.document import digest
 from graph.drift import compare_graph
 from graph.errors import NotAllowed, NotFound
 from graph.incident import IncidentStatus
@@ -112,10 +112,8 @@ def proposal(request: Request, user: Viewer, id: str) -> Response:
     services = services_of(request)
     found = services.proposals.get(id)
     shown = Proposal.of(found).model_dump(mode="json")
-    shown["lines"] = [
-        {"kind": line.kind.value, "mark": _MARKS.get(line.kind, ""), "text": line.text}
-        for line in diff_lines(found.plan)
-    ]
+    lines = diff_lines(found.plan)
+    shown["lines"] = [{"kind": i.kind.value, "mark": _MARKS.get(i.kind, ""), "text": i.text} for i in lines]
     shown["before"] = [describe(c) for c in found.plan.preconditions]
     shown["after"] = [describe(c) for c in found.plan.verification]
     timeline = [e for e in services.incidents.timeline(found.incident_id) if e.subject == id]

@@ -1,4 +1,4 @@
-"""Layers and places for the picture of a blast radius: a layer for each distance, ordered so that paths cross little."""
+"""Layers and places for the picture of a blast radius: one layer for each distance, in an order that crosses little."""
 
 from __future__ import annotations
 
