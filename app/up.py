@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -76,7 +77,7 @@ def serve(
     with _executor_process(store_settings, demo=demo) if with_executor else _nothing():
         if trigger:
             threading.Thread(
-                target=_trigger_and_tell, args=(trigger, store_settings, store.users, address), daemon=True
+                target=_trigger_and_tell, args=(trigger, store_settings, service, address), daemon=True
             ).start()
         _run(service, listener, quiet=demo)
 
@@ -241,11 +242,14 @@ def _nothing() -> Iterator[None]:
     yield
 
 
-def _trigger_and_tell(name: str, settings: Settings, users: Users, address: str) -> None:
+def _trigger_and_tell(name: str, settings: Settings, service: Service, address: str) -> None:
     """Make a demo incident happen, wait for its diagnosis, and say it all in the terminal."""
     from app.demo.trigger import trigger_and_wait
     from app.terminal import print_incident
 
+    while service.services.starting():
+        time.sleep(0.05)
+    users = service.store.users
     incident = trigger_and_wait(name, data_dir=settings.data_dir)
     print_incident(incident)
     person = users.get(_DEMO_PEOPLE["approver"][0])
