@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import openai
-from openai.types.chat import ChatCompletion
 
 from agents.model import ModelAnswer, ModelUnavailable
-from graph.document import Object
+from graph.document import Json, Object, get
 
 
 class OpenAIModel:
@@ -41,25 +40,26 @@ class OpenAIModel:
     def answer(self, *, system: str, user: str, schema: Object) -> ModelAnswer:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         try:
-            completion = self._first_accepted(messages, schema)
+            body = self._first_accepted(messages, schema)
         except openai.OpenAIError as error:
             raise ModelUnavailable(f"model {self.name!r} gave no answer: {_reason(error)}") from error
-        return _read(self.name, completion)
+        return _read(self.name, body)
 
-    def _first_accepted(self, messages: list[dict[str, str]], schema: Object) -> ChatCompletion:
-        refusal: openai.BadRequestError | None = None
+    def _first_accepted(self, messages: list[dict[str, str]], schema: Object) -> bytes:
+        """Return the raw body: the client believes a server that its answer is a completion, whatever it is."""
+        refusal: openai.APIStatusError | None = None
         for response_format in _formats(schema):
             try:
-                answer: ChatCompletion = self._client.chat.completions.create(
+                answer = self._client.chat.completions.with_raw_response.create(
                     model=self.name,
                     messages=messages,  # type: ignore[arg-type]  # plain dicts are the wire format
                     max_tokens=self._max_tokens,
                     **response_format,
                 )
-            except openai.BadRequestError as error:
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 refusal = error
             else:
-                return answer
+                return answer.content
         assert refusal is not None
         raise refusal
 
@@ -75,21 +75,30 @@ def _formats(schema: Object) -> Iterator[dict[str, Any]]:
     yield {}
 
 
-def _read(name: str, completion: ChatCompletion) -> ModelAnswer:
-    text = (completion.choices[0].message.content or "") if completion.choices else ""
-    fenced = re.search(r"\{.*\}", text, re.S)
-    try:
-        content = json.loads(fenced.group() if fenced else text)
-    except ValueError as error:
-        raise ModelUnavailable(f"model {name!r} answered no JSON object") from error
+def _read(name: str, body: bytes) -> ModelAnswer:
+    completion = _parsed(body)
+    text = get(completion, "/choices/0/message/content")
+    found = re.search(r"\{.*\}", text, re.S) if isinstance(text, str) else None
+    content = _parsed(found.group()) if found else None
     if not isinstance(content, dict):
         raise ModelUnavailable(f"model {name!r} answered no JSON object")
-    usage = completion.usage
     return ModelAnswer(
         content=content,
-        prompt_tokens=usage.prompt_tokens if usage else 0,
-        completion_tokens=usage.completion_tokens if usage else 0,
+        prompt_tokens=_count(get(completion, "/usage/prompt_tokens")),
+        completion_tokens=_count(get(completion, "/usage/completion_tokens")),
     )
+
+
+def _parsed(text: bytes | str) -> Json:
+    """Return the JSON value, or None."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _count(value: Json) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0
 
 
 def _reason(error: openai.OpenAIError) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents.model import ModelUnavailable
+from agents.model import Model, ModelUnavailable
 from agents.state import Deps, Investigation
 from graph.blast_radius import BlastRadius
 from graph.codec import decode
@@ -36,8 +36,10 @@ class _Reading(BaseModel):
 
 def deepen(state: Investigation, deps: Deps) -> Investigation:
     """Ask the model, keep what cites evidence of this incident, and store it beside the diagnosis."""
+    if deps.model is None:
+        return {}
     diagnosis = decode(Diagnosis, state["diagnosis"])
-    reading = _ask(diagnosis, deps)
+    reading = _ask(diagnosis, deps.model)
     took = deps.clock() - datetime.fromisoformat(state["started_at"])
     deps.casebook.save_diagnosis(
         state["incident"],
@@ -49,13 +51,11 @@ def deepen(state: Investigation, deps: Deps) -> Investigation:
     return {"model": reading}
 
 
-def _ask(diagnosis: Diagnosis, deps: Deps) -> Object:
-    if deps.model is None:
-        return {"used": False, "note": "No language model is configured; the diagnosis stands without one."}
+def _ask(diagnosis: Diagnosis, model: Model) -> Object:
     if not diagnosis.causes:
         return {"used": False, "note": "There is no cause for a model to comment on."}
     try:
-        answer = deps.model.answer(
+        answer = model.answer(
             system=files("agents.prompts").joinpath("deepen.txt").read_text(),
             user=_question(diagnosis),
             schema=_Reading.model_json_schema(),
@@ -68,7 +68,7 @@ def _ask(diagnosis: Diagnosis, deps: Deps) -> Object:
     kept = _supported(reading, diagnosis)
     return {
         "used": True,
-        "name": deps.model.name,
+        "name": model.name,
         "note": f"{len(reading.comments) - len(kept)} comments without evidence of this incident were dropped.",
         "comments": kept,
         "missing": [bounded(visible(redact(m)), 300) for m in reading.missing],

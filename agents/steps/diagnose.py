@@ -10,6 +10,8 @@ from graph.codec import encode
 from graph.diagnosis.engine import diagnose as diagnose_graph
 from graph.drift import compare_graph
 
+NO_MODEL = "No language model is configured; the diagnosis stands without one."
+
 
 def diagnose(state: Investigation, deps: Deps) -> Investigation:
     """Rank competing causes, compute what the failure reaches, and store both."""
@@ -24,7 +26,8 @@ def diagnose(state: Investigation, deps: Deps) -> Investigation:
     )
     radius = blast_radius(graph, fault_seeds(graph, diagnosis))
     took = deps.clock() - datetime.fromisoformat(state["started_at"])
+    note = "The model has not answered yet." if deps.model else NO_MODEL
     deps.casebook.save_diagnosis(
-        state["incident"], diagnosis, radius, took_s=took.total_seconds(), model={"used": False, "note": ""}
+        state["incident"], diagnosis, radius, took_s=took.total_seconds(), model={"used": False, "note": note}
     )
     return {"diagnosis": encode(diagnosis), "fault_radius": encode(radius)}
