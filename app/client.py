@@ -16,7 +16,6 @@ from graph.errors import Conflict, Invalid, NotAllowed, NotFound, PlumblineError
 _USUAL_PLACES = (Path("data"), Path(".demo"))
 
 _ERRORS: dict[int, type[PlumblineError]] = {
-    401: NotAllowed,
     403: NotAllowed,
     404: NotFound,
     409: Conflict,
@@ -60,6 +59,11 @@ class Client:
             ) from error
         if response.is_success:
             return _json(response)
+        if response.status_code == 401:
+            raise NotAllowed(
+                f"{self.server} does not accept this access token: give yours with --token, or name the directory "
+                "of the service's credentials.json with --data-dir"
+            )
         raise _ERRORS.get(response.status_code, Unexpected)(_message(response))
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -12,7 +18,12 @@ from rich.text import Text
 
 from tools.untrusted import bounded, visible
 
-_out = Console(highlight=False)
+_PIPED_WIDTH = 120
+"""Columns for a pipe or a file, which have no width of their own."""
+
+_out = Console(
+    highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPED_WIDTH, emoji=False
+)
 
 _BAND_STYLE = {"certain": "bold red", "likely": "yellow", "possible": "dim"}
 _VERDICTS = {
@@ -24,10 +35,9 @@ _VERDICTS = {
 
 def print_scenarios(rows: list[dict[str, Any]]) -> None:
     """Print the demo incidents."""
-    table = Table("name", "what happens", box=None, padding=(0, 2), header_style="bold")
     for row in rows:
-        table.add_row(row["name"], f"{row['title']}\n[dim]{escape(row['story'])}[/]")
-    _out.print(table)
+        _out.print(f"[bold]{row['name']}[/]  {escape(row['title'])}")
+        _indented("", f"[dim]{escape(row['story'])}[/]")
 
 
 def print_triggered(answer: dict[str, Any]) -> None:
@@ -39,16 +49,17 @@ def print_triggered(answer: dict[str, Any]) -> None:
 def print_drift(report: dict[str, Any]) -> None:
     """Print drift, one finding a paragraph, with what was declared beside what runs."""
     for finding in report["findings"]:
-        where = f"{_safe(finding['resource'])} [cyan]{_safe(finding['path'])}[/]"
-        _out.print(f"[bold red]{finding['verdict']}[/]  {where}" + _severity(finding))
+        _out.print(f"[bold red]{finding['verdict']}[/]  [bold]{_safe(finding['resource'])}[/]" + _severity(finding))
+        _indented("", f"[cyan]{_safe(finding['path'] or '(whole resource)')}[/]")
         for facet in ("intended", "applied", "actual"):
             if facet != "applied" or finding["applied"] != finding["intended"]:
-                _out.print(f"    {facet:9} {_value(finding, facet)}")
+                _indented(f"{facet:9}", _value(finding, facet))
         if finding["note"]:
-            _out.print(f"    [dim]{_safe(finding['note'])}[/]")
+            _indented("", f"[dim]{_safe(finding['note'])}[/]")
     for entry in report["not_comparable"]:
         line = f":{entry['line']}" if entry.get("line") else ""
-        _out.print(f"[bold yellow]not comparable[/]  {_safe(entry['resource'])}{line}: {_safe(entry['reason'])}")
+        _out.print(f"[bold yellow]not comparable[/]  [bold]{_safe(entry['resource'])}{line}[/]")
+        _indented("", _safe(entry["reason"]))
     count = len(report["findings"])
     tail = f", {len(report['not_comparable'])} not comparable" if report["not_comparable"] else ""
     _out.print(f"{report['resources']} resources, {count} finding{'' if count == 1 else 's'}{tail}")
@@ -56,7 +67,8 @@ def print_drift(report: dict[str, Any]) -> None:
 
 def print_why(answer: dict[str, Any]) -> None:
     """Print why a resource is as it is."""
-    _out.print(f"[bold]{_safe(answer['resource_name'])}[/]  {_safe(answer['summary'])}")
+    _out.print(f"[bold]{_safe(answer['resource_name'])}[/]")
+    _out.print(_safe(answer["summary"]))
     for change in answer["changes"]:
         _print_change(change)
     dependents = answer.get("dependents") or []
@@ -67,14 +79,15 @@ def print_why(answer: dict[str, Any]) -> None:
 
 
 def print_blast(answer: dict[str, Any]) -> None:
-    """Print a blast radius as a table, the surest first."""
+    """Print a blast radius, the surest first, each with how it is reached."""
     affected = answer["affected"]
     if not affected:
         _out.print("Nothing that is known depends on it.")
-    table = Table("band", "resource", "how", "reason", box=None, padding=(0, 2), header_style="bold")
+    table = _table("band", "effect", "resource, and how it is reached")
     for row in affected:
         name = _safe(row.get("resource_name") or row["resource"])
-        table.add_row(Text(row["band"], _BAND_STYLE[row["band"]]), name, row["mode"], _safe(row.get("reason", "")))
+        text = f"{name}\n[dim]{_safe(row['reason'])}[/]" if row.get("reason") else name
+        table.add_row(Text(row["band"], _BAND_STYLE[row["band"]]), row["mode"].replace("_", " "), text)
     if affected:
         _out.print(table)
     for line in answer["unseen"]:
@@ -86,10 +99,13 @@ def print_incidents(answer: dict[str, Any]) -> None:
     if not answer["incidents"]:
         _out.print("No incidents. In the demo, make one: plumbline demo trigger kms-permission-removed")
         return
-    table = Table("id", "status", "what", "verdict", box=None, padding=(0, 2), header_style="bold")
+    table = _table("id", "status", "since (UTC)", "what fired, and why")
     for row in answer["incidents"]:
-        verdict = (row.get("diagnosis") or {}).get("verdict", "")
-        table.add_row(row["id"], row["status"], _safe(row["title"]), _VERDICTS.get(verdict, ""))
+        diagnosis = row.get("diagnosis") or {}
+        told = _VERDICTS.get(diagnosis.get("verdict", ""), "[dim]looking[/]")
+        if diagnosis.get("summary"):
+            told += f": [dim]{_safe(diagnosis['summary'])}[/]"
+        table.add_row(row["id"], row["status"], _time(row["opened_at"]), f"[bold]{_safe(row['title'])}[/]\n{told}")
     _out.print(table)
 
 
@@ -122,19 +138,24 @@ def print_proposals(answer: dict[str, Any]) -> None:
     if not answer["proposals"]:
         _out.print("Nothing is proposed.")
         return
-    table = Table("id", "status", "incident", "what", "risk", box=None, padding=(0, 2), header_style="bold")
+    table = _table("id", "status", "incident", "risk", "what would be done")
     for row in answer["proposals"]:
-        table.add_row(row["id"], row["status"], row["incident"], _safe(row["title"]), row["risk"])
+        text = _safe(row["title"])
+        if row["hold"]:
+            text += f"\n[yellow]On hold:[/] {_safe(row['hold'])}"
+        table.add_row(row["id"], row["status"], row["incident"], row["risk"], text)
     _out.print(table)
 
 
 def print_proposal(proposal: dict[str, Any]) -> None:
-    """Print a proposal exactly as it would be executed."""
-    _out.print(f"[bold]{proposal['id']}[/]  {_safe(proposal['title'])}  [dim]{proposal['status']}[/]")
+    """Print a proposal exactly as it would be executed, and what became of it."""
+    _out.print(f"[bold]{proposal['id']}[/]  {proposal['status']}  [dim]for {proposal['incident']}[/]")
     _out.print(Syntax(proposal["text"], "diff", theme="ansi_dark", background_color="default", word_wrap=True))
     _out.print("[bold]The fix itself touches[/]")
     print_blast(proposal["blast_radius"])
-    _out.print(f"[dim]digest {proposal['digest']}[/]")
+    if proposal.get("outcome"):
+        _out.print(f"[bold]{proposal['status']}:[/] {_safe(proposal['outcome'])}")
+    _out.print(f"[dim]An approval is bound to {proposal['digest']}[/]", soft_wrap=True)
 
 
 def print_approved(proposal: dict[str, Any]) -> None:
@@ -152,9 +173,9 @@ def print_rejected(proposal: dict[str, Any]) -> None:
 
 def print_audit(answer: dict[str, Any]) -> None:
     """Print audit entries, oldest first."""
-    table = Table("#", "at", "who", "did", "to", box=None, padding=(0, 2), header_style="bold")
+    table = _table("#", "at (UTC)", "did", "to", "who")
     for row in answer["entries"]:
-        table.add_row(str(row["seq"]), row["at"][:19], _safe(row["actor"]), row["action"], _safe(row["subject"]))
+        table.add_row(str(row["seq"]), _time(row["at"]), row["action"], _safe(row["subject"]), _safe(row["actor"]))
     _out.print(table)
 
 
@@ -178,28 +199,42 @@ def print_line(text: str) -> None:
     _out.print(text)
 
 
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show that something goes on: a moving mark in a terminal, one line elsewhere."""
+    if _out.is_terminal:
+        with _out.status(text):
+            yield
+    else:
+        _out.print(text)
+        yield
+
+
 def _print_cause(cause: dict[str, Any]) -> None:
     _out.print(f"\n[bold]{cause['confidence']:.0%}[/]  {_safe(cause['summary'])}")
     if cause.get("change"):
         _print_change(cause["change"])
-    for statement in cause.get("statements") or []:
-        _out.print(f"    + {_safe(statement['text'])} [dim]{' '.join(statement['evidence'])}[/]")
-    for statement in cause.get("against_statements") or []:
-        _out.print(f"    - {_safe(statement['text'])} [dim]{' '.join(statement['evidence'])}[/]")
+    for sign, statements in (("+", cause.get("statements")), ("-", cause.get("against_statements"))):
+        for statement in statements or []:
+            _indented(sign, f"{_safe(statement['text'])} [dim]{' '.join(statement['evidence'])}[/]")
 
 
 def _print_change(change: dict[str, Any]) -> None:
     actor = (change.get("actor") or {}).get("name") or "unknown"
-    _out.print(
-        f"    {_interval(change)}  by {_safe(actor)}  [cyan]{change['channel']}[/]  {_safe(change.get('path') or '')}"
-    )
+    told = f"{_interval(change)}  by {_safe(actor)}  [cyan]{change['channel'].replace('_', ' ')}[/]"
+    _indented("", f"{told}\n{_safe(change['path'])}" if change.get("path") else told)
 
 
 def _interval(change: dict[str, Any]) -> str:
-    earliest, latest = change.get("earliest"), change["latest"]
+    earliest, latest = change.get("earliest"), _time(change["latest"])
     if not earliest:
-        return f"before {latest[:19]}"
-    return f"at {latest[:19]}" if earliest == latest else f"between {earliest[:19]} and {latest[:19]}"
+        return f"before {latest}"
+    return f"at {latest}" if _time(earliest) == latest else f"between {_time(earliest)} and {latest}"
+
+
+def _time(value: str) -> str:
+    """`22 Nov 21:58:03`, UTC."""
+    return datetime.fromisoformat(value).astimezone(UTC).strftime("%-d %b %H:%M:%S")
 
 
 def _severity(finding: dict[str, Any]) -> str:
@@ -207,8 +242,31 @@ def _severity(finding: dict[str, Any]) -> str:
 
 
 def _value(finding: dict[str, Any], facet: str) -> str:
-    return "[dim](nothing)[/]" if facet in finding["absent"] else _safe(repr(finding[facet]))
+    return "[dim](nothing)[/]" if facet in finding["absent"] else _safe(json.dumps(finding[facet], ensure_ascii=False))
 
 
 def _safe(text: object) -> str:
     return escape(bounded(visible(str(text)), 600))
+
+
+def _table(*columns: str) -> Table:
+    """A table whose last column takes the room that is left; the others keep to one line and are never cut."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for column in columns[:-1]:
+        table.add_column(column, no_wrap=True, overflow="fold", min_width=len(column))
+    table.add_column(columns[-1], overflow="fold", ratio=1)
+    return table
+
+
+def _indented(mark: str, text: str) -> None:
+    """Print text behind a mark; all its lines stand under each other."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(width=3)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold", ratio=1)
+    _out.print(_row(grid, mark, text))
+
+
+def _row(grid: Table, mark: str, text: str) -> Table:
+    grid.add_row("", mark, text)
+    return grid

@@ -8,14 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from app.client import Client, connect
 from app.demo.scenarios import SCENARIOS, Expected
 from app.demo.trigger import trigger_and_wait
-from app.terminal import print_incident, print_line, print_proposal
+from app.terminal import print_incident, print_line, print_proposal, waiting
 from graph.document import Object
 from graph.errors import Conflict, NotFound, PlumblineError, Unreachable
 
@@ -35,8 +35,7 @@ def walk(name: str, *, as_json: bool = False) -> bool:
     """
     if name not in SCENARIOS:
         raise NotFound(f"there is no demo incident {name!r}; there are: {', '.join(SCENARIOS)}")
-    say = (lambda _: None) if as_json else print_line
-    with tempfile.TemporaryDirectory(prefix="plumbline-demo-") as folder, _service(Path(folder), say):
+    with tempfile.TemporaryDirectory(prefix="plumbline-demo-") as folder, _service(Path(folder), quiet=as_json):
         walker = _Walk(Path(folder), quiet=as_json)
         problems = walker.run(name)
     if as_json:
@@ -60,17 +59,18 @@ class _Walk:
         """Walk the path and return what was not as expected."""
         scenario = SCENARIOS[name]
         self._say(f"[bold]{scenario.title}[/]\n[dim]{scenario.story}[/]\n")
-        incident = trigger_and_wait(name, data_dir=self._data_dir)
+        with _waiting("The alert is on its way; waiting for the diagnosis ...", quiet=self._quiet):
+            incident = trigger_and_wait(name, data_dir=self._data_dir)
         incident = self._with_proposals(incident["id"], wanted=scenario.expected.action is not None)
         self.seen["incident"] = incident
         if not self._quiet:
             print_incident(incident)
         problems = list(_wrong(incident, scenario.expected))
         if scenario.expected.hold:
-            problems += self._must_be_held(incident)
+            problems.extend(self._must_be_held(incident))
         elif scenario.expected.action is not None:
-            problems += self._approve_all(incident["id"])
-        return problems + self._audit()
+            problems.extend(self._approve_all(incident["id"]))
+        return [*problems, *self._audit()]
 
     def _with_proposals(self, incident: str, *, wanted: bool) -> Object:
         """Return the incident once its proposals are stored, which follows the diagnosis by a moment."""
@@ -90,8 +90,11 @@ class _Walk:
                 print_line("")
                 print_proposal(proposal)
             self._approver.post(f"/api/proposals/{proposal['id']}/approve", {"digest": proposal["digest"]})
-            self._say(f"\nApproved by a second person. The executor takes {proposal['id']} up ...")
-            ended = self._await_end(proposal["id"])
+            self._say("")
+            with _waiting(
+                f"Approved by a second person. The executor takes {proposal['id']} up ...", quiet=self._quiet
+            ):
+                ended = self._await_end(proposal["id"])
             done.append(ended)
             self._say(f"[bold]{ended['status']}[/]: {ended['outcome']}")
             if ended["status"] != "succeeded":
@@ -152,15 +155,19 @@ def _wrong(incident: Object, expected: Expected) -> Iterator[str]:
         yield "something is proposed where nothing should be"
 
 
+def _waiting(text: str, *, quiet: bool) -> AbstractContextManager[None]:
+    return nullcontext() if quiet else waiting(text)
+
+
 @contextmanager
-def _service(data_dir: Path, say: Any) -> Iterator[None]:
+def _service(data_dir: Path, *, quiet: bool) -> Iterator[None]:
     """Run a service and its executor for the time of the walk."""
-    say("Starting a service with the demo estate ...")
     command = [sys.executable, "-m", "app.cli", "up", "--demo", "--data-dir", str(data_dir), "--port", "0"]
     with (data_dir / "service.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  (our own command)
         try:
-            _await_ready(data_dir, process)
+            with _waiting("Starting a service with the demo estate ...", quiet=quiet):
+                _await_ready(data_dir, process)
             yield
         finally:
             process.terminate()

@@ -6,7 +6,8 @@ from importlib.resources import files
 
 import pytest
 
-from tests.app.web.conftest import People, Site
+from tests.app.web.conftest import People
+from tests.running_demo import RunningDemo
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +26,7 @@ _PAGES = {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_pass_axe(site: Site, people: People, scheme: str) -> None:
+def test_pages_pass_axe(site: RunningDemo, people: People, scheme: str) -> None:
     """Labels, roles, headings, landmarks and contrast are right on every page, with everything opened."""
     names = {
         "kms": site.incident("kms-permission-removed"),

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.web.conftest import People, Site
+from tests.app.web.conftest import People
+from tests.running_demo import RunningDemo
 
 pytestmark = pytest.mark.browser
 
 _APPROVE = re.compile("Approve")
 
 
-def test_approved_fix_is_executed_and_shown_without_reload(site: Site, people: People) -> None:
+def test_approved_fix_is_executed_and_shown_without_reload(site: RunningDemo, people: People) -> None:
     """An approver sees the exact change and what it touches, approves it, and the page itself tells the end."""
     id = site.proposal("kms-permission-removed")
     page = people.page("approver")
@@ -33,7 +34,7 @@ def test_approved_fix_is_executed_and_shown_without_reload(site: Site, people: P
     expect(page.locator(".head .badge")).to_have_text("mitigated")
 
 
-def test_whole_approval_works_by_keyboard_alone(site: Site, people: People) -> None:
+def test_whole_approval_works_by_keyboard_alone(site: RunningDemo, people: People) -> None:
     """From the list of incidents to the executed fix without a pointer; each stop is visible."""
     id, incident = site.proposal("secret-removed"), site.incident("secret-removed")
     page = people.page("approver")
@@ -53,7 +54,7 @@ def test_whole_approval_works_by_keyboard_alone(site: Site, people: People) -> N
     expect(page.get_by_role("status").filter(has_text="Succeeded")).to_be_visible(timeout=60_000)
 
 
-def test_requester_cannot_approve_what_came_of_their_look(site: Site, people: People) -> None:
+def test_requester_cannot_approve_what_came_of_their_look(site: RunningDemo, people: People) -> None:
     """Who asks for another look counts as the requester of its proposal; somebody else decides on it."""
     name = "service-selector-mismatch"
     theirs = site.proposal(name, requester="agent:plumbline")
@@ -74,7 +75,7 @@ def test_requester_cannot_approve_what_came_of_their_look(site: Site, people: Pe
     expect(other.get_by_role("button", name=_APPROVE)).to_be_visible()
 
 
-def test_rejecting_needs_a_reason(site: Site, people: People) -> None:
+def test_rejecting_needs_a_reason(site: RunningDemo, people: People) -> None:
     """Without a reason the form stays; with one the proposal is rejected and the reason is kept."""
     id = site.proposal("bad-image-rollout")
     page = people.page("approver_2")
@@ -89,7 +90,7 @@ def test_rejecting_needs_a_reason(site: Site, people: People) -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "responder"])
-def test_only_approvers_see_buttons(site: Site, people: People, role: str) -> None:
+def test_only_approvers_see_buttons(site: RunningDemo, people: People, role: str) -> None:
     """Others read the same page, and are told who decides."""
     page = people.page(role)
     page.goto(f"/proposals/{site.proposal('emergency-fix-drift')}")
@@ -99,7 +100,7 @@ def test_only_approvers_see_buttons(site: Site, people: People, role: str) -> No
     expect(page.get_by_role("button", name="Look again")).to_have_count(1 if role == "responder" else 0)
 
 
-def test_proposal_on_hold_cannot_be_approved(site: Site, people: People) -> None:
+def test_proposal_on_hold_cannot_be_approved(site: RunningDemo, people: People) -> None:
     """An emergency fix is not reverted yet: the page says why, offers no approval, and the server refuses one."""
     id = site.proposal("emergency-fix-drift")
     page = people.page("approver")
@@ -114,7 +115,7 @@ def test_proposal_on_hold_cannot_be_approved(site: Site, people: People) -> None
     people.complaints.clear()
 
 
-def test_approval_from_a_foreign_page_is_refused(site: Site, people: People) -> None:
+def test_approval_from_a_foreign_page_is_refused(site: RunningDemo, people: People) -> None:
     """A form without the page's own token changes nothing, even with a valid session."""
     id = site.proposal("emergency-fix-drift")
     page = people.page("approver")

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.app.web.conftest import People, Site
+from tests.app.web.conftest import People
+from tests.running_demo import RunningDemo
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +20,7 @@ def _open(people: People, path: str, role: str = "viewer", **options: Any) -> An
     return page
 
 
-def test_one_time_link_signs_in_once(site: Site, people: People) -> None:
+def test_one_time_link_signs_in_once(site: RunningDemo, people: People) -> None:
     """The link of the demo opens the incidents for one person, and is used up by that."""
     page = people.page()
     page.goto(site.one_time_link)
@@ -47,7 +48,7 @@ def test_strangers_are_asked_to_sign_in(people: People) -> None:
     people.complaints.clear()
 
 
-def test_signing_out_ends_the_session(site: Site, people: People) -> None:
+def test_signing_out_ends_the_session(site: RunningDemo, people: People) -> None:
     """After signing out, the pages are closed again."""
     page = people.page()
     page.goto("/login")
@@ -59,7 +60,7 @@ def test_signing_out_ends_the_session(site: Site, people: People) -> None:
     assert page.url.endswith("/login")
 
 
-def test_incident_is_listed_and_opens(site: Site, people: People) -> None:
+def test_incident_is_listed_and_opens(site: RunningDemo, people: People) -> None:
     """The list shows what fired and the diagnosis; a click opens the incident."""
     page = _open(people, "/")
     row = page.get_by_role("row", name=re.compile("payments: charges fail"))
@@ -69,7 +70,7 @@ def test_incident_is_listed_and_opens(site: Site, people: People) -> None:
     assert page.url.endswith(site.incident("kms-permission-removed"))
 
 
-def test_incident_answers_what_when_who_and_how(site: Site, people: People) -> None:
+def test_incident_answers_what_when_who_and_how(site: RunningDemo, people: People) -> None:
     """The first card tells the cause, the change with the statement that went, its time, its author, its channel."""
     page = _open(people, f"/incidents/{site.incident('kms-permission-removed')}")
     answer = page.locator(".answer")
@@ -80,7 +81,7 @@ def test_incident_answers_what_when_who_and_how(site: Site, people: People) -> N
     expect(answer.locator(".diff .add")).to_have_count(0)
 
 
-def test_evidence_opens_from_its_citation(site: Site, people: People) -> None:
+def test_evidence_opens_from_its_citation(site: RunningDemo, people: People) -> None:
     """A click on the id behind a sentence opens the observation that carries it, with its data laid out."""
     page = _open(people, f"/incidents/{site.incident('kms-permission-removed')}")
     cite = page.locator(".statements .cite").filter(has_text=re.compile("^log-")).first
@@ -91,7 +92,7 @@ def test_evidence_opens_from_its_citation(site: Site, people: People) -> None:
     expect(observation).to_contain_text("AccessDeniedException")
 
 
-def test_blast_radius_is_drawn_and_explained(site: Site, people: People) -> None:
+def test_blast_radius_is_drawn_and_explained(site: RunningDemo, people: People) -> None:
     """The picture has ink on its canvas, legible text, and tells how a row of the table is reached."""
     page = _open(people, f"/incidents/{site.incident('kms-permission-removed')}")
     expect(page.locator("#fault[data-drawn]")).to_be_visible()
@@ -130,10 +131,10 @@ def test_audit_tells_that_the_chain_holds(people: People) -> None:
     expect(page.get_by_role("row", name=re.compile("alert.received")).first).to_contain_text("INC-")
 
 
-def test_text_of_an_alert_is_inert_and_visible(site: Site, people: People) -> None:
+def test_text_of_an_alert_is_inert_and_visible(site: RunningDemo, people: People) -> None:
     """Markup in a title stays text, and characters that reorder it are spelled out."""
     title = "pricing \u202eliaf\u202c <img src=x onerror=\"document.title='owned'\"><b>bold</b>\u200b"
-    id = site.hostile(title)
+    id = site.alert(title)
     for path in ("/", f"/incidents/{id}"):
         page = _open(people, path)
         shown = page.locator("h1, td.title").filter(has_text="pricing").first
@@ -145,7 +146,7 @@ def test_text_of_an_alert_is_inert_and_visible(site: Site, people: People) -> No
 
 
 @pytest.mark.parametrize("path", ["/", "/incidents/{incident}", "/proposals/{held}", "/environments/shop", "/audit"])
-def test_narrow_screens_need_no_sideways_scrolling(site: Site, people: People, path: str) -> None:
+def test_narrow_screens_need_no_sideways_scrolling(site: RunningDemo, people: People, path: str) -> None:
     """At 400 px everything folds; only the page's own height grows."""
     names = {"incident": site.incident("kms-permission-removed"), "held": site.proposal("emergency-fix-drift")}
     page = _open(people, path.format(**names), viewport={"width": 400, "height": 800})
