@@ -46,6 +46,9 @@ class KubernetesSource(_Section):
     """Path of a kubeconfig file whose user may only read."""
     context: str | None = None
     """Context in it; the current one when absent."""
+    namespaces: tuple[str, ...] = ()
+    """Where to look when the user may list neither a kind everywhere nor the namespaces; the context's namespace is
+    tried in any case."""
     name: str = ""
     """Name shown in answers; made from the path when empty."""
 

@@ -75,6 +75,7 @@ class _Build:
                     source.name or f"cluster:{self._cluster}",
                     kubeconfig=source.kubeconfig,
                     context=source.context,
+                    namespaces=source.namespaces,
                     cluster=self._cluster,
                     salt=self._salt,
                 )

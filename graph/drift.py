@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from graph.environment import EnvironmentGraph
 from graph.finding import LIVE_DRIFT, DriftReport, Finding, NotComparable, Severity, Verdict
 from graph.kinds.kubernetes import compare as kubernetes
 from graph.kinds.terraform import compare as terraform
-from graph.resource import Facet, Platform
+from graph.resource import Facet, Platform, Resource
 from graph.version import Document, Unreadable
 
 __all__ = [
@@ -34,6 +34,7 @@ def compare(
     actual: Sequence[Document],
     unreadable: Sequence[Unreadable] = (),
     complete: bool = True,
+    declared_complete: bool = True,
 ) -> DriftReport:
     """Compare what is declared with what was applied and what runs.
 
@@ -41,29 +42,45 @@ def compare(
         intended: declared documents.
         applied: what the deployer last wrote. None: unknown, except for what live Kubernetes objects say themselves.
         actual: observed documents.
-        unreadable: what the sources hold but could not be read, of any facet; each becomes `not_comparable`.
+        unreadable: what the sources hold but could not be read, of any facet; each becomes `not_comparable`. Of a
+            scope those resources do that are declared in it.
         complete: False when the observation is partial: what is missing from it is not known to be gone.
+        declared_complete: False when more may be declared than `intended` holds: nothing is known to be undeclared.
 
     Returns:
         Findings ordered by resource and path. A resource that could not be read is never reported as clean.
     """
-    unread = frozenset(u.resource.uid for u in unreadable if u.resource)
+    everything = {d.resource.uid: d.resource for d in (*actual, *(applied or ()), *intended)}
+    hidden = _hidden(everything, unreadable)
+    unread = frozenset({*hidden, *(u.resource.uid for u in unreadable if u.resource and not u.is_read)})
     objects = kubernetes.compare(
         intended=_of(Platform.KUBERNETES, intended),
         applied=_applied_objects(applied),
         actual=_of(Platform.KUBERNETES, actual),
         unread=unread,
-        is_intended_complete=all(u.resource for u in unreadable),
+        is_intended_complete=declared_complete and all(u.is_bounded for u in unreadable),
         is_actual_complete=complete,
     )
     cloud = _compare_cloud(intended, applied or (), actual, unread=unread, complete=complete)
     findings = sorted((*objects.findings, *cloud.findings), key=lambda f: (f.resource.uid, f.path, f.verdict))
+    declared = {d.resource.uid for d in intended}
     return DriftReport(
         resources=len(objects.resources | cloud.resources | unread),
         findings=tuple(f for f in findings if f.is_live_drift),
         tolerated=tuple(f for f in findings if not f.is_live_drift),
-        not_comparable=(*(_unread(u) for u in unreadable), *objects.not_comparable, *cloud.not_comparable),
+        not_comparable=(
+            *(_unread(u) for u in unreadable if not u.scopes),
+            *(_unseen(everything[uid], reason) for uid, reason in hidden.items() if uid in declared),
+            *objects.not_comparable,
+            *cloud.not_comparable,
+        ),
     )
+
+
+def _hidden(resources: Mapping[str, Resource], unreadable: Sequence[Unreadable]) -> dict[str, str]:
+    """Map uid to reason for the resources that lie in a scope that could not be read."""
+    scoped = [u for u in unreadable if u.scopes]
+    return {uid: u.reason for uid in resources for u in scoped if u.hides(uid)} if scoped else {}
 
 
 class _Cloud(NamedTuple):
@@ -87,27 +104,32 @@ def _compare_cloud(
     findings = list(mild)
     for finding in drift:
         uid = finding.resource.uid
-        if finding.verdict in _MISSING and (uid in unread or not complete):
+        if finding.verdict in _MISSING and uid not in unread and not complete:
             reason = "not observed, and what was observed is incomplete"
             unclear.append(NotComparable(resource=finding.resource.display, reason=reason, uid=uid))
         else:
             findings.append(finding)
-    return _Cloud({d.resource.uid for facet in facets for d in facet}, findings, unclear)
+    return _Cloud(
+        {d.resource.uid for facet in facets for d in facet},
+        [f for f in findings if f.resource.uid not in unread],
+        [n for n in unclear if n.uid not in unread],
+    )
 
 
 def compare_graph(graph: EnvironmentGraph) -> DriftReport:
     """Compare the three facets of an environment as the graph holds them.
 
-    What a source of actual state did not say because its last reading failed counts as not comparable.
+    What a source did not say because its last reading failed, or was partial, counts as not comparable.
     """
     facets = {facet: _documents(graph, facet) for facet in Facet}
-    broken = [s for s in graph.sources if s.facet is Facet.ACTUAL and (s.error or s.read_at is None)]
+    broken = {s.facet for s in graph.sources if s.error or s.is_partial or s.read_at is None}
     return compare(
         intended=facets[Facet.INTENDED],
         applied=facets[Facet.APPLIED] or None,
         actual=facets[Facet.ACTUAL],
         unreadable=graph.unreadable,
-        complete=not broken,
+        complete=Facet.ACTUAL not in broken,
+        declared_complete=Facet.INTENDED not in broken,
     )
 
 
@@ -138,3 +160,7 @@ def _unread(unreadable: Unreadable) -> NotComparable:
         uid=resource.uid if resource else "",
         line=unreadable.line,
     )
+
+
+def _unseen(resource: Resource, reason: str) -> NotComparable:
+    return NotComparable(resource=resource.display, reason=reason, uid=resource.uid)

@@ -31,6 +31,8 @@ class SourceState(NamedTuple):
     """UTC; last complete reading; None when it never worked."""
     error: str
     """Why the last reading failed; empty when it worked."""
+    is_partial: bool = False
+    """Whether the last reading left something out of which nobody knows what it is."""
 
 
 class EnvironmentGraph:

@@ -55,6 +55,16 @@ def kubernetes_uid(*, cluster: str, group: str, kind: str, namespace: str | None
     return f"k8s://{cluster}/{group or 'core'}/{kind}/{namespace or '-'}/{name}"
 
 
+def kubernetes_scope(*, cluster: str, group: str, kind: str | None = None, namespace: str | None = None) -> str:
+    """Build what the uids of many objects begin with: those of a group, of a kind, or of a kind in one namespace.
+
+    >>> kubernetes_scope(cluster="demo", group="apps", kind="Deployment", namespace="shop")
+    'k8s://demo/apps/Deployment/shop/'
+    """
+    parts = (cluster, group or "core", *(part for part in (kind, namespace) if part))
+    return f"k8s://{'/'.join(parts)}/"
+
+
 def terraform_uid(*, stack: str, address: str) -> str:
     """Build the uid of a Terraform resource instance, e.g. `tf://shop/aws_kms_key.orders`."""
     return f"tf://{stack}/{address}"

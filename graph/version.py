@@ -44,14 +44,37 @@ class Unreadable:
     line: int | None = None
     resource: Resource | None = None
     """The resource concerned, where that much is known."""
+    is_read: bool = False
+    """Whether the resource itself was read; what is missing is only what it says of itself, such as its logs."""
+    scopes: tuple[str, ...] = ()
+    """Beginnings of uids, such as `k8s://demo/core/Secret/` for a kind that may not be listed: whatever the source
+    holds below them is not known, and everything else is not concerned."""
+    except_scopes: tuple[str, ...] = ()
+    """Parts of `scopes` that were read completely all the same, such as `k8s://demo/core/Secret/shop/`."""
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it is known which resources are concerned."""
+        return self.is_read or self.resource is not None or bool(self.scopes)
+
+    def hides(self, uid: str) -> bool:
+        """Whether nothing can be said about the resource with this uid because of this.
+
+        >>> secrets = Unreadable(where="secrets", reason="denied", scopes=("k8s://demo/core/Secret/",))
+        >>> secrets.hides("k8s://demo/core/Secret/shop/login"), secrets.hides("k8s://demo/core/ConfigMap/shop/login")
+        (True, False)
+        """
+        if self.resource is not None:
+            return uid == self.resource.uid and not self.is_read
+        return uid.startswith(self.scopes) and not uid.startswith(self.except_scopes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything one source said at one time.
 
-    A resource that is missing from a `complete` snapshot is gone from that source; a snapshot that is not complete
-    says nothing about what it does not list.
+    A resource that is missing from a `complete` snapshot is gone from that source, unless an entry of `unreadable`
+    hides it; a snapshot that is not complete says nothing about what it does not list.
     """
 
     facet: Facet
@@ -61,6 +84,10 @@ class Snapshot:
     documents: tuple[Document, ...]
     unreadable: tuple[Unreadable, ...] = ()
     complete: bool = True
+
+    def hides(self, uid: str) -> bool:
+        """Whether a resource that is missing from `documents` may exist all the same."""
+        return not self.complete or any(u.hides(uid) for u in self.unreadable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -176,13 +176,18 @@ class GraphStore:
         stated = [(r.source, r) for r in relations]
         places = [("" if u.resource is None else u.resource.uid, u) for u in snapshot.unreadable]
         listed = {d.resource.uid for d in snapshot.documents}
-        for kind, wanted, only in (
-            (FactKind.RELATION, stated, None if snapshot.complete else listed),
-            (FactKind.UNREADABLE, places, None),
-            (FactKind.OUTAGE, [], None),
-        ):
+        scope = _scope(environment, FactKind.RELATION, snapshot.facet, snapshot.source)
+        sync_facts(
+            session,
+            scope,
+            stated,
+            at=snapshot.taken_at,
+            recorded_at=now,
+            keep=lambda uid: uid not in listed and snapshot.hides(uid),
+        )
+        for kind, wanted in ((FactKind.UNREADABLE, places), (FactKind.OUTAGE, [])):
             scope = _scope(environment, kind, snapshot.facet, snapshot.source)
-            sync_facts(session, scope, wanted, at=snapshot.taken_at, recorded_at=now, only_subjects=only)
+            sync_facts(session, scope, wanted, at=snapshot.taken_at, recorded_at=now)
 
     def _write(self, session: Session, environment: str) -> None:
         """Count a write; one writer of an environment waits for the other here."""

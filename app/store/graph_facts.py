@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -38,6 +38,10 @@ class Scope:
     source: str
 
 
+def _keep_nothing(_subject: str) -> bool:
+    return False
+
+
 def sync_facts(
     session: Session,
     scope: Scope,
@@ -45,7 +49,7 @@ def sync_facts(
     *,
     at: datetime,
     recorded_at: datetime,
-    only_subjects: Collection[str] | None = None,
+    keep: Callable[[str], bool] = _keep_nothing,
 ) -> bool:
     """Make `wanted` what holds from `at` on.
 
@@ -55,7 +59,7 @@ def sync_facts(
         wanted: (subject, fact) pairs.
         at: UTC; when it was seen to be so.
         recorded_at: UTC; now.
-        only_subjects: leave facts of other subjects alone; None for a complete set.
+        keep: tells by their subject which facts hold on although they are not wanted.
 
     Returns:
         Whether anything was opened or closed.
@@ -65,11 +69,7 @@ def sync_facts(
     for subject, fact in wanted:
         body = encode(fact)
         new[content_hash([subject, body])] = (subject, body)
-    gone = [
-        row.id
-        for key, row in known.items()
-        if key not in new and (only_subjects is None or row.subject in only_subjects)
-    ]
+    gone = [row.id for key, row in known.items() if key not in new and not keep(row.subject)]
     if gone:
         closed = update(FactRow).where(col(FactRow.id).in_(gone))
         session.execute(closed.values(valid_to=at, closed_at=recorded_at))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
@@ -72,7 +72,7 @@ class Loader:
             unreadable=dict.fromkeys(f.body for f in facts[FactKind.UNREADABLE]),
             changes=self._changes(session, environment, moment),
             symptoms=self._symptoms(session, environment, moment),
-            sources=self._sources(session, environment, moment, facts[FactKind.OUTAGE]),
+            sources=self._sources(session, environment, moment, facts),
         )
 
     def _versions(self, session: Session, environment: str, moment: Moment) -> tuple[list[Version], list[Version]]:
@@ -191,9 +191,10 @@ class Loader:
         return [self._decode(SymptomEvent, body) for body in session.scalars(newest)][::-1]
 
     def _sources(
-        self, session: Session, environment: str, moment: Moment, outages: Sequence[_Fact]
+        self, session: Session, environment: str, moment: Moment, facts: Mapping[FactKind, Sequence[_Fact]]
     ) -> list[SourceState]:
-        errors = {(o.source, o.facet): str(o.body) for o in outages}
+        errors = {(o.source, o.facet): str(o.body) for o in facts.get(FactKind.OUTAGE, ())}
+        partial = {(u.source, u.facet) for u in facts.get(FactKind.UNREADABLE, ()) if not u.body.is_bounded}
         statement = select(
             col(SourceRow.name), col(SourceRow.facet), col(SourceRow.first_read_at), col(SourceRow.read_at)
         ).where(col(SourceRow.environment) == environment)
@@ -203,6 +204,7 @@ class Loader:
                 facet=Facet(facet) if facet else None,
                 read_at=_read_by(first, last, moment.as_of),
                 error=errors.get((name, facet), ""),
+                is_partial=(name, facet) in partial,
             )
             for name, facet, first, last in session.execute(statement.order_by(col(SourceRow.name)))
         ]

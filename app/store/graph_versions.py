@@ -79,8 +79,8 @@ def record_versions(
     listed = {d.resource.uid for d in snapshot.documents}
     added = sorted(incoming.keys() - current.keys())
     changed = sorted(u for u in incoming.keys() & current.keys() if incoming[u].significant != current[u].significant)
-    removed = sorted(u for u, row in current.items() if u not in listed and row.last_seen <= snapshot.taken_at)
-    removed = removed if snapshot.complete else []
+    missing = [u for u, row in current.items() if u not in listed and row.last_seen <= snapshot.taken_at]
+    removed = sorted(uid for uid in missing if not snapshot.hides(uid))
     same = [current[uid] for uid in sorted(incoming.keys() & current.keys() - set(changed))]
     _close(session, [current[uid] for uid in (*changed, *removed)], snapshot.taken_at, recorded_at)
     touched = [row for row in same if row.blob != incoming[row.uid].blob]

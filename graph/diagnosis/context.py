@@ -19,7 +19,7 @@ from graph.fault import Fault
 from graph.incident import Alert, Candidate, OpenIncident
 from graph.kinds.kubernetes.health import faults
 from graph.kinds.kubernetes.inventory import Inventory
-from graph.resource import Facet, Resource
+from graph.resource import Facet, Resource, kubernetes_scope
 from graph.version import Document
 from graph.workloads import parts_of, workload_of
 
@@ -31,6 +31,9 @@ LOOK_BACK = timedelta(days=7)
 """Changes older than this are left out unless what runs still differs from what was declared."""
 CURRENT = timedelta(minutes=20)
 """A complaint older than this says nothing of the present."""
+
+_ABSENT_PODS = frozenset({"NoPods", "SelectorMatchesNothing"})
+"""Faults of a Service that rest on there being no pods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +93,8 @@ class Context:
         """What is wrong now, by the workload or other resource that has it."""
         found: dict[str, list[Fault]] = {}
         for fault in faults(self.documents(Facet.ACTUAL)):
-            found.setdefault(workload_of(self.graph, fault.uid), []).append(fault)
+            if not self._rests_on_unread(fault):
+                found.setdefault(workload_of(self.graph, fault.uid), []).append(fault)
         return found
 
     @cached_property
@@ -124,6 +128,18 @@ class Context:
         """Return all documents of a facet."""
         bodies = self.graph.bodies(facet)
         return [Document(resource=self.graph.resource(uid), body=body) for uid, body in bodies.items()]
+
+    def _rests_on_unread(self, fault: Fault) -> bool:
+        """Whether a fault says that something is absent which may only not have been readable."""
+        if fault.reason in _ABSENT_PODS:
+            resource = self.graph.resource(fault.uid)
+            cluster = fault.uid.split("/")[2]
+            absent = kubernetes_scope(cluster=cluster, group="", kind="Pod", namespace=resource.namespace)
+        elif fault.reason.startswith("Missing"):
+            absent = fault.target
+        else:
+            return False
+        return any(u.scopes and u.hides(absent) for u in self.graph.unreadable)
 
     def attribute(self, finding: Finding) -> Change:
         """Return the change behind a finding, computed once."""

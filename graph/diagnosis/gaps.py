@@ -9,12 +9,14 @@ from graph.diagnosis.context import Context
 from graph.diagnosis.symptoms import Complaint
 from graph.evidence import Gap
 from graph.relation import RelationType
-from graph.resource import Facet
+from graph.resource import Facet, Platform, kubernetes_scope
 from graph.workloads import WORKLOADS, services_of
 
 FRESH = timedelta(minutes=30)
 """A source read longer ago says nothing of the present."""
 _TOWARDS_OTHERS = frozenset({Complaint.REFUSED, Complaint.TIMED_OUT, Complaint.NO_SUCH_HOST, Complaint.TLS})
+_UNNAMED = (("", "Pod"), ("networking.k8s.io", "NetworkPolicy"))
+"""Kinds whose objects bear on a workload that does not name them."""
 DOUBT_PER_SOURCE = 0.9
 """Factor on all confidence for each source that could not be read; at most three count."""
 
@@ -51,15 +53,28 @@ def _sources(context: Context) -> Iterator[Gap]:
 
 def _unreadable(context: Context) -> Iterator[Gap]:
     """Things that a source holds and could not be read: those on the path, and those of which nobody knows what."""
-    told = {item.resource.uid for item in context.graph.unreadable if item.resource}
+    told: set[str] = set()
     for item in context.graph.unreadable:
         uid = item.resource.uid if item.resource else ""
-        if not uid or uid in context.reach:
+        hidden = [at for at in _places(context) if item.hides(at)] if item.scopes else []
+        if not (uid or item.scopes) or uid in context.reach or hidden:
             line = f":{item.line}" if item.line else ""
             yield Gap(what=f"{item.where}{line}", why=item.reason[:300], resource=uid)
+            told.update((uid, *hidden))
     for missing in context.drift.not_comparable:
         if missing.uid in context.reach and missing.uid not in told:
             yield Gap(what=missing.resource, why=missing.reason[:300], resource=missing.uid)
+
+
+def _places(context: Context) -> Iterator[str]:
+    """What the subjects depend on, also what no source shows, and where there may be something that selects it."""
+    yield from context.reach
+    for uid in context.reach:
+        resource = context.resource(uid)
+        if resource is not None and resource.namespace and resource.platform is Platform.KUBERNETES:
+            cluster = uid.split("/")[2]
+            for group, kind in _UNNAMED:
+                yield kubernetes_scope(cluster=cluster, group=group, kind=kind, namespace=resource.namespace)
 
 
 def _silent(context: Context) -> Iterator[Gap]:

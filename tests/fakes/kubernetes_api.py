@@ -39,7 +39,9 @@ class FakeKubernetesApi:
     token: str = "right-token"
     is_aggregated: bool = True
     denied: frozenset[str] = frozenset()
-    """Plurals that the user may not list."""
+    """Plurals that the user may not list, but for `open_namespaces`."""
+    open_namespaces: frozenset[str] = frozenset()
+    """Namespaces in which the user may list everything."""
     broken_groups: frozenset[str] = frozenset()
     """API groups that discovery lists but whose server does not answer."""
     expired_pages: int = 0
@@ -74,7 +76,8 @@ class FakeKubernetesApi:
         api_version = f"{group}/{version}" if group else version
         if not rest:
             return Answer(200, {"kind": "APIResourceList", "resources": list(self._resources(api_version))})
-        return self._list(api_version, rest[0], query, accept)
+        namespace, rest = (rest[1], rest[2:]) if rest[0] == "namespaces" and len(rest) == 3 else (None, rest)
+        return self._list(api_version, rest[0], namespace, query, accept)
 
     @property
     def transport(self) -> httpx.MockTransport:
@@ -161,12 +164,15 @@ class FakeKubernetesApi:
         entry = {"version": version, "resources": resources, "freshness": freshness}
         return {"metadata": {"name": group} if group else {}, "versions": [entry]}
 
-    def _list(self, api_version: str, name: str, query: Mapping[str, str], accept: str) -> Answer:
-        if name in self.denied:
+    def _list(
+        self, api_version: str, name: str, namespace: str | None, query: Mapping[str, str], accept: str
+    ) -> Answer:
+        if name in self.denied and namespace not in self.open_namespaces:
             return _status(403, f'{name} is forbidden: User "reader" cannot list resource "{name}"')
         found = [b for b in self.objects if b["apiVersion"] == api_version and plural(str(b["kind"])) == name]
         if not found:
             return _status(404, "the server could not find the requested resource")
+        found = [b for b in found if namespace is None or b["metadata"].get("namespace") == namespace]
         start = int(query.get("continue", "0"))
         if start and self.expired_pages:
             self.expired_pages -= 1
@@ -180,9 +186,7 @@ class FakeKubernetesApi:
         items = [{k: v for k, v in body.items() if k not in {"apiVersion", "kind"}} for body in page]
         if "as=PartialObjectMetadataList" in accept:
             items = [{"metadata": item["metadata"]} for item in items]
-        return Answer(
-            200, {"kind": f"{found[0]['kind']}List", "apiVersion": api_version, "metadata": metadata, "items": items}
-        )
+        return Answer(200, {"kind": "List", "apiVersion": api_version, "metadata": metadata, "items": items})
 
 
 def plural(kind: str) -> str:

@@ -137,7 +137,7 @@ class KubernetesTarget:
     def _kind(self, group: str, kind: str) -> Listable:
         if (group, kind) not in self._kinds:
             with Connection(self._reach(), transport=self._transport) as connection:
-                found, _ = discover(connection)
+                found, _ = discover(connection, cluster=self._cluster)
             self._kinds = {(one.group, one.kind): one for one in found}
         if (group, kind) not in self._kinds:
             raise NotFound(f"the cluster {self._cluster!r} has no kind {kind!r} in group {group or 'core'!r}")

@@ -14,9 +14,9 @@ from graph.errors import Invalid, Unexpected, Unreachable
 from graph.evidence import Gap, ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.parse import parse
 from graph.kinds.terraform.document import document as cloud_document
-from graph.resource import Facet, kubernetes_uid
+from graph.resource import Facet, Platform, Resource, kubernetes_uid, terraform_uid
 from graph.version import Document, Snapshot, Unreadable
-from tools.adapters.estate_files import EstateFiles, lines
+from tools.adapters.estate_files import CLUSTER_FOLDER, EstateFiles, lines
 
 _WORKLOADS = {"Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "CronJob": "batch", "Job": "batch"}
 _GROUPS = _WORKLOADS | {
@@ -27,6 +27,7 @@ _GROUPS = _WORKLOADS | {
     "Ingress": "networking.k8s.io",
 }
 _REASON = re.compile(r"\b([A-Z][A-Za-z]*(?:Exception|Error|Denied|Failure))\b")
+_API_VERSION = re.compile(r"^apiVersion:[ \t]*[\"']?([A-Za-z0-9./-]+)", re.MULTILINE)
 _LEVEL = re.compile(r"\blevel=(\w+)")
 
 
@@ -84,7 +85,8 @@ class FileEstate:
             self._take(file, body, self._cloud, documents, unreadable)
         known = {d.resource.uid: d.resource for d in documents}
         unreadable += [
-            Unreadable(where=gap.what, reason=gap.why, resource=known.get(gap.resource)) for gap in self.gaps()
+            Unreadable(where=gap.what, reason=gap.why, resource=known.get(gap.resource), is_read=True)
+            for gap in self.gaps()
         ]
         return Snapshot(
             facet=Facet.ACTUAL,
@@ -92,6 +94,7 @@ class FileEstate:
             taken_at=taken_at,
             documents=tuple(documents),
             unreadable=tuple(unreadable),
+            complete=all(u.is_bounded for u in unreadable),
         )
 
     def symptoms(self, since: datetime) -> Sequence[SymptomEvent]:
@@ -135,12 +138,43 @@ class FileEstate:
         where = str(file.relative_to(self._files.root))
         if isinstance(body, ValueError):
             mark = getattr(body.__cause__, "problem_mark", None) if isinstance(body.__cause__, yaml.YAMLError) else None
-            unreadable.append(Unreadable(where=where, reason=str(body), line=mark.line + 1 if mark else None))
+            line = mark.line + 1 if mark else None
+            unreadable.append(Unreadable(where=where, reason=str(body), line=line, resource=self._named(file)))
             return
         try:
             documents.append(read(body))
         except Invalid as error:
-            unreadable.append(Unreadable(where=where, reason=error.reason, line=error.line))
+            resource = self._named(file)
+            unreadable.append(Unreadable(where=where, reason=error.reason, line=error.line, resource=resource))
+
+    def _named(self, file: Path) -> Resource | None:
+        """Return the resource of a file that can't be read, as far as its place in the directory tells."""
+        if file.suffix == ".json":
+            address = file.stem
+            kind, name = ([*address.rsplit(".", 2)[-2:], ""])[:2]
+            uid = terraform_uid(stack=self._stack, address=address)
+            return Resource(uid=uid, platform=Platform.TERRAFORM, kind=kind, name=name)
+        kind = file.parent.name
+        namespace = file.parent.parent.name
+        try:
+            said = _API_VERSION.search(file.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            return None
+        group = said[1].rpartition("/")[0] if said else _GROUPS.get(kind, "")
+        return Resource(
+            uid=kubernetes_uid(
+                cluster=self._cluster,
+                group=group,
+                kind=kind,
+                namespace=None if namespace == CLUSTER_FOLDER else namespace,
+                name=file.stem,
+            ),
+            platform=Platform.KUBERNETES,
+            kind=kind,
+            name=file.stem,
+            namespace=None if namespace == CLUSTER_FOLDER else namespace,
+            group=group,
+        )
 
     def _object(self, body: Object) -> Document:
         return parse(body, cluster=self._cluster, salt=self._salt)

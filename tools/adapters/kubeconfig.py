@@ -35,6 +35,8 @@ class ClusterAccess:
     user: str
     """Name in the kubeconfig, for messages."""
     context: str
+    namespace: str
+    """Namespace that `kubectl` would use in this context."""
     tls: ssl.SSLContext
     server_name: str | None
     """Host name to verify in the certificate, where it is not the one of the URL."""
@@ -90,6 +92,7 @@ class _Reader:
             server=server.rstrip("/"),
             user=str(user_name or "anonymous"),
             context=name,
+            namespace=_text(chosen.get("namespace")) or "default",
             tls=tls,
             server_name=_text(cluster.get("tls-server-name")) or None,
             headers=headers,

@@ -74,6 +74,16 @@ class Connection:
             reraise=True,
         )
 
+    @property
+    def user(self) -> str:
+        """Name of the user in the kubeconfig, for messages."""
+        return self._access.user
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the kubeconfig's context."""
+        return self._access.namespace
+
     def __enter__(self) -> Connection:
         return self
 

@@ -8,6 +8,8 @@ from typing import Final
 
 from graph.document import Json, Object
 from graph.errors import NotFound, OutsideError, Refused, Unexpected
+from graph.kinds.kubernetes.scope import identity_group
+from graph.resource import kubernetes_scope
 from graph.version import Unreadable
 from tools.adapters.kubernetes_connection import Connection, Denied
 
@@ -37,12 +39,33 @@ class Listable:
     @property
     def path(self) -> str:
         """Path that lists its objects in all namespaces."""
-        root = f"/apis/{self.group}" if self.group else "/api"
-        return f"{root}/{self.version}/{self.plural}"
+        return f"{self._root}/{self.plural}"
+
+    def path_in(self, namespace: str) -> str:
+        """Path that lists its objects in one namespace."""
+        return f"{self._root}/namespaces/{namespace}/{self.plural}"
+
+    @property
+    def title(self) -> str:
+        """Name of the kind as RBAC rules and `kubectl` spell it, e.g. `deployments.apps`."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def scope(self, cluster: str, namespace: str | None = None) -> str:
+        """What the uids of its objects begin with: of all, or of those in one namespace."""
+        group = identity_group(self.group, self.kind)
+        return kubernetes_scope(cluster=cluster, group=group, kind=self.kind, namespace=namespace)
+
+    @property
+    def _root(self) -> str:
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
 
-def discover(connection: Connection) -> tuple[list[Listable], list[Unreadable]]:
+def discover(connection: Connection, *, cluster: str) -> tuple[list[Listable], list[Unreadable]]:
     """Return the kinds of a server, each in one version, and the API groups that could not be asked.
+
+    Args:
+        connection: to the server.
+        cluster: name of the cluster in uids.
 
     Raises:
         OutsideError: the server can't be asked at all.
@@ -52,12 +75,13 @@ def discover(connection: Connection) -> tuple[list[Listable], list[Unreadable]]:
     for root in ("/api", "/apis"):
         answer = connection.get(root, accept=_AGGREGATED)
         if answer.get("kind") == "APIGroupDiscoveryList":
-            found += _aggregated(answer, faults)
+            found += _aggregated(answer, cluster, faults)
         elif answer.get("kind") == "APIVersions":
-            found += _stepwise(connection, "", _texts(answer.get("versions")), faults)
+            found += _stepwise(connection, cluster, "", _texts(answer.get("versions")), faults)
         elif answer.get("kind") == "APIGroupList":
             for group in _objects(answer.get("groups")):
-                found += _stepwise(connection, str(group.get("name", "")), _preferred(group), faults)
+                name = str(group.get("name", ""))
+                found += _stepwise(connection, cluster, name, _preferred(group), faults)
         else:
             raise Unexpected(f"GET {root} gave {answer.get('kind')!r}, no discovery: is this a Kubernetes API server?")
     unique: dict[tuple[str, str], Listable] = {}
@@ -66,7 +90,7 @@ def discover(connection: Connection) -> tuple[list[Listable], list[Unreadable]]:
     return list(unique.values()), faults
 
 
-def _aggregated(answer: Object, faults: list[Unreadable]) -> Iterator[Listable]:
+def _aggregated(answer: Object, cluster: str, faults: list[Unreadable]) -> Iterator[Listable]:
     for group in _objects(answer.get("items")):
         metadata = group.get("metadata")
         name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
@@ -74,7 +98,8 @@ def _aggregated(answer: Object, faults: list[Unreadable]) -> Iterator[Listable]:
             label = str(version.get("version", ""))
             if version.get("freshness") == "Stale":
                 reason = "the server behind this API group does not answer; its kinds may be out of date"
-                faults.append(Unreadable(where=f"/apis/{name}/{label}", reason=reason))
+                scopes = (kubernetes_scope(cluster=cluster, group=name),)
+                faults.append(Unreadable(where=f"/apis/{name}/{label}", reason=reason, scopes=scopes))
             for resource in _objects(version.get("resources")):
                 kind = resource.get("responseKind")
                 if "list" in _texts(resource.get("verbs")) and isinstance(kind, dict) and kind.get("kind"):
@@ -87,7 +112,9 @@ def _aggregated(answer: Object, faults: list[Unreadable]) -> Iterator[Listable]:
                     )
 
 
-def _stepwise(connection: Connection, group: str, versions: list[str], faults: list[Unreadable]) -> Iterator[Listable]:
+def _stepwise(
+    connection: Connection, cluster: str, group: str, versions: list[str], faults: list[Unreadable]
+) -> Iterator[Listable]:
     for version in versions:
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
@@ -97,7 +124,8 @@ def _stepwise(connection: Connection, group: str, versions: list[str], faults: l
         except OutsideError as error:
             if isinstance(error, Refused) and not isinstance(error, Denied):
                 raise
-            faults.append(Unreadable(where=path, reason=str(error)))
+            scopes = (kubernetes_scope(cluster=cluster, group=group),)
+            faults.append(Unreadable(where=path, reason=str(error), scopes=scopes))
             continue
         for resource in _objects(answer.get("resources")):
             name, kind = resource.get("name"), resource.get("kind")

@@ -51,7 +51,8 @@ def compare(
         applied: what the deployer last wrote; None: unknown. Where it lacks an object, the annotation on the actual
             object is taken.
         actual: what was observed.
-        unread: uids of resources that a source holds but could not be read.
+        unread: uids of resources of which some facet could not be read; nothing is claimed of them, and the caller
+            says so.
         is_intended_complete: False: something declared could not be read, so no object can be called undeclared.
         is_actual_complete: False: an object that was not observed may exist all the same.
     """
@@ -67,17 +68,23 @@ def compare(
     for uid, document in declared.items():
         found = live.get(adopted.get(uid, uid))
         result.resources.add(uid)
-        if found is not None:
+        if uid in unread:
+            continue
+        if found is not None and found.resource.uid in unread:
+            reason = f"{found.resource.display}, which it must mean, could not be read"
+            result.not_comparable.append(NotComparable(resource=document.resource.display, reason=reason, uid=uid))
+        elif found is not None:
             witness = written.get(uid) or last_applied(found)
             result.findings += compare_objects(document, witness, found, surroundings)
-        elif uid in unread or not is_actual_complete:
+        elif not is_actual_complete:
             reason = "not observed, and what was observed is incomplete"
             result.not_comparable.append(NotComparable(resource=document.resource.display, reason=reason, uid=uid))
         else:
             result.findings.append(_missing(document, written.get(uid), knows=applied is not None))
     taken = {*declared, *adopted.values()}
     extras = [d for uid, d in live.items() if uid not in taken]
-    _extras(extras, declared, adopted, written, live, is_intended_complete, unread, result)
+    extras = [d for d in extras if d.resource.uid not in unread]
+    _extras(extras, declared, adopted, written, live, is_intended_complete, result)
     return result
 
 
@@ -174,7 +181,6 @@ def _extras(
     written: Mapping[str, Document],
     live: Mapping[str, Document],
     is_intended_complete: bool,
-    unread: frozenset[str],
     result: Comparison,
 ) -> None:
     """Judge objects that exist and are not declared."""
@@ -199,7 +205,7 @@ def _extras(
         if (not is_ours and resource.uid not in written) or resource.kind == "Namespace":
             note = "outside of what the declared objects cover"
             result.findings.append(replace(finding, verdict=Verdict.UNDECLARED_ADDITION, note=note))
-        elif not is_intended_complete or resource.uid in unread:
+        elif not is_intended_complete:
             reason = "exists, but it can't be told whether it is declared: something declared could not be read"
             result.not_comparable.append(NotComparable(resource=resource.display, reason=reason, uid=resource.uid))
             result.resources.add(resource.uid)

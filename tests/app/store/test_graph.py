@@ -17,7 +17,7 @@ from graph.environment import EnvironmentGraph
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.relation import Relation, RelationType
 from graph.resource import Facet
-from graph.version import Unreadable
+from graph.version import Document, Unreadable
 from tests.app.store.samples import T0, Time, change, document, minutes, resource, snapshot, without_version
 
 UID = resource().uid
@@ -145,6 +145,57 @@ def test_missing_from_a_partial_snapshot_says_nothing(store: GraphStore) -> None
     assert graph.relations == (_relation(),)
 
 
+_CONFIG_MAPS = Unreadable(where="/api/v1/configmaps", reason="denied", scopes=("k8s://demo/core/ConfigMap/",))
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        pytest.param(_CONFIG_MAPS, id="its kind may not be listed"),
+        pytest.param(Unreadable(where="x.yaml", reason="bad", resource=resource()), id="its file is broken"),
+    ],
+)
+@pytest.mark.usefixtures("an_hour_later")
+def test_hidden_resource_stays_until_a_reading_shows_that_it_is_gone(store: GraphStore, hidden: Unreadable) -> None:
+    """A snapshot that is complete but for one kind, or one file, closes everything else that is missing."""
+    pod = Document(resource=resource("pod", "Pod"), body={"kind": "Pod"})
+    edges = [_relation(), Relation(source=pod.resource.uid, target="b", type=RelationType.READS)]
+    store.record("demo", snapshot(document(), pod), edges)
+    recorded = store.record("demo", snapshot(at=minutes(5), unreadable=(hidden,)), [])
+    assert recorded.removed == (pod.resource.uid,)
+    graph = store.load("demo")
+    version = graph.version(UID, Facet.ACTUAL)
+    assert version is not None
+    assert (version.valid_to, version.last_seen) == (None, T0)
+    assert graph.relations == (_relation(),)
+    assert graph.unreadable == (hidden,)
+    assert [(s.read_at, s.is_partial) for s in graph.sources] == [(minutes(5), False)]
+    assert store.record("demo", snapshot(at=minutes(10)), []).removed == (UID,)
+    graph = store.load("demo")
+    assert UID not in graph
+    assert graph.relations == graph.unreadable == ()
+    assert store.load("demo", as_of=minutes(7)).unreadable == (hidden,)
+    assert UID in store.load("demo", as_of=minutes(7))
+
+
+@pytest.mark.usefixtures("an_hour_later")
+def test_first_complete_reading_after_partial_ones_closes_what_is_gone(store: GraphStore) -> None:
+    """As of that reading; the partial ones only confirmed what they showed."""
+    broken = Unreadable(where="x.yaml", reason="nobody knows what it declares")
+    store.record("demo", snapshot(document(), document("other"), document("third")), [_relation()])
+    for minute in (5, 6):
+        partial = snapshot(document("other"), at=minutes(minute), complete=False, unreadable=(broken,))
+        assert store.record("demo", partial, []).removed == ()
+        assert [s.is_partial for s in store.load("demo").sources] == [True]
+    recorded = store.record("demo", snapshot(document("other"), at=minutes(9)), [])
+    assert recorded.removed == tuple(sorted((UID, resource("third").uid)))
+    graph = store.load("demo")
+    assert [r.name for r in graph] == ["other"]
+    assert graph.relations == ()
+    assert [(v.last_seen, v.valid_to) for v in graph.history(UID, Facet.ACTUAL)] == [(T0, minutes(9))]
+    assert [(s.read_at, s.is_partial) for s in graph.sources] == [(minutes(9), False)]
+
+
 @pytest.mark.usefixtures("an_hour_later")
 def test_sources_do_not_close_each_other(store: GraphStore) -> None:
     """Two repositories declare different things."""
@@ -258,8 +309,8 @@ def test_failing_source_is_known_to_fail(store: GraphStore) -> None:
     store.source_failed("demo", "cloudtrail:demo", None, "no file", minutes(5))
     graph = store.load("demo")
     assert [tuple(s) for s in graph.sources] == [
-        ("cloudtrail:demo", None, None, "no file"),
-        ("cluster:demo", Facet.ACTUAL, T0, "no answer"),
+        ("cloudtrail:demo", None, None, "no file", False),
+        ("cluster:demo", Facet.ACTUAL, T0, "no answer", False),
     ]
     assert UID in graph
     store.record("demo", snapshot(document(), at=minutes(10)), [])

@@ -53,18 +53,27 @@ def test_secret_values_do_not_travel(demo: DemoEstate) -> None:
 
 def test_broken_file_is_named_and_the_rest_is_read(demo: DemoEstate) -> None:
     """One file that can't be parsed, and one without a name, are unreadable; everything else is there."""
-    whole = len(reader(demo).read().documents)
+    before = reader(demo).read()
     folder = demo.estate / "kubernetes/shop/ConfigMap"
     (folder / "cart-config.yaml").write_text("apiVersion: v1\nkind: ConfigMap\ndata: [\n")
     (folder / "pricing-config.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n")
     snapshot = reader(demo).read()
-    assert len(snapshot.documents) == whole - 2
+    assert len(snapshot.documents) == len(before.documents) - 2
     named = {u.where: u for u in snapshot.unreadable}
     assert set(named) == {
         "kubernetes/shop/ConfigMap/cart-config.yaml",
         "kubernetes/shop/ConfigMap/pricing-config.yaml",
     }
     assert named["kubernetes/shop/ConfigMap/cart-config.yaml"].line is not None
+    assert [u.resource.display if u.resource else "" for u in named.values()] == [
+        "shop/ConfigMap/cart-config",
+        "shop/ConfigMap/pricing-config",
+    ]
+    assert snapshot.complete
+    resource = named["kubernetes/shop/ConfigMap/cart-config.yaml"].resource
+    assert resource is not None
+    assert snapshot.hides(resource.uid)
+    assert resource.uid in {d.resource.uid for d in before.documents}
 
 
 def test_missing_estate_is_unreachable(tmp_path: Path) -> None:

@@ -115,13 +115,73 @@ def test_reads_only_metadata_of_secrets_when_told(tmp_path: Path) -> None:
 
 
 def test_names_a_kind_that_is_denied_and_reads_the_rest(tmp_path: Path) -> None:
-    """A kind that RBAC denies is named with what to do, and the snapshot claims no completeness."""
+    """A kind that RBAC denies is named with what to grant; of that kind alone nothing is known."""
     api = shop()
     api.denied = frozenset({"secrets"})
     snapshot = source(api, write_kubeconfig(tmp_path)).read()
-    assert not snapshot.complete
-    assert [(u.where, "grant" in u.reason) for u in snapshot.unreadable] == [("/api/v1/secrets", True)]
+    assert snapshot.complete
+    assert [(u.where, u.reason, u.scopes) for u in snapshot.unreadable] == [
+        ("/api/v1/secrets", "user 'reader' may not list secrets: grant `list`", ("k8s://demo/core/Secret/",))
+    ]
+    assert snapshot.hides("k8s://demo/core/Secret/shop/login")
+    assert not snapshot.hides("k8s://demo/core/ConfigMap/shop/login")
     assert any(d.resource.kind == "Deployment" for d in snapshot.documents)
+
+
+def two_namespaces() -> FakeKubernetesApi:
+    api = shop()
+    api.objects += [body("Namespace", "ops", namespace=None), body("Secret", "root", namespace="ops")]
+    return api
+
+
+def test_reads_a_denied_kind_in_the_namespaces_that_allow_it(tmp_path: Path) -> None:
+    """Where the namespaces are known, only the ones that refuse stay unknown."""
+    api = two_namespaces()
+    api.denied, api.open_namespaces = frozenset({"secrets"}), frozenset({"shop"})
+    snapshot = source(api, write_kubeconfig(tmp_path)).read()
+    (unread,) = snapshot.unreadable
+    assert [d.resource.name for d in snapshot.documents if d.resource.kind == "Secret"] == ["login"]
+    assert unread.scopes == ("k8s://demo/core/Secret/ops/",)
+    assert "only in shop" in unread.reason
+    assert snapshot.complete
+
+
+def test_every_namespace_that_allows_it_makes_a_kind_complete(tmp_path: Path) -> None:
+    """A user who may list a kind in each namespace has seen all of it."""
+    api = two_namespaces()
+    api.denied, api.open_namespaces = frozenset({"secrets"}), frozenset({"shop", "ops"})
+    snapshot = source(api, write_kubeconfig(tmp_path)).read()
+    assert snapshot.unreadable == ()
+    assert len([d for d in snapshot.documents if d.resource.kind == "Secret"]) == 2
+
+
+@pytest.mark.parametrize("given", ["context", "settings"])
+def test_token_of_one_namespace_reads_that_namespace(tmp_path: Path, given: str) -> None:
+    """Nothing may be listed cluster-wide, not even namespaces: the declared ones and the context's are tried."""
+    api = two_namespaces()
+    plurals = {"namespaces", "secrets", "configmaps", "deployments", "widgets", "events"}
+    api.denied, api.open_namespaces = frozenset(plurals), frozenset({"shop"})
+    kubeconfig = write_kubeconfig(tmp_path)
+    if given == "context":
+        config = json.loads(kubeconfig.read_text())
+        config["contexts"][0]["context"]["namespace"] = "shop"
+        kubeconfig.write_text(json.dumps(config))
+    reader = source(api, kubeconfig, namespaces=("shop",) if given == "settings" else ())
+    snapshot = reader.read()
+    assert {d.resource.kind for d in snapshot.documents} == {"ConfigMap", "Secret", "Deployment", "Widget"}
+    assert snapshot.complete
+    assert not snapshot.hides("k8s://demo/core/Secret/shop/gone")
+    assert snapshot.hides("k8s://demo/core/Secret/ops/root")
+    assert snapshot.hides("k8s://demo/core/Namespace/-/shop")
+    assert [s.reason for s in reader.symptoms(NOW - dt.timedelta(hours=1))] == ["ScalingReplicaSet"]
+
+
+def test_token_that_may_list_nothing_is_refused(tmp_path: Path) -> None:
+    """That is no empty cluster: one line says who may not and what to grant."""
+    api = shop()
+    api.denied = frozenset({"namespaces", "secrets", "configmaps", "deployments", "widgets"})
+    with pytest.raises(Refused, match=r"'reader' may not list anything in cluster 'demo': grant `get` and `list`"):
+        source(api, write_kubeconfig(tmp_path)).read()
 
 
 @pytest.mark.parametrize("is_aggregated", [True, False], ids=["aggregated discovery", "stepwise discovery"])
@@ -132,7 +192,9 @@ def test_names_an_api_group_whose_server_is_down(tmp_path: Path, is_aggregated: 
     api.broken_groups = frozenset({"example.com"})
     snapshot = source(api, write_kubeconfig(tmp_path)).read()
     assert "/apis/example.com/v9alpha7" in [u.where for u in snapshot.unreadable]
-    assert not snapshot.complete
+    assert snapshot.complete
+    assert snapshot.hides("k8s://demo/example.com/Widget/shop/one")
+    assert not snapshot.hides("k8s://demo/apps/Deployment/shop/cart")
     assert any(d.resource.kind == "Deployment" for d in snapshot.documents)
 
 

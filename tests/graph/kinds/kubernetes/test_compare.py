@@ -406,6 +406,56 @@ def test_does_not_call_undeclared_what_may_stand_in_a_broken_file() -> None:
     assert [(n.resource, n.line) for n in result.not_comparable] == [("a.yaml", 7), ("shop/ConfigMap/web", None)]
 
 
+LOGIN = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login", "namespace": "shop"}, "data": {}}
+
+
+def test_says_nothing_of_a_kind_that_may_not_be_listed() -> None:
+    """Its declared objects are not comparable, with what to grant; the rest is judged as if all were read."""
+    denied = Unreadable(
+        where="/api/v1/secrets", reason="grant `list`", scopes=(read([LOGIN])[0].resource.uid.rpartition("shop/")[0],)
+    )
+    result = compare(
+        intended=read([WEB, CONFIG, LOGIN]),
+        applied=None,
+        actual=read([WEB, change(LOGIN, "/metadata/name", "other"), change(CONFIG, "/metadata/name", "new")]),
+        unreadable=[denied],
+    )
+    assert sorted((f.resource.display, f.verdict.value) for f in result.findings) == [
+        ("shop/ConfigMap/new", "unmanaged"),
+        ("shop/ConfigMap/web", "deleted_out_of_band"),
+    ]
+    assert [(n.resource, n.reason) for n in result.not_comparable] == [("shop/Secret/login", "grant `list`")]
+
+
+def test_compares_the_namespaces_of_a_kind_that_were_read() -> None:
+    """A token of one namespace sees that one exactly."""
+    kind = read([LOGIN])[0].resource.uid.rpartition("shop/")[0]
+    denied = Unreadable(where="secrets", reason="grant", scopes=(kind,), except_scopes=(f"{kind}shop/",))
+    elsewhere = change(LOGIN, "/metadata/namespace", "ops")
+    result = compare(intended=read([LOGIN, elsewhere]), applied=None, actual=[], unreadable=[denied])
+    assert [(f.resource.display, f.verdict.value) for f in result.findings] == [
+        ("shop/Secret/login", "deleted_out_of_band")
+    ]
+    assert [n.resource for n in result.not_comparable] == ["ops/Secret/login"]
+
+
+def test_last_known_form_of_something_unreadable_is_not_compared() -> None:
+    """What a broken file declared before, or a denied Secret held, may be anything by now."""
+    broken = Unreadable(where="web.yaml", reason="bad", line=3, resource=read([WEB])[0].resource)
+    actual = read([change(WEB, "/spec/replicas", 9)])
+    result = compare(intended=read([WEB]), applied=None, actual=actual, unreadable=[broken])
+    assert result.findings == result.tolerated == ()
+    assert [(n.resource, n.line) for n in result.not_comparable] == [("shop/Deployment/web", 3)]
+
+
+def test_missing_logs_hinder_no_comparison() -> None:
+    """What a resource says of itself is not what it is."""
+    dark = Unreadable(where="logs of web", reason="an outage", resource=read([WEB])[0].resource, is_read=True)
+    actual = read([change(WEB, "/spec/replicas", 9)])
+    result = compare(intended=read([WEB]), applied=None, actual=actual, unreadable=[dark])
+    assert found(result) == [("/spec/replicas", "out_of_band_change")]
+
+
 def test_tells_contradicting_declarations() -> None:
     """An object that is declared twice with different content is compared with the last one, and told."""
     result = report([change(CONFIG, "/data/LOG", "x"), CONFIG], [CONFIG])
