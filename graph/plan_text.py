@@ -203,9 +203,9 @@ def _folded(kind: LineKind, text: str) -> Iterator[DiffLine]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}… ({len(text) - _WIDTH} more unchanged characters)"
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}... ({len(text) - _WIDTH} more unchanged characters)"
 
 
 def _bounded(value: Json | Absent) -> str:
     text = visible(json.dumps(None if value is ABSENT else value, ensure_ascii=False, sort_keys=True))
-    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}… ({len(text)} characters, in full in the diff)"
+    return text if len(text) <= _WIDTH else f"exactly what the diff shows ({len(text)} characters)"

@@ -223,7 +223,7 @@ def _short(value: Json | Absent) -> str:
     if value is ABSENT:
         return "nothing (remove it)"
     text = visible(canonical(value))
-    return text if len(text) <= 120 else f"{text[:120]}… ({len(text)} characters, see the diff)"
+    return text if len(text) <= 120 else f"{text[:120]}... ({len(text)} characters, see the diff)"
 
 
 def _unique(findings: Sequence[Finding]) -> list[Finding]:
