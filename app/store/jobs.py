@@ -144,11 +144,12 @@ class Jobs:
 
         That the process was killed is no fault of the job, unless it happens every time.
         """
-        given_back = case((col(JobRow.fence) < _FREE_CLAIMS, col(JobRow.attempt) - 1), else_=col(JobRow.attempt))
+        is_free = col(JobRow.fence) < _FREE_CLAIMS
+        given_back = case((is_free, col(JobRow.attempt) - 1), else_=col(JobRow.attempt))
         left = update(JobRow).where(col(JobRow.status) == "running")
         now = self._clock()
         with self._database.session() as session:
-            self._bury(session, now)
+            session.execute(_buried(left.where(~is_free, col(JobRow.attempt) >= self._max_attempts), now))
             values = {"status": "queued", "attempt": given_back, "run_at": now, "lease_until": None}
             return row_count(session.execute(left.values(**values)))
 
@@ -166,15 +167,12 @@ class Jobs:
 
     def _bury(self, session: Session, now: datetime) -> None:
         """Give up jobs whose workers died too often."""
-        session.execute(
-            update(JobRow)
-            .where(
-                col(JobRow.status) == "running",
-                col(JobRow.lease_until) < now,
-                col(JobRow.attempt) >= self._max_attempts,
-            )
-            .values(status="dead", error="its worker stopped answering too often", finished_at=now)
+        given_up = update(JobRow).where(
+            col(JobRow.status) == "running",
+            col(JobRow.lease_until) < now,
+            col(JobRow.attempt) >= self._max_attempts,
         )
+        session.execute(_buried(given_up, now))
 
     def _mine(self, job: Job) -> Update:
         return update(JobRow).where(
@@ -185,6 +183,10 @@ class Jobs:
         with self._database.session() as session:
             if not row_count(session.execute(self._mine(job).values(**values))):
                 raise Conflict(f"job {job.id} ({job.kind} {job.key!r}) is not held by this worker any more")
+
+
+def _buried(jobs: Update, now: datetime) -> Update:
+    return jobs.values(status="dead", error="its worker stopped answering too often", finished_at=now)
 
 
 def _job(row: JobRow) -> Job:
