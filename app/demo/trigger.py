@@ -18,6 +18,8 @@ from tools.adapters.delivery import Ignored
 
 _PATIENCE_S = 60.0
 _LOOK_EVERY_S = 0.1
+_PROPOSAL_S = 3.0
+"""A proposal follows its diagnosis by a moment; there may be none."""
 
 
 def trigger(name: str, *, data_dir: Path | None = None) -> Object:
@@ -50,7 +52,7 @@ def trigger(name: str, *, data_dir: Path | None = None) -> Object:
 
 
 def trigger_and_wait(name: str, *, data_dir: Path | None = None) -> Object:
-    """Trigger an incident and wait for its diagnosis.
+    """Trigger an incident and wait for its diagnosis, and a moment for what is proposed.
 
     Returns:
         The incident, as the API shows it.
@@ -59,7 +61,15 @@ def trigger_and_wait(name: str, *, data_dir: Path | None = None) -> Object:
         Unexpected: no diagnosis came within a minute.
     """
     answer = trigger(name, data_dir=data_dir)
-    return _await_diagnosis(connect(data_dir=data_dir, role="viewer"), answer["sender"], answer["alert_key"])
+    client = connect(data_dir=data_dir, role="viewer")
+    incident = _await_diagnosis(client, answer["sender"], answer["alert_key"])
+    deadline = time.monotonic() + _PROPOSAL_S
+    while incident["diagnosis"]["verdict"] == "cause_found" and not incident["proposals"]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_LOOK_EVERY_S)
+        incident = client.get(f"/api/incidents/{incident['id']}")
+    return incident
 
 
 def signed_headers(sender: str, body: bytes, secret: str) -> dict[str, str]:

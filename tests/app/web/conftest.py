@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from tests.app.web.chromium import HOW_TO_GET_IT, found, launched
 from tests.running_demo import RunningDemo, running_demo
 
-_BINARIES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-sync",
-    "--disable-component-update",
-    "--no-first-run",
-)
 _EXPECT_MS = 20_000
 
 
 @pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+def site(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     """A service in which two incidents happened, of which one has its fix on hold."""
     with running_demo(tmp_path_factory.mktemp("site")) as made:
         made.incident("emergency-fix-drift")
@@ -34,16 +25,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """A headless Chromium."""
-    binary = next((path for name in _BINARIES if (path := shutil.which(name))), None)
-    if binary is None:
-        pytest.skip("no Chromium for the browser tests: apt-get install chromium")
-    from playwright.sync_api import expect, sync_playwright
+    if found() is None:
+        pytest.skip(HOW_TO_GET_IT)
+    from playwright.sync_api import expect
 
     expect.set_options(timeout=_EXPECT_MS)
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=binary, args=list(_FLAGS))
+    with launched() as made:
         yield made
-        made.close()
 
 
 @dataclass
@@ -90,7 +78,7 @@ def sessions() -> dict[str, Any]:
 
 
 @pytest.fixture
-def people(site: RunningDemo, browser: Any, sessions: dict[str, Any]) -> Iterator[People]:
+def people(browser: Any, site: RunningDemo, sessions: dict[str, Any]) -> Iterator[People]:
     """Pages for one test. Afterwards the browser must have complained of nothing, policy violations included."""
     made = People(site, browser, sessions)
     yield made
