@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
@@ -104,12 +106,21 @@ class GraphStore:
     def record_changes(self, environment: str, changes: Sequence[Change]) -> int:
         """Store changes; those whose ids are known are left as they are. Return how many were new."""
         now = self._clock()
-        rows = [
-            ChangeRow(environment=environment, id=c.id, uid=c.uid, latest=c.latest, recorded_at=now, body=encode(c))
-            for c in changes
-        ]
         with self._database.session() as session:
-            new = insert_many_or_nothing(session, rows)
+            known = _known(session, ChangeRow, environment, col(ChangeRow.latest), [c.latest for c in changes])
+            rows = {
+                c.id: {
+                    "environment": environment,
+                    "id": c.id,
+                    "uid": c.uid,
+                    "latest": c.latest,
+                    "recorded_at": now,
+                    "body": encode(c),
+                }
+                for c in reversed(changes)
+                if c.id not in known
+            }
+            new = insert_many_or_nothing(session, ChangeRow, list(rows.values()))
             if new:
                 self._write(session, environment)
         return new
@@ -117,13 +128,22 @@ class GraphStore:
     def record_symptoms(self, environment: str, symptoms: Sequence[SymptomEvent]) -> int:
         """Store symptoms, each once, and drop those too old or too many to keep. Return how many were new."""
         now = self._clock()
-        rows = {}
-        for symptom in symptoms:
-            body = encode(symptom)
-            key = content_hash(body)
-            rows[key] = SymptomRow(environment=environment, hash=key, at=symptom.at or now, recorded_at=now, body=body)
+        found = {_symptom_hash(symptom): symptom for symptom in symptoms}
         with self._database.session() as session:
-            new = insert_many_or_nothing(session, list(rows.values()))
+            times = [symptom.at or now for symptom in symptoms]
+            known = _known(session, SymptomRow, environment, col(SymptomRow.at), times)
+            rows = [
+                {
+                    "environment": environment,
+                    "hash": key,
+                    "at": symptom.at or now,
+                    "recorded_at": now,
+                    "body": encode(symptom),
+                }
+                for key, symptom in found.items()
+                if key not in known
+            ]
+            new = insert_many_or_nothing(session, SymptomRow, rows)
             if new:
                 self._write(session, environment)
                 self._forget_symptoms(session, environment, now)
@@ -210,6 +230,23 @@ class GraphStore:
         if count > SYMPTOMS_KEPT:
             oldest = select(SymptomRow.hash).where(mine).order_by(col(SymptomRow.at)).limit(count - SYMPTOMS_KEPT)
             session.execute(delete(SymptomRow).where(mine, col(SymptomRow.hash).in_(oldest)))
+
+
+@lru_cache(maxsize=SYMPTOMS_KEPT)
+def _symptom_hash(symptom: SymptomEvent) -> str:
+    """Return the hash of what a symptom says; sources repeat what they said for hours."""
+    return content_hash(encode(symptom))
+
+
+def _known(
+    session: Session, table: type[ChangeRow] | type[SymptomRow], environment: str, at: Any, times: Sequence[datetime]
+) -> Set[str]:
+    """Return the keys of the rows from the interval that `times` span, so that most repeats need no insert."""
+    if not times:
+        return frozenset()
+    key = col(ChangeRow.id) if table is ChangeRow else col(SymptomRow.hash)
+    rows = select(key).where(col(table.environment) == environment, at >= min(times), at <= max(times))
+    return set(session.exec(rows))
 
 
 def _scope(environment: str, kind: FactKind, facet: Facet | None, source: str) -> Scope:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, NamedTuple
 
+import sqlalchemy
 from sqlalchemy import update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from app.store.rows.graph import FactRow
+from app.store.upsert import insert_many
 from graph.codec import encode
 from graph.document import Json
 
@@ -74,7 +77,8 @@ def sync_facts(
         closed = update(FactRow).where(col(FactRow.id).in_(gone))
         session.execute(closed.values(valid_to=at, closed_at=recorded_at))
     opened = [key for key in new if key not in known]
-    session.add_all(_opened(scope, key, *new[key], at=at, recorded_at=recorded_at) for key in opened)
+    rows = [_opened(scope, key, *new[key], at=at, recorded_at=recorded_at) for key in opened]
+    insert_many(session, FactRow, rows)
     return bool(gone or opened)
 
 
@@ -83,27 +87,38 @@ def content_hash(content: Json) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _current(session: Session, scope: Scope) -> Iterable[FactRow]:
-    return session.exec(
-        select(FactRow).where(
-            FactRow.environment == scope.environment,
-            FactRow.kind == scope.kind.value,
-            FactRow.facet == scope.facet,
-            FactRow.source == scope.source,
+class _Known(NamedTuple):
+    """A fact that holds."""
+
+    id: int
+    subject: str
+    hash: str
+
+
+def _current(session: Session, scope: Scope) -> Iterable[_Known]:
+    rows = session.execute(
+        sqlalchemy.select(col(FactRow.id), col(FactRow.subject), col(FactRow.hash)).where(
+            col(FactRow.environment) == scope.environment,
+            col(FactRow.kind) == scope.kind.value,
+            col(FactRow.facet) == scope.facet,
+            col(FactRow.source) == scope.source,
             col(FactRow.valid_to).is_(None),
         )
-    ).all()
-
-
-def _opened(scope: Scope, key: str, subject: str, body: Json, *, at: datetime, recorded_at: datetime) -> FactRow:
-    return FactRow(
-        environment=scope.environment,
-        kind=scope.kind.value,
-        facet=scope.facet,
-        source=scope.source,
-        subject=subject,
-        hash=key,
-        body=body,
-        valid_from=at,
-        recorded_at=recorded_at,
     )
+    return [_Known(*row) for row in rows]
+
+
+def _opened(
+    scope: Scope, key: str, subject: str, body: Json, *, at: datetime, recorded_at: datetime
+) -> Mapping[str, Any]:
+    return {
+        "environment": scope.environment,
+        "kind": scope.kind.value,
+        "facet": scope.facet,
+        "source": scope.source,
+        "subject": subject,
+        "hash": key,
+        "body": body,
+        "valid_from": at,
+        "recorded_at": recorded_at,
+    }

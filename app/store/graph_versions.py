@@ -10,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, exists, select
 
 from app.store.graph_facts import content_hash
 from app.store.rows.graph import BlobRow, VersionRow
-from app.store.upsert import insert_many_or_nothing
+from app.store.upsert import insert_many, insert_many_or_nothing
 from graph.codec import encode
 from graph.document import Json
 from graph.version import Document, Snapshot
@@ -86,7 +86,7 @@ def record_versions(
     touched = [row for row in same if row.blob != incoming[row.uid].blob]
     new = [incoming[uid] for uid in (*added, *changed)]
     _store_blobs(session, environment, [*new, *(incoming[row.uid] for row in touched)])
-    session.add_all(_version(environment, snapshot, item, recorded_at) for item in new)
+    insert_many(session, VersionRow, [_version(environment, snapshot, item, recorded_at) for item in new])
     _confirm(session, same, snapshot.taken_at)
     _replace_bodies(session, environment, touched, incoming)
     return Recorded(tuple(added), tuple(changed), tuple(removed))
@@ -148,10 +148,8 @@ def _record_late(
         ends += [t for t in (held.valid_to, held.last_seen) if t is not None and t > at]
     ends += [read_at] if read_at is not None else []
     _store_blobs(session, environment, [item])
-    row = _version(environment, snapshot, item, recorded_at)
-    row.valid_to, row.closed_at = min((t for t in ends if t > at), default=at), recorded_at
-    session.add(row)
-    session.flush()
+    end = {"valid_to": min((t for t in ends if t > at), default=at), "closed_at": recorded_at}
+    insert_many(session, VersionRow, [{**_version(environment, snapshot, item, recorded_at), **end}])
 
 
 def _close(session: Session, rows: Sequence[VersionRow], at: datetime, recorded_at: datetime) -> None:
@@ -161,8 +159,8 @@ def _close(session: Session, rows: Sequence[VersionRow], at: datetime, recorded_
 
 
 def _store_blobs(session: Session, environment: str, items: Sequence[_Incoming]) -> None:
-    blobs = {i.blob: BlobRow(environment=environment, hash=i.blob, body=i.body) for i in items}
-    insert_many_or_nothing(session, list(blobs.values()))
+    blobs = {i.blob: {"environment": environment, "hash": i.blob, "body": i.body} for i in items}
+    insert_many_or_nothing(session, BlobRow, list(blobs.values()))
 
 
 def _confirm(session: Session, rows: Sequence[VersionRow], at: datetime) -> None:
@@ -188,20 +186,20 @@ def _replace_bodies(
         session.execute(unheld)
 
 
-def _version(environment: str, snapshot: Snapshot, item: _Incoming, recorded_at: datetime) -> VersionRow:
-    return VersionRow(
-        environment=environment,
-        uid=item.document.resource.uid,
-        facet=snapshot.facet.value,
-        source=snapshot.source,
-        resource=encode(item.document.resource),
-        origin=encode(item.document.origin),
-        blob=item.blob,
-        significant=item.significant,
-        valid_from=snapshot.taken_at,
-        last_seen=snapshot.taken_at,
-        recorded_at=recorded_at,
-    )
+def _version(environment: str, snapshot: Snapshot, item: _Incoming, recorded_at: datetime) -> Mapping[str, Any]:
+    return {
+        "environment": environment,
+        "uid": item.document.resource.uid,
+        "facet": snapshot.facet.value,
+        "source": snapshot.source,
+        "resource": encode(item.document.resource),
+        "origin": encode(item.document.origin),
+        "blob": item.blob,
+        "significant": item.significant,
+        "valid_from": snapshot.taken_at,
+        "last_seen": snapshot.taken_at,
+        "recorded_at": recorded_at,
+    }
 
 
 def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
