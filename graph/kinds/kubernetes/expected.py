@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graph.document import ABSENT, Json, Object
+from graph.document import ABSENT, Absent, Json, Object
 from graph.kinds.kubernetes.difference import Difference
 from graph.kinds.kubernetes.redact import LAST_APPLIED
 
@@ -20,7 +20,6 @@ _ALLOCATED = frozenset(
         ("PersistentVolumeClaimSpec", "volumeName"),
         ("PersistentVolumeSpec", "claimRef"),
         ("PersistentVolumeSpec", "nodeAffinity"),
-        ("ServiceAccount", "imagePullSecrets"),
         ("ServiceAccount", "secrets"),
         ("ServicePort", "nodePort"),
         ("ServiceSpec", "clusterIP"),
@@ -85,6 +84,8 @@ def is_by_design(difference: Difference, root: Object) -> bool:
         return key in _TRACKING_KEYS or key.startswith(_TRACKING_PREFIXES)
     if root.get("kind") == "Pod" and _is_pod_admission(difference):
         return True
+    if (place.owner, place.field) == ("ServiceAccount", "imagePullSecrets"):
+        return all("-dockercfg-" in _name(one) for one in _entries(difference.y))
     return root.get("kind") == "Secret" and place.field == "data" and _is_token_secret(root)
 
 
@@ -104,6 +105,11 @@ def _is_pod_admission(difference: Difference) -> bool:
     if place.field == "volumes":
         return _name(value).startswith("kube-api-access-") or "-token-" in _name(value)
     return place.field == "volumeMounts" and isinstance(value, dict) and value.get("mountPath") == _TOKEN_MOUNT
+
+
+def _entries(value: Json | Absent) -> list[Json]:
+    """Return what was added to a list: all of it, or one entry."""
+    return value if isinstance(value, list) else [] if value is ABSENT else [value]
 
 
 def _name(value: Json) -> str:

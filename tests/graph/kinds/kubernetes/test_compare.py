@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -494,3 +495,107 @@ def test_survives_any_structure(data: st.DataObject) -> None:
         sides.append(bodies)
     compare(intended=sides[0], applied=sides[1], actual=sides[1])
     compare(intended=sides[0], applied=sides[0], actual=sides[1])
+
+
+BOUND: list[Object] = list(
+    yaml.safe_load_all("""
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: web, namespace: shop}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}
+subjects:
+  - {kind: ServiceAccount, name: web, namespace: shop}
+  - {kind: Group, name: ops, apiGroup: rbac.authorization.k8s.io}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: web, namespace: shop}
+rules:
+  - {apiGroups: [""], resources: [pods], verbs: [get, list]}
+  - {apiGroups: [apps], resources: [deployments], verbs: [patch]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+    - from: [{podSelector: {matchLabels: {app: edge}}}, {ipBlock: {cidr: 10.0.0.0/8}}]
+      ports: [{port: 80}, {port: 443}]
+    - from: [{namespaceSelector: {matchLabels: {team: ops}}}]
+""")
+)
+
+
+@pytest.mark.parametrize(
+    ("number", "path"),
+    [
+        pytest.param(0, "/subjects", id="subjects"),
+        pytest.param(1, "/rules", id="rules"),
+        pytest.param(2, "/spec/ingress", id="ingress rules"),
+        pytest.param(2, "/spec/ingress/0/from", id="peers"),
+        pytest.param(2, "/spec/ingress/0/ports", id="policy ports"),
+    ],
+)
+def test_order_of_alternatives_means_nothing(number: int, path: str) -> None:
+    """Rules that are joined by "or" grant the same in any order; one changed rule is found where it stands."""
+    entries = get(BOUND[number], path)
+    assert isinstance(entries, list)
+    actual = copy.deepcopy(BOUND)
+    actual[number] = change(BOUND[number], path, entries[::-1])
+    result = report(BOUND, actual)
+    assert found(result) == []
+
+
+def test_one_changed_rule_is_found_among_reordered_ones() -> None:
+    """Another order of rules does not hide that one of them changed, nor make more of it."""
+    actual = copy.deepcopy(BOUND)
+    changed = change(BOUND[1], "/rules/0/verbs/1", "delete")
+    actual[1] = change(changed, "/rules", get(changed, "/rules")[::-1])  # type: ignore[index]
+    (finding,) = report(BOUND, actual).findings
+    assert (finding.path, finding.actual_path) == ("/rules/0/verbs/1", "/rules/1/verbs/1")
+
+
+JOBS: list[Object] = list(
+    yaml.safe_load_all("""
+apiVersion: batch/v1
+kind: Job
+metadata: {name: seed, namespace: shop}
+spec: {template: {spec: {restartPolicy: Never, containers: [{name: seed, image: "seed:1"}]}}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: report, namespace: shop}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: report, image: "report:1"}]}}}}
+""")
+)
+
+
+def test_a_template_without_metadata_has_empty_metadata() -> None:
+    """The labels that the server puts into the template of a Job, and a null time, are no finding; a label is one."""
+    books = {"labels": {"controller-uid": "1", "job-name": "seed", "batch.kubernetes.io/job-name": "seed"}}
+    job = change(JOBS[0], "/spec/template/metadata", books)
+    cron = change(JOBS[1], "/spec/jobTemplate/metadata", {"creationTimestamp": None})
+    assert found(report(JOBS, [job, cron])) == []
+    labelled = change(job, "/spec/template/metadata/labels/team", "ops")
+    (finding,) = report(JOBS, [labelled, cron]).findings
+    assert finding.path == "/spec/template/metadata/labels/team"
+
+
+@pytest.mark.parametrize(("name", "paths"), [("pull", ["/imagePullSecrets"]), ("web-dockercfg-x7k2p", [])])
+def test_a_pull_secret_added_to_an_account_is_found(name: str, paths: list[str]) -> None:
+    """Only the pull secrets that a platform makes for each account are by design."""
+    live = [change(o, "/imagePullSecrets", [{"name": name}]) if o == ACCOUNT else o for o in objects()]
+    assert [f.path for f in report(objects(), live).findings] == paths
+
+
+def test_an_object_that_was_moved_is_not_taken_for_one_applied_elsewhere() -> None:
+    """Objects without a namespace may all be applied into one; a single one of them elsewhere was moved."""
+    declared = [{**o, "metadata": {"name": o["metadata"]["name"]}} for o in objects()]
+    together = [change(o, "/metadata/namespace", "other") for o in declared]
+    assert found(report(declared, together)) == []
+    apart = [change(o, "/metadata/namespace", "other" if o["kind"] == "Service" else "default") for o in declared]
+    (finding,) = report(declared, apart).findings
+    assert (finding.resource.kind, finding.verdict) == ("Service", Verdict.DELETED_OUT_OF_BAND)
