@@ -1,0 +1,99 @@
+"""The pages as HTML, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.web.pages import problem_page, router
+from graph.diagnosis.result import DiagnosisVerdict
+from graph.incident import Alert, AlertStatus
+from tests.app.api import conftest as api
+from tests.graph.builders import k8s
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[api.World]:
+    """An empty installation with one user for each role."""
+    made = api.build(tmp_path)
+    yield made
+    made.services.database.dispose()
+
+
+@pytest.fixture
+def viewer(world: api.World) -> Iterator[TestClient]:
+    """The pages, as a viewer."""
+    pages = create_app(world.services, web=router, problem_page=problem_page)
+    headers = {"Authorization": f"Bearer {world.tokens['viewer']}", "Accept": "text/html"}
+    with TestClient(pages, headers=headers, base_url=api.BASE_URL) as client:
+        yield client
+
+
+def test_cause_without_a_fix_says_why(world: api.World, viewer: TestClient) -> None:
+    """A missing Secret has no proposal, and the page tells that secret values are never handled."""
+    found = api.diagnosis(world.clock.now)
+    secret = replace(found.causes[0], resource=k8s("Secret", "card-keys"), kind="missing_secret", change=None)
+    id = _incident(world)
+    world.services.incidents.save_diagnosis(
+        id, replace(found, causes=(secret,)), api.radius(), took_s=0.4, model={"used": False, "note": "none"}
+    )
+    page = viewer.get(f"/incidents/{id}").text
+    assert "secret values are never handled here" in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (DiagnosisVerdict.INCONCLUSIVE, "Nothing is proposed without a cause."),
+        (DiagnosisVerdict.HEALTHY, "Nothing is wrong, so nothing is proposed."),
+    ],
+    ids=["inconclusive", "healthy"],
+)
+def test_no_cause_says_that_nothing_is_proposed(
+    world: api.World, viewer: TestClient, verdict: DiagnosisVerdict, words: str
+) -> None:
+    """The panel of the fix is never empty."""
+    id = _incident(world)
+    found = replace(api.diagnosis(world.clock.now), verdict=verdict, missing=("logs of checkout",))
+    world.services.incidents.save_diagnosis(id, found, api.radius(), took_s=0.4, model={})
+    page = viewer.get(f"/incidents/{id}").text
+    assert words in page
+    assert "logs of checkout" in page
+
+
+def test_empty_pages_say_what_to_do(viewer: TestClient) -> None:
+    """An installation in which nothing happened yet explains itself."""
+    assert "All quiet" in viewer.get("/").text
+    assert "Nothing waits for you" in viewer.get("/proposals").text
+
+
+def test_pages_take_no_inline_code(world: api.World, viewer: TestClient) -> None:
+    """No script or style inside the HTML, as the content security policy refuses both."""
+    page = viewer.get(f"/incidents/{world.incident()}").text
+    assert " style=" not in page
+    assert "<style" not in page
+    assert all('type="application/json"' in part or part.startswith(" src=") for part in page.split("<script")[1:])
+
+
+def test_static_files_are_those_of_the_list(viewer: TestClient) -> None:
+    """Nothing outside the folder can be asked for."""
+    assert viewer.get("/static/app.css").status_code == 200
+    for path in ("/static/..%2fpages.py", "/static/%2e%2e/pages.py", "/static/vendor"):
+        assert viewer.get(path).status_code == 404
+
+
+def _incident(world: api.World) -> str:
+    alert = Alert(
+        id="alert-1",
+        sender="pagerduty",
+        key="A1",
+        status=AlertStatus.FIRING,
+        title="Checkout fails",
+        started_at=world.clock.now,
+    )
+    return world.services.incidents.receive_alert(alert, environment="demo").incident_id
