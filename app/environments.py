@@ -13,6 +13,7 @@ from app.store.graph import GraphStore
 from graph.document import Json
 from graph.environment import EnvironmentGraph
 from graph.errors import NotFound, OutsideError
+from graph.relation import Relation
 from graph.relations import derive
 from graph.resource import Facet
 from graph.version import Document, Snapshot
@@ -52,6 +53,7 @@ class GovernedEnvironments:
         self._begun_at: dict[str, datetime] = {}
         self._read_at: dict[str, datetime] = {}
         self._changes_seen: dict[tuple[str, str], datetime] = {}
+        self._derived: dict[tuple[str, str, Facet], tuple[Sequence[Document], Sequence[Relation]]] = {}
 
     def names(self) -> list[str]:
         """Names of all environments, in the order of the settings."""
@@ -108,7 +110,12 @@ class GovernedEnvironments:
     def _record(self, environment: str, snapshots: Sequence[Snapshot]) -> None:
         everything = [d for s in snapshots for d in s.documents]
         for snapshot in snapshots:
-            relations = derive([*snapshot.documents, *_others(everything, snapshot.documents)])
+            around = [*snapshot.documents, *_others(everything, snapshot.documents)]
+            key = (environment, snapshot.source, snapshot.facet)
+            known = self._derived.get(key)
+            # Relations are a function of the documents; most of the time not one of them has changed.
+            relations = known[1] if known and known[0] == around else derive(around)
+            self._derived[key] = around, relations
             own = {d.resource.uid for d in snapshot.documents}
             self._store.record(
                 environment,

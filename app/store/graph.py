@@ -16,7 +16,7 @@ from app.store.clock import Clock, utc_now
 from app.store.database import Database
 from app.store.graph_facts import FactKind, Scope, content_hash, sync_facts
 from app.store.graph_loading import Loader, Moment
-from app.store.graph_versions import Recorded, Significant, record_versions
+from app.store.graph_versions import Hashes, Recorded, Significant, record_versions
 from app.store.rows.graph import ChangeRow, EnvironmentRow, SourceRow, SymptomRow
 from app.store.upsert import insert_many_or_nothing, insert_or_nothing
 from graph.change import Change
@@ -46,6 +46,7 @@ class GraphStore:
         self._clock = clock
         self._loader = Loader()
         self._newest: dict[str, tuple[int, EnvironmentGraph]] = {}
+        self._hashes: dict[tuple[str, str, Facet], Hashes] = {}
         self._lock = threading.Lock()
 
     def record(
@@ -67,12 +68,12 @@ class GraphStore:
             significant: returns the part of a document whose change makes a new version.
         """
         now = self._clock()
+        key = (environment, snapshot.source, snapshot.facet)
+        hashes = Hashes(significant, self._hashes.get(key))
         with self._database.session() as session:
             self._write(session, environment)
             source = self._source(session, environment, snapshot.source, snapshot.facet)
-            recorded = record_versions(
-                session, environment, snapshot, significant, read_at=source.read_at, recorded_at=now
-            )
+            recorded = record_versions(session, environment, snapshot, hashes, read_at=source.read_at, recorded_at=now)
             if source.read_at is None or snapshot.taken_at >= source.read_at:
                 self._record_facts(session, environment, snapshot, relations, now)
             source.first_read_at = min(source.first_read_at or snapshot.taken_at, snapshot.taken_at)
@@ -80,6 +81,7 @@ class GraphStore:
                 source.read_at = max(source.read_at or snapshot.taken_at, snapshot.taken_at)
             source.error = ""
             session.add(source)
+        self._hashes[key] = hashes.done()
         return recorded
 
     def source_failed(self, environment: str, source: str, facet: Facet | None, error: str, at: datetime) -> None:

@@ -41,7 +41,6 @@ class Recorded(NamedTuple):
 
 class _Incoming(NamedTuple):
     document: Document
-    body: str
     blob: str
     significant: str
 
@@ -50,7 +49,7 @@ def record_versions(
     session: Session,
     environment: str,
     snapshot: Snapshot,
-    significant: Significant,
+    hashes: Hashes,
     *,
     read_at: datetime | None,
     recorded_at: datetime,
@@ -61,7 +60,7 @@ def record_versions(
         session: the transaction.
         environment: name of the environment.
         snapshot: what the source said; it may be older than what is known.
-        significant: returns the part whose change makes a new version.
+        hashes: of the documents.
         read_at: UTC; newest complete reading of the source before this one.
         recorded_at: UTC; now.
 
@@ -71,7 +70,7 @@ def record_versions(
     current = {row.uid: row for row in _current(session, environment, snapshot)}
     incoming = {}
     for document in snapshot.documents:
-        item = _incoming(document, significant)
+        item = _Incoming(document, *hashes.of(document))
         if _is_late(snapshot, document.resource.uid, current, read_at):
             _record_late(session, environment, snapshot, item, read_at, recorded_at)
         else:
@@ -92,10 +91,33 @@ def record_versions(
     return Recorded(tuple(added), tuple(changed), tuple(removed))
 
 
-def _incoming(document: Document, significant: Significant) -> _Incoming:
-    body = json.dumps(document.body, sort_keys=True, separators=(",", ":"))
-    blob = hashlib.sha256(body.encode()).hexdigest()
-    return _Incoming(document, body, blob, content_hash(significant(document)))
+class Hashes:
+    """Hashes of the bodies of one snapshot, so that those which the next one holds again are not hashed again."""
+
+    def __init__(self, significant: Significant, before: Hashes | None = None) -> None:
+        self._significant = significant
+        self._before = before._known if before and before._significant is significant else {}
+        self._known: dict[int, tuple[Json, str, str]] = {}
+
+    def of(self, document: Document) -> tuple[str, str]:
+        """Return the hash of a document's body and that of its significant part."""
+        key = id(document.body)
+        # The body is kept with its hashes: no other object can have its id as long as it is.
+        known = self._before.get(key)
+        if known is None:
+            blob = hashlib.sha256(_text(document.body).encode()).hexdigest()
+            known = document.body, blob, content_hash(self._significant(document))
+        self._known[key] = known
+        return known[1:]
+
+    def done(self) -> Hashes:
+        """Return this without what only the snapshot before held."""
+        self._before = {}
+        return self
+
+
+def _text(body: Json) -> str:
+    return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
 def _current(session: Session, environment: str, snapshot: Snapshot) -> Sequence[VersionRow]:
@@ -159,7 +181,7 @@ def _close(session: Session, rows: Sequence[VersionRow], at: datetime, recorded_
 
 
 def _store_blobs(session: Session, environment: str, items: Sequence[_Incoming]) -> None:
-    blobs = {i.blob: {"environment": environment, "hash": i.blob, "body": i.body} for i in items}
+    blobs = {i.blob: {"environment": environment, "hash": i.blob, "body": _text(i.document.body)} for i in items}
     insert_many_or_nothing(session, BlobRow, list(blobs.values()))
 
 

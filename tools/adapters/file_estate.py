@@ -60,6 +60,7 @@ class FileEstate:
         self._stack = stack
         self._salt = salt
         self._clock = clock
+        self._taken: dict[Path, tuple[Object, Document]] = {}
 
     @property
     def facet(self) -> Facet:
@@ -74,15 +75,17 @@ class FileEstate:
         """
         self._check()
         taken_at = self._clock()
-        documents: list[Document] = []
+        taken: dict[Path, tuple[Object, Document]] = {}
         unreadable: list[Unreadable] = []
         for file, body in self._files.objects():
             # Events are symptoms, not state.
             if file.parent.name == "Event":
                 continue
-            self._take(file, body, self._object, documents, unreadable)
+            self._take(file, body, self._object, taken, unreadable)
         for file, body in self._files.cloud():
-            self._take(file, body, self._cloud, documents, unreadable)
+            self._take(file, body, self._cloud, taken, unreadable)
+        self._taken = taken
+        documents = [document for _, document in taken.values()]
         known = {d.resource.uid: d.resource for d in documents}
         unreadable += [
             Unreadable(where=gap.what, reason=gap.why, resource=known.get(gap.resource), is_read=True)
@@ -132,7 +135,7 @@ class FileEstate:
         file: Path,
         body: Object | ValueError,
         read: Callable[[Object], Document],
-        documents: list[Document],
+        taken: dict[Path, tuple[Object, Document]],
         unreadable: list[Unreadable],
     ) -> None:
         where = str(file.relative_to(self._files.root))
@@ -141,8 +144,10 @@ class FileEstate:
             line = mark.line + 1 if mark else None
             unreadable.append(Unreadable(where=where, reason=str(body), line=line, resource=self._named(file)))
             return
+        known = self._taken.get(file)
         try:
-            documents.append(read(body))
+            # A file that did not change gives the very same object as before.
+            taken[file] = known if known and known[0] is body else (body, read(body))
         except Invalid as error:
             resource = self._named(file)
             unreadable.append(Unreadable(where=where, reason=error.reason, line=error.line, resource=resource))

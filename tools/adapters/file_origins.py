@@ -16,13 +16,28 @@ class FileOrigins:
     """Adds commits to the origins of documents; adds nothing outside version control."""
 
     def __init__(
-        self, repository: GitRepository | None, commit: str | None, *, name: str, disk: DiskTree | None = None
+        self,
+        repository: GitRepository | None,
+        commit: str | None,
+        *,
+        name: str,
+        disk: DiskTree | None = None,
+        known: dict[str, str] | None = None,
     ) -> None:
-        """Look at `commit`; with `disk`, files that differ from it there have no commit."""
+        """Look at `commit`.
+
+        Args:
+            repository: where it is; None outside version control.
+            commit: its full id; None for a repository without commits.
+            name: name of the source.
+            disk: files that differ from the commit there have no commit.
+            known: what was found for `commit` before; it is added to.
+        """
         self._repository = repository
         self._commit = commit
         self._name = name
         self._disk = disk
+        self._known = {} if known is None else known
 
     @property
     def is_git(self) -> bool:
@@ -35,7 +50,9 @@ class FileOrigins:
             return {}
         committed = {path: blob for path, _, blob in self._repository.entries(self._commit)}
         unchanged = [f for f in files if f in committed and not self._differs(f, committed[f])]
-        return self._repository.last_commits(self._commit, unchanged) if unchanged else {}
+        if new := [f for f in unchanged if f not in self._known]:
+            self._known.update(self._repository.last_commits(self._commit, new))
+        return {f: self._known[f] for f in unchanged if f in self._known}
 
     def mark(self, document: Document, commits: Mapping[str, str]) -> Document:
         """Return the document with its commit and repository filled in."""

@@ -64,8 +64,9 @@ class HclFile:
     modules: tuple[HclModule, ...]
 
 
+@lru_cache(maxsize=2048)
 def read_hcl(text: str) -> HclFile:
-    """Read a `.tf` file.
+    """Read a `.tf` file; the same text is parsed once.
 
     Raises:
         Invalid: it is no HCL; `line` tells where.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from graph.document import Json, Object
 from graph.errors import Invalid, NotFound
@@ -22,6 +23,8 @@ from tools.adapters.git_repository import GitRepository
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
 from tools.adapters.kustomize import render_tree
 from tools.adapters.terraform_json import is_state
+
+_Part: TypeAlias = Document | Unreadable | Json
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json", ".tfstate", ".yaml.gz", ".yml.gz", ".json.gz")
 
@@ -77,6 +80,8 @@ class ManifestSource:
         self._complete = complete
         self._ref = ref
         self._kubernetes = KubernetesReader(cluster=cluster, default_namespace=default_namespace, salt=salt)
+        self._parts: dict[str, tuple[bytes, list[_Part]]] = {}
+        self._commits: dict[str, dict[str, str]] = {}
 
     def read(self) -> Snapshot:
         """Read all files.
@@ -96,14 +101,17 @@ class ManifestSource:
             found = [*tree.faults(), *rendering.found]
             skipped = 0
             terraform: list[tuple[str, Object]] = []
+            parts: dict[str, tuple[bytes, list[_Part]]] = {}
             for path in self._plain(tree, rendering.covered):
-                for part in self._read_file(tree, path):
+                parts[path] = self._read_file(tree, path)
+                for part in parts[path][1]:
                     if isinstance(part, Document | Unreadable):
                         found.append(part)
                     elif is_plan(part) or is_state(part):
                         terraform.append((path, part))
                     else:
                         skipped += 1
+            self._parts = parts
             if terraform or any(path.endswith((".tf", ".tf.json")) for path in tree.paths()):
                 found += self._read_terraform(tree, terraform)
             documents = [d for d in found if isinstance(d, Document)]
@@ -136,10 +144,15 @@ class ManifestSource:
         head = repository.commit_id(self._ref or "HEAD")
         if self._ref is None and not repository.is_bare:
             tree = DiskTree(self._path)
-            return tree, FileOrigins(repository, head, name=self.name, disk=tree)
+            return tree, self._origins(repository, head, tree)
         if head is None:
             raise NotFound(f"the repository {str(self._path)!r} has no commit yet")
-        return CommitTree(repository, head), FileOrigins(repository, head, name=self.name)
+        return CommitTree(repository, head), self._origins(repository, head)
+
+    def _origins(self, repository: GitRepository, head: str | None, disk: DiskTree | None = None) -> FileOrigins:
+        # The past of a commit does not change, so what was found in it is kept until there is another commit.
+        self._commits = {head: self._commits.get(head, {})} if head else {}
+        return FileOrigins(repository, head, name=self.name, disk=disk, known=self._commits.get(head or ""))
 
     def _plain(self, tree: FileTree, covered: frozenset[str]) -> Iterator[str]:
         paths = tree.paths()
@@ -150,13 +163,18 @@ class ManifestSource:
             if path.lower().endswith(_SUFFIXES) or (len(paths) == 1 and not path.endswith(".tf")):
                 yield path
 
-    def _read_file(self, tree: FileTree, path: str) -> Iterator[Document | Unreadable | Json]:
-        """Yield what a file holds: documents, faults, and as they are the JSON values that are no manifests."""
+    def _read_file(self, tree: FileTree, path: str) -> tuple[bytes, list[_Part]]:
+        """Return the digest of a file and what it holds, which is parsed only when the digest is a new one."""
         try:
             data = tree.read(path, limit=MAX_JSON_BYTES)
         except Invalid as error:
-            yield Unreadable(where=path, reason=error.reason, line=error.line)
-            return
+            return b"", [Unreadable(where=path, reason=error.reason, line=error.line)]
+        digest = hashlib.sha256(data).digest()
+        known = self._parts.get(path)
+        return known if known and known[0] == digest else (digest, list(self._parse(data, path)))
+
+    def _parse(self, data: bytes, path: str) -> Iterator[_Part]:
+        """Yield what a file holds: documents, faults, and as they are the JSON values that are no manifests."""
         origin = Origin(file=path)
         for part in read_documents(data, name=path):
             if isinstance(part, Broken):
