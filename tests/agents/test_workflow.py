@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from agents.workflow import Workflow
 from graph.errors import Unreachable
 from tests.fakes.investigation import FakeCasebook, ScriptedModel, broken_shop, deps
 from tests.graph.builders import NOW
+from tests.processes import killable
 from tools import failpoints
 
 
@@ -121,8 +121,7 @@ def test_runs_do_not_mix(checkpoints: Path) -> None:
 )
 def test_another_process_goes_on(checkpoints: Path, tmp_path: Path, point: str, again: list[str]) -> None:
     """A run that was killed in a step begins with that step in the next process, and does none before it again."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context = killable()
     journal = tmp_path / "journal"
     first = context.Process(target=investigate_in_process, args=(checkpoints, journal, f"{point}=exit"))
     first.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from app.executor import serve
 from app.store.proposal_records import FINAL, Note, ProposalStatus
 from graph.incident import IncidentStatus
 from tests.app.installations import AFTER, BEFORE, Installation, installed, template
+from tests.processes import killable
 from tools import failpoints
 
 _PATIENCE_S = 20.0
@@ -60,10 +60,7 @@ def installation(pristine: Path, tmp_path: Path) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    """Makes processes from one that has imported everything: a new one takes no second."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "app.wiring", "app.store.migrate"])
-    return context
+    return killable()
 
 
 @pytest.mark.parametrize(("point", "expected"), _FORWARD.items(), ids=_FORWARD)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
 import socket
 import threading
@@ -22,6 +21,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.store.inbox import Inbox, Receipt
 from app.wiring import Service, open_store
+from tests.processes import killable
 
 _SECRET = "s3cret"
 _SENDERS = 8
@@ -44,9 +44,7 @@ class AckFirst(Inbox):
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "app.store.migrate"])
-    return context
+    return killable()
 
 
 @pytest.mark.parametrize("round", range(_ROUNDS))
