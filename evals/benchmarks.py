@@ -1,9 +1,9 @@
-"""Measures the product from the outside: `python -m evals.benchmarks [--rounds N] [--deliveries N] [--json]`.
+"""Measures the product from the outside: `python -m evals.benchmarks [--rounds N] [--deliveries N] [--per-second N] [--json]`.
 
 - diagnosis: seconds from the delivery of an alert to its first stored diagnosis, for each incident of the demo, each in
   a fresh estate. The service itself measures them, from the receipt of the webhook.
-- acknowledgement: milliseconds from sending a signed webhook to its 202, measured by the sender, one after the other,
-  while the service works through what was delivered.
+- acknowledgement: milliseconds from sending a signed webhook to its 202, measured by the sender, at a steady rate,
+  while the service works through what was delivered. A rate of 0 sends the next as soon as the last is answered.
 - drift: seconds of one cold `plumbline drift` process over the manifests of Online Boutique and a dump made of them.
 """
 
@@ -42,7 +42,7 @@ def main() -> None:
     options = _options()
     measured = {
         "diagnosis": measure_diagnosis(options.rounds),
-        "acknowledgement": measure_acknowledgement(options.deliveries),
+        "acknowledgement": measure_acknowledgement(options.deliveries, options.per_second),
         "drift": measure_drift(options.rounds),
     }
     if options.json:
@@ -74,15 +74,21 @@ def measure_diagnosis(rounds: int) -> dict[str, Any]:
     }
 
 
-def measure_acknowledgement(deliveries: int) -> dict[str, Any]:
+def measure_acknowledgement(deliveries: int, per_second: float) -> dict[str, Any]:
     """Return milliseconds to the 202 of signed webhooks: p50, p99 and the longest."""
     _tell(f"acknowledgement: {deliveries} deliveries")
+    took = []
     with running_service() as service:
-        took = [_acknowledged(service, number) for number in range(deliveries)]
+        begun = time.perf_counter()
+        for number in range(deliveries):
+            if per_second:
+                time.sleep(max(0.0, begun + number / per_second - time.perf_counter()))
+            took.append(_acknowledged(service, number))
     p99 = percentile(took, 99)
     return {
         "unit": "ms",
         "deliveries": deliveries,
+        "per_second": per_second or deliveries / (time.perf_counter() - begun),
         "p50": percentile(took, 50),
         "p99": p99,
         "max": max(took),
@@ -205,7 +211,12 @@ def _print(measured: Mapping[str, Any]) -> None:
     print()
     print(_line("webhook to diagnosis, p50", f"{diagnosis['p50']:.2f} s"))
     print(_line("webhook to diagnosis, p95", f"{diagnosis['p95']:.2f} s", "under 2 s", diagnosis["ok"]))
-    print(_line(f"acknowledgement of {acknowledgement['deliveries']}, p50", f"{acknowledgement['p50']:.1f} ms"))
+    print(
+        _line(
+            f"acknowledgement of {acknowledgement['deliveries']}, {acknowledgement['per_second']:.0f}/s, p50",
+            f"{acknowledgement['p50']:.1f} ms",
+        )
+    )
     told = f"{acknowledgement['p99']:.1f} ms"
     print(_line("acknowledgement, p99", told, "under 100 ms", acknowledgement["ok"]))
     if "skipped" in drift:
@@ -228,6 +239,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m evals.benchmarks", description="Measure the product.")
     parser.add_argument("--rounds", type=int, default=3, help="how often each incident happens (default 3)")
     parser.add_argument("--deliveries", type=int, default=500, help="webhooks to acknowledge (default 500)")
+    parser.add_argument("--per-second", type=float, default=20.0, help="webhooks a second (default 20; 0: no pause)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 

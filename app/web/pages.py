@@ -88,6 +88,7 @@ def incident(request: Request, user: Viewer, id: str) -> Response:
         live=is_live,
         state=_state([shown["status"], shown["diagnosis"] and shown["diagnosis"]["number"], shown["proposals"]]),
         may_respond=user.role.includes(Role.RESPONDER),
+        may_approve=user.kind is PrincipalKind.HUMAN and user.role.includes(Role.APPROVER),
     )
 
 
