@@ -42,6 +42,10 @@ _POINTS = ("delivery.stored", "delivery.joined", "step.diagnose")
 """Where the service is killed for certain: before its answer, between alert and look, in an investigation."""
 
 
+# Real processes start several times; each wait has a deadline of its own.
+pytestmark = pytest.mark.timeout(120 + 120 * (1 + _ROUNDS))
+
+
 @pytest.fixture(scope="module")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template(tmp_path_factory.mktemp("template"))
