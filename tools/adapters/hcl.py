@@ -25,6 +25,8 @@ _HEREDOC: Final = re.compile(r"\A<<(-?)([A-Za-z_]\w*)\n(.*)^[ \t]*\2[ \t]*\Z", r
 _INTERPOLATION: Final = re.compile(r"(?<!\$)\$\{|(?<!%)%\{")
 _META: Final = frozenset({"count", "for_each", "depends_on", "lifecycle", "provider", "connection", "provisioner"})
 """Arguments of every resource block that are no attributes of the resource."""
+_CALL: Final = "module"
+"""Stands for the resource type of a module call."""
 _MARK: Final = "__is_block__"
 _OPTIONS: Final = hcl2.SerializationOptions(
     with_comments=False, strip_string_quotes=True, preserve_scientific_notation=False
@@ -64,21 +66,25 @@ class HclFile:
     modules: tuple[HclModule, ...]
 
 
-@lru_cache(maxsize=2048)
 def read_hcl(text: str) -> HclFile:
-    """Read a `.tf` file; the same text is parsed once.
+    """Read a `.tf` file; blocks that were read before are not parsed again.
 
     Raises:
         Invalid: it is no HCL; `line` tells where.
     """
-    body = _parse(text)
-    modules = [
-        HclModule(name=name, source=block["source"])
-        for labelled in _dicts(body.get("module"))
-        for name, block in labelled.items()
-        if isinstance(block, dict) and isinstance(block.get("source"), str)
-    ]
-    return HclFile(resources=tuple(_resources(body, text)), modules=tuple(modules))
+    try:
+        blocks = [block for chunk in _chunks(text) for block in _located(*chunk)]
+    except Invalid:
+        # A heredoc may hold lines that look like blocks. What is wrong, if anything, only the whole text tells.
+        blocks = list(_read_block.__wrapped__(text))
+    return HclFile(
+        resources=tuple(block for block in blocks if block.type != _CALL),
+        modules=tuple(
+            HclModule(name=block.name, source=block.values["source"])
+            for block in blocks
+            if block.type == _CALL and isinstance(block.values.get("source"), str)
+        ),
+    )
 
 
 def _parse(text: str) -> Object:
@@ -111,24 +117,36 @@ def read_resources(text: str) -> Iterator[HclResource]:
     Raises:
         Invalid: such a block is no HCL; `line` tells where.
     """
+    for line, chunk in _chunks(text):
+        if chunk.startswith(("resource", "module")):
+            yield from _located(line, chunk)
+
+
+def _chunks(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (first line from 1, text) of what stands before the first block, and from each block to the next."""
     starts = [match.start() for match in _TOP_LEVEL.finditer(text)]
-    for start, end in pairwise([*starts, len(text)]):
-        if not text.startswith(("resource", "module"), start):
-            continue
-        before = text.count("\n", 0, start)
-        try:
-            blocks = _read_block(text[start:end])
-        except Invalid as error:
-            raise Invalid(error.reason, line=before + (error.line or 1)) from error
-        for block in blocks:
-            yield replace(block, line=before + (block.line or 1))
+    line = 1
+    for start, end in pairwise([0, *starts, len(text)]):
+        if start < end:
+            yield line, text[start:end]
+            line += text.count("\n", start, end)
+
+
+def _located(line: int, chunk: str) -> Iterator[HclResource]:
+    """Yield the blocks of a part of a file that begins at a line."""
+    try:
+        blocks = _read_block(chunk)
+    except Invalid as error:
+        raise Invalid(error.reason, line=line - 1 + (error.line or 1)) from error
+    for block in blocks:
+        yield replace(block, line=line - 1 + (block.line or 1))
 
 
 @lru_cache(maxsize=8192)
 def _read_block(text: str) -> tuple[HclResource, ...]:
     body = _parse(text)
     calls = [
-        _resource("module", name, block, 1)
+        _resource(_CALL, name, block, 1)
         for labelled in _dicts(body.get("module"))
         for name, block in labelled.items()
         if isinstance(block, dict)

@@ -242,6 +242,33 @@ def test_never_says_healthy_of_what_was_not_read_or_is_not_clean(spoil: Inject) 
     assert found.missing
 
 
+def _denied(kind: str) -> Unreadable:
+    scope = k8s(kind, "x").rpartition("shop/")[0]
+    return Unreadable(where=kind, reason="user 'x' may not list it: grant `list`", scopes=(scope,))
+
+
+def test_a_kind_that_may_not_be_listed_is_a_gap_where_the_path_leads_through_it() -> None:
+    """A Secret that the subject reads may be missing or not; a kind that nothing on the path names is no gap."""
+    scene = Scene()
+    scene.builder.unreadable(_denied("Secret"))
+    scene.builder.unreadable(_denied("PersistentVolumeClaim"))
+    found = scene.diagnose()
+    assert [(g.what, "grant" in g.why) for g in found.gaps] == [("Secret", True)]
+    assert found.verdict is DiagnosisVerdict.INCONCLUSIVE
+
+
+def test_nothing_is_missing_that_may_only_not_have_been_listed() -> None:
+    """The absence of a Secret says nothing while Secrets may not be listed."""
+    scene = Scene()
+    scene.delete(k8s("Secret", "checkout-token"))
+    scene.builder.add(manifest("Secret", "other", data={"k": "hmac-sha256:bb"}))
+    scene.builder.unreadable(_denied("Secret"))
+    scene.fail("checkout", reason="CreateContainerConfigError")
+    found = scene.diagnose()
+    assert "missing_secret" not in [c.kind for c in found.causes]
+    assert "Secret" in [g.what for g in found.gaps]
+
+
 def test_an_unknown_cause_stays_unknown_and_says_what_is_missing() -> None:
     """A failing dependency outside of everything that is read gives no cause, but a gap."""
     scene = Scene()
@@ -319,6 +346,18 @@ def test_complaints_older_than_the_change_speak_against_it() -> None:
     permission(permission_again)
     older, fresh = scene.diagnose().causes[0], permission_again.diagnose().causes[0]
     assert older.confidence < fresh.confidence
+
+
+def test_what_was_complained_of_until_it_was_fixed_is_not_blamed_for_the_next_failure() -> None:
+    """A fix ends the complaints of its own incident; moments later they don't make it a rival of the next cause."""
+    scene = Scene()
+    scene.say("checkout", "connect to payment:80: connection refused", at=AT - timedelta(seconds=50))
+    scene.alter(k8s("Deployment", "payment"), IMAGE, "registry.example/app:1.9", actor=PIPELINE)
+    config(scene)
+    found = scene.diagnose()
+    assert (found.verdict, found.causes[0].resource) == (DiagnosisVerdict.CAUSE_FOUND, CONFIG)
+    fix = next(c for c in found.causes if c.resource == k8s("Deployment", "payment"))
+    assert fix.confidence < FOUND
 
 
 def test_two_close_causes_make_both_doubtful() -> None:
