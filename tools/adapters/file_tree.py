@@ -47,8 +47,12 @@ class FileTree(Protocol):
 class DiskTree:
     """Files of a folder, or one single file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, folders: Sequence[str] = ()) -> None:
         """Look at `path`.
+
+        Args:
+            path: a folder, or one file.
+            folders: folders below `path` to which to keep; empty: all of it.
 
         Raises:
             NotFound: there is nothing at `path`.
@@ -61,6 +65,7 @@ class DiskTree:
             self.root = (path if is_folder else path.parent).resolve()
         except PermissionError as error:
             raise Refused(f"may not read {str(path)!r}: {error.strerror}") from error
+        self._folders = folders or ("",)
         self._single = None if is_folder else path.name
         self.label = str(path)
         self._faults: list[Unreadable] = []
@@ -68,7 +73,7 @@ class DiskTree:
 
     def paths(self) -> Sequence[str]:
         if self._paths is None:
-            self._paths = [self._single] if self._single else sorted(self._walk())
+            self._paths = [self._single] if self._single else sorted(self._walk_all())
         return self._paths
 
     def faults(self) -> Sequence[Unreadable]:
@@ -90,10 +95,13 @@ class DiskTree:
     def on_disk(self) -> AbstractContextManager[Path]:
         return nullcontext(self.root)
 
-    def _walk(self) -> Iterator[str]:
+    def _walk_all(self) -> set[str]:
+        return {path for folder in self._folders for path in self._walk(self.root / folder)}
+
+    def _walk(self, start: Path) -> Iterator[str]:
         links: list[tuple[str, Path]] = []
         found: set[Path] = set()
-        for folder, folders, files in os.walk(self.root, onerror=self._denied):
+        for folder, folders, files in os.walk(start, onerror=self._denied):
             here = Path(folder)
             folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED_FOLDERS)
             for name in folders:

@@ -74,10 +74,10 @@ def kustomizations(tree: FileTree) -> dict[str, Kustomization]:
     return found
 
 
-def roots(found: Mapping[str, Kustomization]) -> Sequence[Kustomization]:
-    """Return what to render: the one at the root of the tree, else all that no other builds on."""
-    if "" in found:
-        return [found[""]]
+def roots(found: Mapping[str, Kustomization], focus: str = "") -> Sequence[Kustomization]:
+    """Return what to render: the one in the folder that was asked for, else all that no other builds on."""
+    if focus in found:
+        return [found[focus]]
     built_on = {folder for one in found.values() for folder in one.folders}
     return [one for folder, one in found.items() if folder not in built_on and not one.is_component]
 
@@ -120,6 +120,12 @@ def _follow(one: Kustomization, paths: Collection[str], folders: Collection[str]
             one.problems.append(f"refers to {reference!r}, which lies outside of the folder that is read")
         else:
             one.problems.append(f"refers to {reference!r}, which does not exist")
+
+
+def folder_references(body: Object) -> Iterator[str]:
+    """Yield the references that may name folders with kustomizations of their own."""
+    for key in ("resources", "bases", "components"):
+        yield from (text for text in _list(body.get(key)) if isinstance(text, str))
 
 
 def _references(body: Object) -> Iterator[str]:

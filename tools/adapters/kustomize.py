@@ -39,21 +39,22 @@ class Rendering:
     """Files that must not be read again as plain manifests."""
 
 
-def render_tree(tree: FileTree, reader: KubernetesReader) -> Rendering:
+def render_tree(tree: FileTree, reader: KubernetesReader, focus: str = "") -> Rendering:
     """Render the kustomizations of a tree that no other builds on.
 
-    With a kustomization at the root of the tree, that one alone says what is declared, so it covers every file.
+    With a kustomization in the folder `focus` (empty: the root of the tree), that one alone says what is declared, so
+    it covers every file.
     """
     known = kustomizations(tree)
     if not known:
         return Rendering(found=(), covered=frozenset())
     found: list[Document | Unreadable] = []
-    tops = roots(known)
+    tops = roots(known, focus)
     with tree.on_disk() as root:
         for one in tops:
             found += _render(one, known, tree, root, reader)
     covered = {p for one in known.values() for p in (one.file, *one.files)}
-    return Rendering(found=tuple(found), covered=frozenset(tree.paths() if "" in known else covered))
+    return Rendering(found=tuple(found), covered=frozenset(tree.paths() if focus in known else covered))
 
 
 def kubectl() -> Path:

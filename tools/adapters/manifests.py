@@ -22,6 +22,7 @@ from tools.adapters.file_tree import DiskTree, FileTree
 from tools.adapters.git_repository import GitRepository
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
 from tools.adapters.kustomize import render_tree
+from tools.adapters.kustomize_scope import Scope, scope
 from tools.adapters.terraform_json import is_state
 
 _Part: TypeAlias = Document | Unreadable | Json
@@ -95,9 +96,12 @@ class ManifestSource:
     def inspect(self) -> ManifestReading:
         """Read all files, and say also what was left out."""
         with ExitStack() as stack:
-            tree, origins = self._open(stack)
+            if not self._path.exists():
+                raise NotFound(f"no file or folder {str(self._path)!r}: check the path")
+            reach = scope(self._path)
+            tree, origins = self._open(reach, stack)
             taken_at = self._clock()
-            rendering = render_tree(tree, self._kubernetes)
+            rendering = render_tree(tree, self._kubernetes, reach.focus)
             found = [*tree.faults(), *rendering.found]
             skipped = 0
             terraform: list[tuple[str, Object]] = []
@@ -131,19 +135,17 @@ class ManifestSource:
         uncommitted = tuple(sorted(files - commits.keys())) if origins.is_git else ()
         return ManifestReading(snapshot=snapshot, skipped=skipped, uncommitted=uncommitted)
 
-    def _open(self, stack: ExitStack) -> tuple[FileTree, FileOrigins]:
+    def _open(self, reach: Scope, stack: ExitStack) -> tuple[FileTree, FileOrigins]:
         """Return the files to read and what tells their commits: the disk, or the commit that `ref` names."""
-        if not self._path.exists():
-            raise NotFound(f"no file or folder {str(self._path)!r}: check the path")
         try:
-            repository = stack.enter_context(GitRepository(self._path))
+            repository = stack.enter_context(GitRepository(reach.root))
         except NotFound:
             if self._ref is not None:
                 raise
-            return DiskTree(self._path), FileOrigins(None, None, name=self.name)
+            return DiskTree(reach.root, folders=reach.folders), FileOrigins(None, None, name=self.name)
         head = repository.commit_id(self._ref or "HEAD")
         if self._ref is None and not repository.is_bare:
-            tree = DiskTree(self._path)
+            tree = DiskTree(reach.root, folders=reach.folders)
             return tree, self._origins(repository, head, tree)
         if head is None:
             raise NotFound(f"the repository {str(self._path)!r} has no commit yet")

@@ -90,13 +90,52 @@ def test_renders_a_commit_of_a_bare_checkout(tmp_path: Path) -> None:
 )
 def test_names_a_failed_kustomization_and_all_that_it_declares(tmp_path: Path, text: str, words: str) -> None:
     """Nothing that a broken kustomization declares passes for clean or for undeclared."""
-    write(tmp_path, {"outside/kustomization.yaml": "", "in/kustomization.yaml": text, "in/cm.yaml": config_map("a")})
+    write(tmp_path, {"outside/cm.yaml": config_map("b"), "in/kustomization.yaml": text, "in/cm.yaml": config_map("a")})
     snapshot = inspect(tmp_path / "in").snapshot
     assert snapshot.documents == ()
     assert not snapshot.complete
     assert [u.resource.display if u.resource else None for u in snapshot.unreadable] == [None, "shop/ConfigMap/a"]
     assert all(words in u.reason for u in snapshot.unreadable)
     assert str(tmp_path) not in repr(snapshot.unreadable)
+
+
+OVERLAY = {
+    **BASE,
+    "overlays/one/kustomization.yaml": "resources: [../../base]\nnamespace: one\n",
+    "overlays/broken.yaml": "{{{",
+    "neighbour/cm.yaml": config_map("neighbour"),
+}
+
+
+@pytest.mark.parametrize("path", ["overlays/one", "overlays/one/kustomization.yaml"])
+def test_follows_an_overlay_to_the_base_it_builds_on(tmp_path: Path, path: str) -> None:
+    """An overlay alone can be read, as `kubectl apply -k` has it; what lies beside its base is not looked at."""
+    write(tmp_path, OVERLAY)
+    snapshot = inspect(tmp_path / path).snapshot
+    assert (snapshot.complete, snapshot.unreadable) == (True, ())
+    assert named(tmp_path / path) == {"one/ConfigMap/settings": ("base/cm.yaml", 2)}
+
+
+def test_knows_the_commit_of_a_base_outside_of_the_overlay(tmp_path: Path) -> None:
+    """An overlay in git is read with its base, from the disk and from a commit, with the commit of each file."""
+    git = GitFolder(tmp_path / "repo")
+    first = git.commit(dict(OVERLAY))
+    git.commit({"overlays/one/kustomization.yaml": "resources: [../../base]\nnamespace: new\n"})
+    for ref in (None, "HEAD"):
+        (document,) = inspect(git.root / "overlays/one", ref=ref).snapshot.documents
+        assert document.resource.display == "new/ConfigMap/settings"
+        assert document.origin is not None
+        assert (document.origin.file, document.origin.commit) == ("base/cm.yaml", first)
+
+
+def test_does_not_follow_an_overlay_out_of_its_repository(tmp_path: Path) -> None:
+    """What a repository names outside of itself is not read, though it is a kustomization."""
+    write(tmp_path, BASE)
+    git = GitFolder(tmp_path / "repo")
+    git.commit({"one/kustomization.yaml": "resources: [../../base]\n"})
+    snapshot = inspect(git.root / "one").snapshot
+    assert snapshot.documents == ()
+    assert ["lies outside" in u.reason for u in snapshot.unreadable] == [True]
 
 
 def test_runs_no_generator_program(tmp_path: Path) -> None:
