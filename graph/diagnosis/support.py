@@ -102,6 +102,9 @@ def _complaints(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     branch = [r for r in heard if r not in naming and r.complaint in VAGUE and _on_path(hypothesis, r)]
     if naming and _is_stale(context, hypothesis):
         yield _heard(context, "complaint_fits", naming, "though the change had been in effect for long")
+    elif naming and all(_precedes(hypothesis, r) for r in naming):
+        # Clocks differ, so it may belong to the change; but it may as well be what the change put an end to.
+        yield _heard(context, "complaint_fits", naming, "though not since the change")
     elif naming:
         yield _heard(context, "complaint_names", naming, f"which points at {context.name(hypothesis.resource)}")
         older = [r for r in context.readings if _is_older(hypothesis, r) and _says_same(context, hypothesis, r)]
@@ -138,9 +141,13 @@ def _says_same(context: Context, hypothesis: Hypothesis, reading: Reading) -> bo
 
 
 def _is_older(hypothesis: Hypothesis, reading: Reading) -> bool:
-    change = hypothesis.change
-    begun = change.earliest if change else None
-    return begun is not None and reading.at is not None and reading.at < begun - SKEW
+    """Whether a complaint came before the change, by more than clocks differ."""
+    return _precedes(hypothesis, reading, by=SKEW)
+
+
+def _precedes(hypothesis: Hypothesis, reading: Reading, *, by: timedelta = timedelta()) -> bool:
+    begun = hypothesis.change.earliest if hypothesis.change else None
+    return begun is not None and reading.at is not None and reading.at < begun - by
 
 
 def _names(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:

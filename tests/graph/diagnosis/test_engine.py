@@ -351,11 +351,15 @@ def test_complaints_older_than_the_change_speak_against_it() -> None:
 def test_what_was_complained_of_until_it_was_fixed_is_not_blamed_for_the_next_failure() -> None:
     """A fix ends the complaints of its own incident; moments later they don't make it a rival of the next cause."""
     scene = Scene()
-    scene.say("checkout", "connect to payment:80: connection refused", at=AT - timedelta(seconds=50))
+    for name in ("checkout", "payment"):
+        scene.say(name, "connect to payment:80: connection refused", at=AT - timedelta(seconds=50))
     scene.alter(k8s("Deployment", "payment"), IMAGE, "registry.example/app:1.9", actor=PIPELINE)
-    config(scene)
+    permission(scene)
     found = scene.diagnose()
-    assert (found.verdict, found.causes[0].resource) == (DiagnosisVerdict.CAUSE_FOUND, CONFIG)
+    assert (found.verdict, found.causes[0].resource) == (
+        DiagnosisVerdict.CAUSE_FOUND,
+        tf("aws_iam_role_policy.checkout"),
+    )
     fix = next(c for c in found.causes if c.resource == k8s("Deployment", "payment"))
     assert fix.confidence < FOUND
 
