@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graph.document import ABSENT, Absent, Json, Object
 from graph.drift import DriftReport, Finding, NotComparable, compare
+from graph.errors import NotFound
 from graph.resource import Facet
 from graph.version import Snapshot
 from tools.adapters.manifests import ManifestSource
@@ -25,6 +26,8 @@ def compare_paths(*, intended: Path, applied: Path | None, actual: Path) -> Drif
         actual: object dumps such as those of `kubectl get -o yaml`, or a Terraform state.
 
     Raises:
+        NotFound: there is nothing at a path, or nothing in it that declares or describes resources. That is not the
+            same as an empty list of objects, which says that nothing exists.
         OutsideError: a path can't be read at all.
     """
     # Only equality of hashes matters, so a salt that nobody ever learns is the best one.
@@ -85,4 +88,10 @@ def _read(path: Path, facet: Facet, salt: bytes) -> Snapshot:
     source = ManifestSource(
         str(path), path, facet=facet, cluster=_CLUSTER, stack=_STACK, salt=salt, clock=lambda: datetime.now(UTC)
     )
-    return source.read()
+    reading = source.inspect()
+    if not reading.is_state:
+        raise NotFound(
+            f"nothing in {str(path)!r} declares or describes a resource: check the path; expected are manifests, "
+            "a kustomization, Terraform, or a dump as `kubectl get -o yaml` gives it"
+        )
+    return reading.snapshot

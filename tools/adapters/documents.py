@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from graph.document import Json
@@ -19,6 +19,9 @@ MAX_JSON_BYTES: Final = 256 * 2**20
 """Dumps of whole clusters are JSON; 20,000 objects are about 100 MB."""
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_SPACE: Final = re.compile(r"\s*")
+_MORE: Final = "Extra data"
+"""What the standard reader says of text after the first document."""
 _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -69,6 +72,9 @@ def read_documents(data: bytes, *, name: str) -> Iterator[Located | Broken]:
     looks_like_json = stem.endswith((".json", ".tfstate")) or text[:1] in "{["
     if looks_like_json:
         whole = read_json(text)
+        if isinstance(whole, Broken) and _is_stream(whole):
+            yield from read_json_stream(text)
+            return
         if isinstance(whole, Located) or stem.endswith((".json", ".tfstate")):
             yield whole
             return
@@ -137,6 +143,35 @@ def read_json(text: str) -> Located | Broken:
     if is_deeper_than(value, MAX_DEPTH):
         return Broken(reason=f"nested deeper than {MAX_DEPTH} levels", text=text)
     return Located(value=value, line=1)
+
+
+def _is_stream(part: Broken) -> bool:
+    return part.reason == f"not JSON: {_MORE}"
+
+
+def read_json_stream(text: str) -> Iterator[Located | Broken]:
+    """Yield JSON documents that follow one another, as several runs of `kubectl get -o json` write into one file."""
+    decoder = json.JSONDecoder()
+    position, end, line = _after_space(text, 0), 0, 1
+    while position < len(text):
+        line += text.count("\n", end, position)
+        try:
+            _, end = decoder.raw_decode(text, position)
+        except json.JSONDecodeError as error:
+            yield Broken(reason=f"not JSON: {error.msg}", line=error.lineno, text=text[position:], start=line)
+            return
+        except RecursionError:
+            yield Broken(reason=f"nested deeper than {MAX_DEPTH} levels", line=line, start=line)
+            return
+        part = read_json(text[position:end])
+        yield replace(part, line=line) if isinstance(part, Located) else replace(part, line=line, start=line)
+        line += text.count("\n", position, end)
+        position = _after_space(text, end)
+
+
+def _after_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -18,6 +18,7 @@ _TOOL_GROUPS: Final = frozenset(
     {
         "apiserver.config.k8s.io",
         "audit.k8s.io",
+        "backstage.io",
         "cli.kyverno.io",
         "client.authentication.k8s.io",
         "eksctl.io",
@@ -87,6 +88,26 @@ class KubernetesReader:
             )
         except Invalid as error:
             return Unreadable(where=origin.file, reason=error.reason, line=origin.line, resource=self.resource(body))
+
+
+def as_list(value: Json) -> Object | None:
+    """Return a bare array of manifests, such as `jq .items` cuts out of a dump, as the `List` it stands for."""
+    if isinstance(value, list) and value and all(is_manifest(one) for one in value):
+        return {"apiVersion": "v1", "kind": "List", "items": value}
+    return None
+
+
+def what_is_missing(value: Json) -> str | None:
+    """Say what a document lacks that is a manifest but for its apiVersion or kind; None for everything else."""
+    if not isinstance(value, dict) or is_manifest(value):
+        return None
+    metadata = value.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        return None
+    given = [isinstance(value.get(key), str) for key in ("apiVersion", "kind")]
+    if given == [True, False]:
+        return "kind is missing"
+    return "apiVersion is missing" if given == [False, True] else None
 
 
 def is_manifest(value: Json) -> bool:

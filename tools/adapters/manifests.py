@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -20,7 +20,7 @@ from tools.adapters.documents import MAX_JSON_BYTES, Broken, read_documents
 from tools.adapters.file_origins import FileOrigins
 from tools.adapters.file_tree import DiskTree, FileTree
 from tools.adapters.git_repository import GitRepository
-from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
+from tools.adapters.kubernetes_objects import KubernetesReader, as_list, is_manifest, what_is_missing
 from tools.adapters.kustomize import render_tree
 from tools.adapters.kustomize_scope import Scope, scope
 from tools.adapters.terraform_json import is_state
@@ -35,6 +35,8 @@ class ManifestReading:
     """What a look at the files gave."""
 
     snapshot: Snapshot
+    is_state: bool
+    """Whether the files hold state at all, be it an empty list of objects or something that can't be read."""
     skipped: int
     """Documents that are plainly no state: values files, workflows, settings of tools."""
     uncommitted: tuple[str, ...] = ()
@@ -103,7 +105,7 @@ class ManifestSource:
             taken_at = self._clock()
             rendering = render_tree(tree, self._kubernetes, reach.focus)
             found = [*tree.faults(), *rendering.found]
-            skipped = 0
+            skipped = empty = 0
             terraform: list[tuple[str, Object]] = []
             parts: dict[str, tuple[bytes, list[_Part]]] = {}
             for path in self._plain(tree, rendering.covered):
@@ -113,10 +115,13 @@ class ManifestSource:
                         found.append(part)
                     elif is_plan(part) or is_state(part):
                         terraform.append((path, part))
+                    elif is_manifest(part):
+                        empty += 1
                     else:
                         skipped += 1
             self._parts = parts
-            if terraform or any(path.endswith((".tf", ".tf.json")) for path in tree.paths()):
+            is_terraform = bool(terraform) or any(path.endswith((".tf", ".tf.json")) for path in tree.paths())
+            if is_terraform:
                 found += self._read_terraform(tree, terraform)
             documents = [d for d in found if isinstance(d, Document)]
             unreadable = [u for u in found if isinstance(u, Unreadable)]
@@ -133,7 +138,8 @@ class ManifestSource:
             complete=self._complete and all(u.resource for u in unreadable),
         )
         uncommitted = tuple(sorted(files - commits.keys())) if origins.is_git else ()
-        return ManifestReading(snapshot=snapshot, skipped=skipped, uncommitted=uncommitted)
+        anything = bool(found or empty) or is_terraform
+        return ManifestReading(snapshot=snapshot, is_state=anything, skipped=skipped, uncommitted=uncommitted)
 
     def _open(self, reach: Scope, stack: ExitStack) -> tuple[FileTree, FileOrigins]:
         """Return the files to read and what tells their commits: the disk, or the commit that `ref` names."""
@@ -182,7 +188,11 @@ class ManifestSource:
             if isinstance(part, Broken):
                 yield from self._kubernetes.broken(part, origin)
             elif is_manifest(part.value):
-                yield from self._kubernetes.read(part, origin)
+                yield from list(self._kubernetes.read(part, origin)) or [part.value]
+            elif listed := as_list(part.value):
+                yield from self._kubernetes.read(replace(part, value=listed), origin)
+            elif reason := what_is_missing(part.value):
+                yield Unreadable(where=path, reason=reason, line=part.line)
             else:
                 yield part.value
 

@@ -226,3 +226,63 @@ def test_reads_an_estate(shared: Path) -> None:
     assert platforms.count("kubernetes") == 1202
     assert len(repeated) == len(snapshot.unreadable)
     assert platforms.count("terraform") > 880
+
+
+OBJECTS = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n}} for n in ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("\n".join(json.dumps(o) for o in OBJECTS), id="one document a line"),
+        pytest.param("\n\n".join(json.dumps(o, indent=1) for o in OBJECTS), id="documents one after another"),
+        pytest.param(json.dumps(OBJECTS), id="array"),
+    ],
+)
+def test_reads_json_as_tools_put_it_together(tmp_path: Path, text: str) -> None:
+    """Dumps of several commands in one file, and the bare items of a list, are read like a list."""
+    write(tmp_path, {"dump.json": text})
+    snapshot = inspect(tmp_path).snapshot
+    assert [d.resource.name for d in snapshot.documents] == ["a", "b"]
+    assert snapshot.complete
+
+
+def test_names_the_document_at_which_a_stream_of_json_breaks(tmp_path: Path) -> None:
+    """What stands before a broken document of a stream is read; the rest is not taken for absent."""
+    write(tmp_path, {"dump.json": json.dumps(OBJECTS[0], indent=1) + "\n" + json.dumps(OBJECTS[1])[:-1] + "\n"})
+    snapshot = inspect(tmp_path).snapshot
+    assert [d.resource.name for d in snapshot.documents] == ["a"]
+    assert [(u.where, u.line) for u in snapshot.unreadable] == [("dump.json", 9)]
+    assert not snapshot.complete
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("kind: ConfigMap\nmetadata: {name: a}\n", "apiVersion is missing"),
+        ("apiVersion: v1\nmetadata: {name: a}\n", "kind is missing"),
+    ],
+)
+def test_names_a_manifest_without_its_type(tmp_path: Path, text: str, reason: str) -> None:
+    """An object that lacks only its apiVersion or its kind is a mistake, not some other file."""
+    write(tmp_path, {"cm.yaml": text})
+    reading = inspect(tmp_path)
+    assert [(u.where, u.line, u.reason) for u in reading.snapshot.unreadable] == [("cm.yaml", 1, reason)]
+
+
+@pytest.mark.parametrize(
+    ("files", "is_state"),
+    [
+        ({}, False),
+        ({"dump.yaml": ""}, False),
+        ({"values.yaml": "image: x\n"}, False),
+        ({"dump.json": '{"apiVersion": "v1", "kind": "List", "items": []}'}, True),
+        ({"main.tf": "module x { source = './x' }\n"}, True),
+        ({"cm.yaml": "{{{"}, True),
+    ],
+    ids=["no file", "empty file", "values", "empty list", "terraform", "unreadable"],
+)
+def test_tells_an_empty_answer_from_no_answer(tmp_path: Path, files: dict[str, str | bytes], is_state: bool) -> None:
+    """A list without entries says that nothing exists; a folder without state says nothing."""
+    write(tmp_path, files)
+    assert inspect(tmp_path).is_state is is_state
