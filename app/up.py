@@ -304,7 +304,8 @@ def _log_to_stderr() -> None:
             structlog.processors.StackInfoRenderer(),
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up each time: whoever runs this inside another program may replace the stream.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 
