@@ -9,7 +9,9 @@ COPY agents agents
 COPY tools tools
 COPY graph graph
 COPY evals evals
-RUN /opt/plumbline/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+# The tables of the HCL grammar are built here, once: the service may not write where they are kept.
+RUN /opt/plumbline/bin/pip install --no-cache-dir --no-deps --no-build-isolation . \
+ && /opt/plumbline/bin/python -c "from hcl2.parser import parser; parser()"
 
 FROM python:3.12-slim-bookworm
 RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin plumbline \
