@@ -73,7 +73,8 @@ class Intake:
                         actor=alert.sender, action="alert.incomplete", subject=received.incident_id, detail=detail
                     )
             if alert.status is not AlertStatus.RESOLVED and is_news:
-                self._looks.ask(received.incident_id, environment, since=delivery.received_at)
+                is_first = received.is_new_incident or received.is_reopened or is_repeated
+                self._looks.ask(received.incident_id, environment, since=delivery.received_at, soon=not is_first)
 
     def _place(self, alert: Alert) -> tuple[str, str]:
         """Choose the environment that an alert is about, and what in it: the named one, else the best match."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.store.database import Database
 from app.store.jobs import Jobs
 
 INVESTIGATE_JOB = "investigate"
 """Kind of the job; its payload is `{incident, environment, started_at, requester}`."""
+
+_TOGETHER = timedelta(seconds=15)
+"""In a storm, alerts of one incident come by the dozen: each is stored at once, and they are looked at together."""
 
 ASSISTANT = "agent:plumbline"
 """Principal under which the assistant proposes of its own accord. It has no credential and can never approve."""
@@ -24,7 +27,9 @@ class Looks:
         self._jobs = jobs
         self._wake = wake
 
-    def ask(self, incident: str, environment: str, *, since: datetime, requester: str = ASSISTANT) -> None:
+    def ask(
+        self, incident: str, environment: str, *, since: datetime, requester: str = ASSISTANT, soon: bool = False
+    ) -> None:
         """Ask for a look at an incident; one that waits already is not doubled.
 
         Args:
@@ -32,6 +37,7 @@ class Looks:
             environment: the environment it is about.
             since: UTC; from when the time to the diagnosis counts.
             requester: who asks, and so can't approve what comes out.
+            soon: wait a little first, so that what else comes in meanwhile is looked at together.
         """
         payload = {
             "incident": incident,
@@ -39,6 +45,8 @@ class Looks:
             "started_at": since.isoformat(),
             "requester": requester,
         }
+        # A name of its own: the first look and the time it counts from stay as they are.
+        key, run_at = (f"{incident} soon", since + _TOGETHER) if soon else (incident, None)
         with self._database.session() as session:
-            self._jobs.enqueue(session, INVESTIGATE_JOB, incident, payload)
+            self._jobs.enqueue(session, INVESTIGATE_JOB, key, payload, run_at=run_at)
         self._wake()
