@@ -9,8 +9,8 @@ from pathlib import Path
 from graph.document import ABSENT, Absent, Json, Object
 from graph.drift import DriftReport, Finding, NotComparable, compare
 from graph.errors import NotFound
-from graph.resource import Facet
-from graph.version import Snapshot
+from graph.resource import Facet, Platform
+from graph.version import Document, Snapshot
 from tools.adapters.manifests import ManifestSource
 
 _CLUSTER = "cluster"
@@ -22,7 +22,8 @@ def compare_paths(*, intended: Path, applied: Path | None, actual: Path) -> Drif
 
     Args:
         intended: manifests, kustomizations or Terraform, plain or in git.
-        applied: what the deployer last wrote; taken from the objects' own annotation when None.
+        applied: what the deployer last wrote; when None taken from the objects' own annotation, and from the state
+            before the refresh that a Terraform plan or the state beside the sources in `intended` tells.
         actual: object dumps such as those of `kubectl get -o yaml`, or a Terraform state.
 
     Raises:
@@ -38,11 +39,19 @@ def compare_paths(*, intended: Path, applied: Path | None, actual: Path) -> Drif
     unreadable = [u for s in (declared, written, live) if s for u in s.unreadable]
     return compare(
         intended=declared.documents,
-        applied=written.documents if written else None,
+        applied=written.documents if written else _last_applied(intended, declared, salt),
         actual=live.documents,
         unreadable=unreadable,
         complete=live.complete,
     )
+
+
+def _last_applied(path: Path, declared: Snapshot, salt: bytes) -> list[Document] | None:
+    """Return what the Terraform files among the declared ones say of the last apply; None when they say nothing."""
+    if not any(d.resource.platform is Platform.TERRAFORM for d in declared.documents):
+        return None
+    documents = _read(path, Facet.APPLIED, salt).documents
+    return [d for d in documents if d.resource.platform is Platform.TERRAFORM] or None
 
 
 def report_json(report: DriftReport) -> Object:
