@@ -94,12 +94,14 @@ class Service:
             environments=self.environments,
             looks=self._looks,
         )
-        investigations = _Lazy(lambda: _investigations(settings, store, self.environments, casebook))
+        investigations = _Lazy(
+            lambda: _investigations(settings, store, self.environments, casebook, aside=self._workers.stood_in_for)
+        )
         handlers = {
             DELIVERY_JOB: intake.process,
             INVESTIGATE_JOB: lambda job, payload: investigations.get().process(job, payload),
         }
-        self._workers = Workers(store.jobs, handlers, threads=settings.workers)
+        self._workers: Workers = Workers(store.jobs, handlers, threads=settings.workers)
         self._upkeep = Upkeep(self.environments, store.proposals, every_s=settings.collect_every_s, clock=now)
         self._presence = Presence(settings.data_dir / "service.lock")
         self._warm_up = threading.Thread(target=investigations.get, name="warm-up", daemon=True)
@@ -162,23 +164,27 @@ class _Lazy:
             return self._value
 
 
-def _investigations(settings: Settings, store: Store, environments: Any, casebook: Any) -> Any:
+def _investigations(settings: Settings, store: Store, environments: Any, casebook: Any, *, aside: Any) -> Any:
     from agents.investigator import Investigator
     from agents.model_openai import OpenAIModel
     from agents.state import Deps
     from agents.workflow import Workflow
     from app.investigations import Investigations
+    from app.model_turns import ModelInTurns
 
     model = settings.model
     deps = Deps(
         environments=environments,
         casebook=casebook,
-        model=OpenAIModel(
-            base_url=model.base_url,
-            api_key=model.api_key.get_secret_value() if model.api_key else "",
-            name=model.name,
-            timeout_s=model.timeout_s,
-            max_tokens=model.max_tokens,
+        model=ModelInTurns(
+            OpenAIModel(
+                base_url=model.base_url,
+                api_key=model.api_key.get_secret_value() if model.api_key else "",
+                name=model.name,
+                timeout_s=model.timeout_s,
+                max_tokens=model.max_tokens,
+            ),
+            aside=aside,
         )
         if model.base_url
         else None,

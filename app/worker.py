@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -33,6 +34,7 @@ class Workers:
         self._stop = threading.Event()
         self._wake = threading.Semaphore(0)
         self._threads = [threading.Thread(target=self._run, name=f"worker-{n}", daemon=True) for n in range(threads)]
+        self._stand_ins: set[threading.Thread] = set()
 
     def start(self) -> None:
         """Start the threads."""
@@ -44,16 +46,30 @@ class Workers:
         self._stop.set()
         for _ in self._threads:
             self._wake.release()
-        for thread in self._threads:
+        for thread in (*self._threads, *self._stand_ins):
             thread.join(within_s)
 
     def wake(self) -> None:
         """Say that there is a new job."""
         self._wake.release()
 
-    def _run(self) -> None:
+    @contextmanager
+    def stood_in_for(self) -> Iterator[None]:
+        """Let another thread take jobs while the one at hand only waits for something outside."""
+        is_back = threading.Event()
+        stand_in = threading.Thread(target=self._run, args=(is_back,), name="stand-in", daemon=True)
+        self._stand_ins.add(stand_in)
+        stand_in.start()
+        try:
+            yield
+        finally:
+            is_back.set()
+            self._stand_ins.discard(stand_in)
+
+    def _run(self, is_back: threading.Event | None = None) -> None:
+        """Work until told to stop; a stand-in until the thread that it stands in for is back."""
         name = f"{os.getpid()}-{threading.current_thread().name}"
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not (is_back and is_back.is_set()):
             try:
                 job = self._jobs.claim(name, kinds=tuple(self._handlers), lease_s=_LEASE_S)
             except Exception:  # the run edge: a database that is away must not end the worker

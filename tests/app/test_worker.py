@@ -161,3 +161,27 @@ def test_only_the_first_process_finds_nobody_else(tmp_path: Path) -> None:
     fourth = Presence(tmp_path / "lock")
     assert fourth.announce()
     fourth.leave()
+
+
+def test_job_that_waits_outside_leaves_its_place_to_another(
+    database: Database, jobs: Jobs, start: Callable[..., Workers]
+) -> None:
+    """One thread does the second job while the first one waits, and is one again afterwards."""
+    second_done, first_done = threading.Event(), threading.Event()
+    running: list[Workers] = []
+
+    def work(job: Job, payload: Object) -> None:
+        if payload["key"] == "second":
+            second_done.set()
+            return
+        with running[0].stood_in_for():
+            assert second_done.wait(_PATIENCE_S)
+        first_done.set()
+
+    workers = start(work)
+    running.append(workers)
+    for key in ("first", "second"):
+        _ask(database, jobs, key)
+        workers.wake()
+    assert first_done.wait(_PATIENCE_S)
+    _await(lambda: not any(t.name == "stand-in" for t in threading.enumerate()))
