@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
 
 from graph.environment import EnvironmentGraph
 from graph.errors import Conflict, NotFound
@@ -10,12 +12,39 @@ from graph.resource import Resource
 
 _MOST_SHOWN = 5
 
+_SHORT_NAMES: Final = {
+    "cj": "CronJob",
+    "cm": "ConfigMap",
+    "crd": "CustomResourceDefinition",
+    "deploy": "Deployment",
+    "ds": "DaemonSet",
+    "ep": "Endpoints",
+    "hpa": "HorizontalPodAutoscaler",
+    "ing": "Ingress",
+    "limits": "LimitRange",
+    "netpol": "NetworkPolicy",
+    "no": "Node",
+    "ns": "Namespace",
+    "pdb": "PodDisruptionBudget",
+    "po": "Pod",
+    "pv": "PersistentVolume",
+    "pvc": "PersistentVolumeClaim",
+    "quota": "ResourceQuota",
+    "rs": "ReplicaSet",
+    "sa": "ServiceAccount",
+    "sc": "StorageClass",
+    "sts": "StatefulSet",
+    "svc": "Service",
+}
+"""As `kubectl api-resources` lists them."""
+
 
 def find(graph: EnvironmentGraph, name: str) -> Resource:
     """Return the one resource that `name` names.
 
     A uid, an alias such as an ARN, and the display name `NAMESPACE/KIND/NAME` name at most one. `KIND/NAME` and a bare
-    name do when nothing else has it. Case counts only where it tells two resources apart.
+    name do when nothing else has it. Case counts only where it tells two resources apart, and a kind may be written
+    as `kubectl` takes it: `deploy/web`, `services/web`, `deployment.apps/web`.
 
     Raises:
         NotFound: nothing has this name.
@@ -25,13 +54,13 @@ def find(graph: EnvironmentGraph, name: str) -> Resource:
         return graph.resource(name)
     if (known := graph.by_alias(name)) is not None:
         return known
-    for matches in (_exactly, _ignoring_case):
+    for matches in (_exactly, _ignoring_case, _as_kubectl):
         found = [r for r in graph if matches(r, name)]
         if len(found) == 1:
             return found[0]
         if found:
             raise Conflict(f"{name!r} may be {_listed(found)}: name one of them")
-    near = [r for r in graph if len(name) > 2 and name.lower() in r.display.lower()]
+    near = [r for r in graph if len(name) > 2 and name.lower() in r.display.lower()] or _alike(graph, name)
     hint = f"; did you mean {_listed(near)}?" if near else ""
     raise NotFound(f"no resource {name!r} in environment {graph.name!r} at {graph.as_of.isoformat()}{hint}")
 
@@ -57,6 +86,22 @@ def _exactly(resource: Resource, name: str) -> bool:
 
 def _ignoring_case(resource: Resource, name: str) -> bool:
     return name.lower() in (n.lower() for n in _names(resource))
+
+
+def _as_kubectl(resource: Resource, name: str) -> bool:
+    *namespace, kind, last = ["", *name.lower().split("/")]
+    if last != resource.name.lower() or (namespace[1:] and namespace[1:] != [(resource.namespace or "").lower()]):
+        return False
+    kind = kind.partition(".")[0]
+    own = resource.kind.lower()
+    plurals = {own + "s", own + "es", own.removesuffix("y") + "ies"}
+    return kind in plurals or kind == own or _SHORT_NAMES.get(kind) == resource.kind
+
+
+def _alike(graph: EnvironmentGraph, name: str) -> list[Resource]:
+    """Return the resources whose own name is spelled much like the last part of `name`."""
+    close = set(get_close_matches(name.rpartition("/")[2], {r.name for r in graph}, n=_MOST_SHOWN, cutoff=0.75))
+    return [r for r in graph if r.name in close]
 
 
 def _listed(resources: list[Resource]) -> str:

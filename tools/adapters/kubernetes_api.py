@@ -130,7 +130,10 @@ class KubernetesApi:
         """
         events = Listable(group="", version="v1", kind="Event", plural="events", is_namespaced=True)
         with self._connect() as connection:
-            listing = Lister(connection, cluster=self._cluster, namespaces=self._namespaces).list_kind(events)
+            try:
+                listing = Lister(connection, cluster=self._cluster, namespaces=self._namespaces).list_kind(events)
+            except NotFound:
+                return ()  # A server that keeps no events, as those of virtual clusters and aggregators may be.
         found = [symptom(e, cluster=self._cluster, source=self.name) for e in listing.items]
         return sorted((s for s in found if s and s.at and s.at > since), key=lambda s: s.at or since)
 

@@ -347,3 +347,9 @@ def test_reads_a_recorded_cluster(tmp_path: Path, shared: Path) -> None:
     snapshot = source(api, write_kubeconfig(tmp_path)).read()
     assert snapshot.complete
     assert len(snapshot.documents) == len([o for o in api.objects if o["kind"] not in {"Event", "Lease"}])
+
+
+def test_a_server_without_events_has_no_symptoms(tmp_path: Path) -> None:
+    """That a server keeps no events is no failure to read it."""
+    api = FakeKubernetesApi(objects=[body("ConfigMap", "settings", data={})])
+    assert source(api, write_kubeconfig(tmp_path)).symptoms(NOW - dt.timedelta(hours=1)) == ()
