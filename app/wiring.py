@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from app.services import SenderSecrets, Services
-from app.settings import ExecutorSettings, Settings, load_settings
+from app.settings import ExecutorSettings, ModelSettings, Settings, load_settings
 from app.store.audit import AuditLog
 from app.store.database import Database
 from app.store.graph import GraphStore
@@ -166,31 +167,30 @@ class _Lazy:
 
 def _investigations(settings: Settings, store: Store, environments: Any, casebook: Any, *, aside: Any) -> Any:
     from agents.investigator import Investigator
-    from agents.model_openai import OpenAIModel
     from agents.state import Deps
     from agents.workflow import Workflow
     from app.investigations import Investigations
+
+    deps = Deps(environments=environments, casebook=casebook, model=_model(settings.model, aside=aside), clock=now)
+    return Investigations(Investigator(Workflow(_checkpoints(settings, store)), deps), store.incidents)
+
+
+def _model(settings: ModelSettings, *, aside: Any) -> Any:
+    """Build the model that the settings name; None when they name none."""
+    from agents.model_breaker import Breaker
+    from agents.model_openai import OpenAIModel
     from app.model_turns import ModelInTurns
 
-    model = settings.model
-    deps = Deps(
-        environments=environments,
-        casebook=casebook,
-        model=ModelInTurns(
-            OpenAIModel(
-                base_url=model.base_url,
-                api_key=model.api_key.get_secret_value() if model.api_key else "",
-                name=model.name,
-                timeout_s=model.timeout_s,
-                max_tokens=model.max_tokens,
-            ),
-            aside=aside,
-        )
-        if model.base_url
-        else None,
-        clock=now,
+    if not settings.base_url:
+        return None
+    model = OpenAIModel(
+        base_url=settings.base_url,
+        api_key=settings.api_key.get_secret_value() if settings.api_key else "",
+        name=settings.name,
+        timeout_s=settings.timeout_s,
+        max_tokens=settings.max_tokens,
     )
-    return Investigations(Investigator(Workflow(_checkpoints(settings, store)), deps), store.incidents)
+    return Breaker(ModelInTurns(model, aside=aside), monotonic=time.monotonic)
 
 
 def _checkpoints(settings: Settings, store: Store) -> Any:
