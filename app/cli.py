@@ -122,7 +122,10 @@ def drift(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare what was declared with what runs. Exit code: 0 no drift, 1 drift, 2 and above an error."""
+    """Compare what was declared with what runs. Exit code: 0 no drift, 1 drift, 2 and above an error.
+
+    Without a difference, files that could not be read are an error: they may hide any.
+    """
     from app.terminal import print_drift
 
     if intended or actual or applied:
@@ -131,7 +134,7 @@ def drift(
         client = _connect(server, token, data_dir)
         report = client.get(f"/api/graph/{_environment(client, environment)}/drift")
     _show(report, as_json, print_drift)
-    sys.exit(1 if report["findings"] else 0)
+    sys.exit(_drift_code(report))
 
 
 @app.command()
@@ -296,6 +299,16 @@ def _drift_of_paths(intended: Path | None, applied: Path | None, actual: Path | 
     if intended is None or actual is None:
         _fail("comparing files needs both --intended and --actual")
     return report_json(compare_paths(intended=intended, applied=applied, actual=actual))
+
+
+def _drift_code(report: Any) -> int:
+    """1 for drift, 0 for none; what could not be read forbids to say "none", as it may hide any."""
+    if report["findings"]:
+        return 1
+    # An expression of Terraform that only a plan can tell is not broken; its file was read.
+    unread = (e for e in report["not_comparable"] if not e["uid"].startswith("tf://"))
+    is_broken = any(not entry["uid"] or entry["line"] for entry in unread)
+    return 2 if is_broken else 0
 
 
 def _connect(server: str | None, token: str | None, data_dir: Path | None, *, role: str = "viewer") -> Any:

@@ -46,9 +46,13 @@ def print_triggered(answer: dict[str, Any]) -> None:
     _out.print(f"Its alert was accepted as delivery {answer['delivery']}. Look: plumbline incidents")
 
 
+_MOST_FINDINGS = 300
+"""More than anybody reads in a terminal."""
+
+
 def print_drift(report: dict[str, Any]) -> None:
     """Print drift, one finding a paragraph, with what was declared beside what runs."""
-    for finding in report["findings"]:
+    for finding in report["findings"][:_MOST_FINDINGS]:
         _out.print(f"[bold red]{finding['verdict']}[/]  [bold]{_safe(finding['resource'])}[/]" + _severity(finding))
         _indented("", f"[cyan]{_safe(finding['path'] or '(whole resource)')}[/]")
         for facet in ("intended", "applied", "actual"):
@@ -56,9 +60,11 @@ def print_drift(report: dict[str, Any]) -> None:
                 _indented(f"{facet:9}", _value(finding, facet))
         if finding["note"]:
             _indented("", f"[dim]{_safe(finding['note'])}[/]")
+    if (more := len(report["findings"]) - _MOST_FINDINGS) > 0:
+        _out.print(f"... and {more} more findings; --json has all of them")
     for entry in report["not_comparable"]:
-        line = f":{entry['line']}" if entry.get("line") else ""
-        _out.print(f"[bold yellow]not comparable[/]  [bold]{_safe(entry['resource'])}{line}[/]")
+        line = f" (line {entry['line']})" if entry.get("line") else ""
+        _out.print(f"[bold yellow]not comparable[/]  [bold]{_safe(entry['resource'])}[/]{line}")
         _indented("", _safe(entry["reason"]))
     count = len(report["findings"])
     tail = f", {len(report['not_comparable'])} not comparable" if report["not_comparable"] else ""
