@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -74,7 +74,8 @@ def serve(
         )
         if not store.users.list():
             _say_first_login(store, address)
-    with _executor_process(store_settings, demo=demo) if with_executor else _nothing():
+    starting = service.services.starting
+    with _executor_process(store_settings, demo=demo, starting=starting) if with_executor else _nothing():
         if trigger:
             threading.Thread(
                 target=_trigger_and_tell, args=(trigger, store_settings, service, address), daemon=True
@@ -177,8 +178,8 @@ def _demo_tokens(users: Users, known: Object) -> Object:
 
 
 @contextmanager
-def _executor_process(settings: Settings, *, demo: bool) -> Iterator[None]:
-    """Run the executor beside the service, and start it again when it dies.
+def _executor_process(settings: Settings, *, demo: bool, starting: Callable[[], str]) -> Iterator[None]:
+    """Run the executor beside the service once that has started, and start it again when it dies.
 
     Only the executor's environment names the file with its write access.
     """
@@ -188,7 +189,7 @@ def _executor_process(settings: Settings, *, demo: bool) -> Iterator[None]:
         yield
         return
     environment = {**os.environ, "PLUMBLINE_EXECUTOR_CONFIG": str(own), **_settings_for_executor(settings, demo=demo)}
-    keeper = _Keeper([sys.executable, "-m", "app.cli", "executor", "--until-eof"], environment)
+    keeper = _Keeper([sys.executable, "-m", "app.cli", "executor", "--until-eof"], environment, starting)
     keeper.start()
     try:
         yield
@@ -204,17 +205,26 @@ def _settings_for_executor(settings: Settings, *, demo: bool) -> dict[str, str]:
     return variables
 
 
+_SERVICE_FIRST_S = 10.0
+"""A source that answers slowly must not keep approved actions waiting for longer."""
+
+
 class _Keeper(threading.Thread):
     """Keeps one child process running."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], starting: Callable[[], str]) -> None:
+        """`starting` says what the service still waits for: with two cores, starting both at once slows both."""
         super().__init__(name="executor-keeper", daemon=True)
+        self._starting = starting
         self._command = command
         self._environment = environment
         self._stopping = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
+        patience = time.monotonic() + _SERVICE_FIRST_S
+        while self._starting() and time.monotonic() < patience and not self._stopping.wait(0.1):
+            pass
         while not self._stopping.is_set():
             # A session of its own, so that Ctrl-C reaches the service first and the plan at hand can end. The pipe ends
             # with this process, in whatever way it dies, and that ends the child.
