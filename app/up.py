@@ -219,26 +219,34 @@ class _Keeper(threading.Thread):
         self._command = command
         self._environment = environment
         self._stopping = threading.Event()
+        self._spawning = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         patience = time.monotonic() + _SERVICE_FIRST_S
         while self._starting() and time.monotonic() < patience and not self._stopping.wait(0.1):
             pass
-        while not self._stopping.is_set():
+        while (child := self._spawn()) is not None:
+            code = child.wait()
+            if not self._stopping.is_set():
+                _log.error("executor_ended", code=code)
+                self._stopping.wait(2)
+
+    def _spawn(self) -> subprocess.Popen[bytes] | None:
+        with self._spawning:
+            if self._stopping.is_set():
+                return None
             # A session of its own, so that Ctrl-C reaches the service first and the plan at hand can end. The pipe ends
             # with this process, in whatever way it dies, and that ends the child.
             self._child = subprocess.Popen(  # noqa: S603  (our own command)
                 self._command, env=self._environment, start_new_session=True, stdin=subprocess.PIPE
             )
-            code = self._child.wait()
-            if not self._stopping.is_set():
-                _log.error("executor_ended", code=code)
-                self._stopping.wait(2)
+            return self._child
 
     def stop(self) -> None:
         """Ask the child to end after what it does now, and wait a while."""
-        self._stopping.set()
+        with self._spawning:
+            self._stopping.set()
         if self._child and self._child.poll() is None:
             self._child.send_signal(signal.SIGTERM)
             try:

@@ -35,7 +35,10 @@ def walk(name: str, *, as_json: bool = False) -> bool:
     """
     if name not in SCENARIOS:
         raise NotFound(f"there is no demo incident {name!r}; there are: {', '.join(SCENARIOS)}")
-    with tempfile.TemporaryDirectory(prefix="plumbline-demo-") as folder, _service(Path(folder), quiet=as_json):
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-demo-", ignore_cleanup_errors=True) as folder,
+        _service(Path(folder), quiet=as_json),
+    ):
         walker = _Walk(Path(folder), quiet=as_json)
         problems = walker.run(name)
     if as_json:
