@@ -46,6 +46,10 @@ _SERVER_KEYS = frozenset(
 )
 _SERVER_PREFIXES = ("deployment.kubernetes.io/", "batch.kubernetes.io/", "deprecated.daemonset.template.generation")
 
+_FORCE_SYNC = "force-sync"
+"""Asks the External Secrets operator to read once more; what is declared is as it was.
+https://external-secrets.io/latest/introduction/faq/#can-i-manually-trigger-a-secret-refresh"""
+
 _TRACKING_KEYS = frozenset(
     {"app.kubernetes.io/managed-by", "app.kubernetes.io/instance", "kubernetes.io/metadata.name", "helm.sh/chart"}
 )
@@ -81,7 +85,8 @@ def is_by_design(difference: Difference, root: Object) -> bool:
         return False
     key = metadata_key(difference)
     if key is not None:
-        return key in _TRACKING_KEYS or key.startswith(_TRACKING_PREFIXES)
+        is_request = root.get("kind") == "ExternalSecret" and key == _FORCE_SYNC
+        return is_request or key in _TRACKING_KEYS or key.startswith(_TRACKING_PREFIXES)
     if root.get("kind") == "Pod" and _is_pod_admission(difference):
         return True
     if (place.owner, place.field) == ("ServiceAccount", "imagePullSecrets"):

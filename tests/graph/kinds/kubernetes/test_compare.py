@@ -193,6 +193,19 @@ def test_reports_what_the_deployer_still_owns() -> None:
     assert found(report([WEB], [actual])) == [("/metadata/labels/team", "prune_pending")]
 
 
+def test_a_request_to_read_a_secret_again_is_no_drift() -> None:
+    """The annotation that triggers the External Secrets operator declares nothing; on other kinds it is one's own."""
+    metadata = {"name": "keys", "namespace": "shop"}
+    declared = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret", "metadata": metadata, "spec": {}}
+    writes = {"f:metadata": {"f:annotations": {"f:force-sync": {}}}}
+    asked = [
+        managed(put(copy.deepcopy(body), "/metadata/annotations", {"force-sync": "1763769600"}), ("kubectl", writes))
+        for body in (declared, WEB)
+    ]
+    assert found(report([declared], asked[:1])) == []
+    assert found(report([WEB], asked[1:])) == [("/metadata/annotations/force-sync", "out_of_band_change")]
+
+
 def test_names_the_person_behind_an_added_container() -> None:
     """A container that a human's client added is out of band, at the path of the entry, with its manager."""
     entry = {"name": "debug", "image": "busybox"}
