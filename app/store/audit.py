@@ -15,7 +15,9 @@ from datetime import datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.store.audit_head import Head, export_head, read_head
 from app.store.clock import Clock, utc_now
@@ -28,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 _GENESIS = "0" * 64
 _PAGE = 1000
+_KINDS = {"seq": int, "at": datetime, **dict.fromkeys(("actor", "action", "subject", "detail", "prev", "hash"), str)}
+"""SQLite keeps values of any type in any column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,14 +137,20 @@ class AuditLog:
                 return _bad(None, count, "The log was made with another key; nothing can be said about it.")
             expected = Head(seq=0, hash=_GENESIS)
             checkpoint = self._exported()
-            for row in _rows(session):
-                problem = self._problem(row, expected)
-                if not problem and checkpoint and checkpoint.seq == row.seq and checkpoint.hash != row.hash:
-                    problem = "is not the one that was exported under this number"
-                if problem:
-                    first_bad = min(row.seq, expected.seq + 1)
-                    return _bad(first_bad, expected.seq, f"Entry {first_bad} {problem}.")
-                expected = Head(seq=row.seq, hash=row.hash)
+            try:
+                for row in _rows(session):
+                    problem = self._problem(row, expected)
+                    if not problem and checkpoint and checkpoint.seq == row.seq and checkpoint.hash != row.hash:
+                        problem = "is not the one that was exported under this number"
+                    if problem:
+                        first_bad = min(row.seq, expected.seq + 1)
+                        return _bad(first_bad, expected.seq, f"Entry {first_bad} {problem}.")
+                    expected = Head(seq=row.seq, hash=row.hash)
+            except _UnreadableError:
+                first_bad = expected.seq + 1
+                return _bad(
+                    first_bad, expected.seq, f"Entry {first_bad} was changed: it holds what nobody writes there."
+                )
             return self._check_end(head, expected, checkpoint)
 
     def check_not_behind(self, session: Session) -> None:
@@ -179,7 +189,7 @@ class AuditLog:
     def _problem(self, row: AuditEntryRow, before: Head) -> str:
         if row.seq != before.seq + 1:
             return "is missing"
-        if not hmac.compare_digest(row.hash, self._hash(row)):
+        if not _is_same(row.hash, self._hash(row)):
             return "was changed, moved or put in by somebody else"
         if row.prev != before.hash:
             return "does not follow the entry before it: one of the two was moved or replaced"
@@ -190,7 +200,7 @@ class AuditLog:
             if found.seq == 0 and exported is None:
                 return AuditReport(ok=True, entries=0)
             return _bad(found.seq + 1, found.seq, "The row that marks the end of the log is missing.")
-        if not hmac.compare_digest(head.seal, self.seal("audit head", [head.seq, head.hash])):
+        if not _is_same(head.seal, self.seal("audit head", [head.seq, head.hash])):
             return _bad(found.seq + 1, found.seq, "The row that marks the end of the log was changed.")
         if head.seq != found.seq or head.hash != found.hash:
             return _bad(
@@ -227,16 +237,44 @@ class AuditLog:
         return self.seal("key id", None)[:16]
 
 
+class _UnreadableError(Exception):
+    """An entry holds a value that its columns can't: somebody wrote past this program."""
+
+
 def _rows(session: Session) -> Iterator[AuditEntryRow]:
+    """Yield all entries in order.
+
+    Raises:
+        _UnreadableError: the next one holds what only another program can have written.
+    """
     after = -(2**62)
     while True:
-        statement = select(AuditEntryRow).where(AuditEntryRow.seq > after).order_by(col(AuditEntryRow.seq))
-        page = session.exec(statement.limit(_PAGE)).all()
-        yield from page
-        if len(page) < _PAGE:
+        page = select(AuditEntryRow).where(AuditEntryRow.seq > after).order_by(col(AuditEntryRow.seq))
+        try:
+            rows = _read(session, page.limit(_PAGE))
+        except _UnreadableError:
+            # One of them is bad; those before it are still judged.
+            rows = _read(session, page.limit(1))
+        yield from rows
+        if not rows:
             return
-        after = page[-1].seq
+        after = rows[-1].seq
         session.expunge_all()
+
+
+def _read(session: Session, page: SelectOfScalar[AuditEntryRow]) -> Sequence[AuditEntryRow]:
+    try:
+        rows = session.exec(page).all()
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _UnreadableError from error
+    except OperationalError as error:
+        if "decode" not in str(error.orig):
+            raise
+        raise _UnreadableError from error
+    if all(isinstance(getattr(row, name), kind) for row in rows for name, kind in _KINDS.items()):
+        return rows
+    session.expunge_all()
+    raise _UnreadableError
 
 
 def _entry(row: AuditEntryRow) -> AuditEntry:
@@ -249,6 +287,10 @@ def _entry(row: AuditEntryRow) -> AuditEntry:
         detail=json.loads(row.detail),
         hash=row.hash,
     )
+
+
+def _is_same(found: str, expected: str) -> bool:
+    return hmac.compare_digest(found.encode("utf-8", "replace"), expected.encode())
 
 
 def _bad(first_bad: int | None, entries: int, problem: str) -> AuditReport:
