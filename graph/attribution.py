@@ -16,7 +16,7 @@ from graph.channel import RUN_KINDS, RUN_SLACK, channel_of, frame_of, is_deploye
 from graph.document import ABSENT, Absent, Json, digest
 from graph.drift import Finding, Verdict
 from graph.environment import EnvironmentGraph
-from graph.managers import written_at
+from graph.field_managers import written_at
 from graph.place import Place, is_near, is_same, is_within, read, read_same, translate
 from graph.resource import Facet
 from graph.version import Version
