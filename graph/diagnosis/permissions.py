@@ -64,7 +64,7 @@ def _lost(before: Json | Absent, after: Json | Absent, place: str) -> Iterator[L
             continue
         gone = sorted({action for action, resource in _grants(statement) if not _is_kept(action, resource, kept)})
         if gone:
-            twin = _twin(statement, after)
+            twin = _twin(statement, before, after)
             yield Loss(tuple(gone), place + pointer("Statement", index), statement, twin, False)
     denied = {g for _, s in _statements(before) if text(s, "Effect").lower() == "deny" for g in _grants(s)}
     for index, statement in _statements(after):
@@ -97,9 +97,14 @@ def _is_kept(action: str, resource: str, kept: set[tuple[str, str]]) -> bool:
     return False
 
 
-def _twin(statement: Object, policy: Json | Absent) -> Json | Absent:
-    """The statement that stands in its place now: the one with its Sid, else one about the same resource."""
-    others = [s for _, s in _statements(policy)]
+def _twin(statement: Object, before: Json | Absent, after: Json | Absent) -> Json | Absent:
+    """The statement that stands in its place now: the one with its Sid, else one about the same resource.
+
+    A statement that stood beside it already, unchanged or under its own Sid, has not taken its place.
+    """
+    beside = [s for _, s in _statements(before) if s != statement]
+    names = {text(s, "Sid") for s in beside} - {""}
+    others = [s for _, s in _statements(after) if s not in beside and text(s, "Sid") not in names]
     for key in ("Sid", "Resource"):
         for other in others:
             if key in statement and other.get(key) == statement[key] and other.get("Effect") == statement.get("Effect"):
