@@ -91,6 +91,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """What one source says has changed since its last snapshot or delta. Whatever it does not name is as it was."""
+
+    facet: Facet
+    source: str
+    """Name of the source within the environment, as in `Snapshot.source`."""
+    at: datetime
+    """UTC; when the source said so."""
+    documents: tuple[Document, ...] = ()
+    """New or changed, each resource at most once."""
+    gone: tuple[str, ...] = ()
+    """uids of resources that this source no longer has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One facet of one resource over an interval of time. Versions are appended and closed, never overwritten."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Event
 from typing import Protocol
 
 from graph.change import Change
 from graph.evidence import Gap, SymptomEvent
 from graph.resource import Facet
-from graph.version import Snapshot
+from graph.version import Delta, Snapshot
 
 
 class StateSource(Protocol):
@@ -41,6 +42,21 @@ class ChangeBatch:
 
     changes: tuple[Change, ...]
     gaps: tuple[Gap, ...] = ()
+
+
+class WatchedSource(StateSource, Protocol):
+    """A source that says by itself when something changes."""
+
+    def watch(self, hear: Callable[[Snapshot | Delta], None], stop: Event) -> None:
+        """Call `hear` with a snapshot first, then with what changes, until `stop` is set.
+
+        A stream that ends is resumed where it ended; one that cannot be resumed begins with a snapshot again, so that
+        nothing is missed. `hear` is called from the calling thread only.
+
+        Raises:
+            OutsideError: the source cannot be watched, or has been out of reach for too long to go on.
+        """
+        ...
 
 
 class ChangeSource(Protocol):
