@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from evals.suites import SETS
 from graph.errors import PlumblineError
 
 app = typer.Typer(
@@ -22,7 +23,9 @@ app = typer.Typer(
 demo = typer.Typer(help="The demo estate and its incidents.", no_args_is_help=True)
 audit = typer.Typer(help="The audit log.", no_args_is_help=True)
 user = typer.Typer(help="People and their access tokens (on the machine of the service).", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure the product on sets of incidents with known answers.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
+app.add_typer(evaluate, name="eval")
 app.add_typer(audit, name="audit")
 app.add_typer(user, name="user")
 
@@ -325,6 +328,28 @@ def _environment(client: Any, name: str | None) -> str:
     if len(names) != 1:
         _fail(f"name an environment with --env; there are: {', '.join(names) or 'none'}")
     return str(names[0])
+
+
+def _eval_command(name: str, question: str) -> None:
+    @evaluate.command(name, help=f"Run the set {name}: {question}. Exit code 1 when a case failed.")
+    def run(
+        *,
+        data: Annotated[Path, typer.Option("--data", help="Folder that holds cases/ID/; answers are not read.")],
+        out: Annotated[Path, typer.Option("--out", help="File of predictions to write.")] = Path("predictions.jsonl"),
+        model: Annotated[bool, typer.Option("--model", help="Let the configured model take part.")] = False,
+    ) -> None:
+        from app.settings import load_settings
+        from app.wiring import build_model
+        from evals.command import run_set, summary
+
+        built = build_model(load_settings().model) if model else None
+        finished = run_set(name, data=data, out=out, model=built)
+        typer.echo(summary(name, finished, out))
+        sys.exit(1 if any(f.error for f in finished) else 0)
+
+
+for _name, _question in SETS.items():
+    _eval_command(_name, _question)
 
 
 def _show(value: Any, as_json: bool, for_people: Callable[[Any], None]) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -191,6 +192,18 @@ def _model(settings: ModelSettings, *, aside: Any) -> Any:
         max_tokens=settings.max_tokens,
     )
     return Breaker(ModelInTurns(model, aside=aside), monotonic=time.monotonic)
+
+
+def build_model(settings: ModelSettings) -> Any:
+    """Build the model that the settings name, for one caller that needs no turns.
+
+    Raises:
+        Invalid: the settings name none.
+    """
+    model = _model(settings, aside=nullcontext)
+    if model is None:
+        raise Invalid("no model is configured: set PLUMBLINE_MODEL__BASE_URL and PLUMBLINE_MODEL__NAME")
+    return model
 
 
 def _checkpoints(settings: Settings, store: Store) -> Any:

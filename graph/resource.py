@@ -22,6 +22,8 @@ class Platform(StrEnum):
 
     KUBERNETES = "kubernetes"
     TERRAFORM = "terraform"
+    SERVICE = "service"
+    """A service, node or data store that is known by name only, from traces, metrics or a service map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class Resource:
 
     uid: str
     """Stable id: `k8s://CLUSTER/GROUP/KIND/NAMESPACE/NAME` (group `core` and namespace `-` where there is none)
-    or `tf://STACK/ADDRESS`."""
+    or `tf://STACK/ADDRESS`, or `svc://ENVIRONMENT/NAME` of what is known by name only."""
     platform: Platform
     kind: str
     """Kubernetes kind, or Terraform resource type such as `aws_iam_role`."""
@@ -70,6 +72,11 @@ def terraform_uid(*, stack: str, address: str) -> str:
     return f"tf://{stack}/{address}"
 
 
+def service_uid(*, environment: str, name: str) -> str:
+    """Build the uid of something that is known by name only, e.g. `svc://shop/checkout`."""
+    return f"svc://{environment}/{name}"
+
+
 def display_uid(uid: str) -> str:
     """Short name for people of a uid, also of one that no resource has; equal to `Resource.display` where one has it.
 
@@ -82,4 +89,4 @@ def display_uid(uid: str) -> str:
     if scheme == "k8s" and rest.count("/") >= 4:
         _, _, kind, namespace, name = rest.split("/", 4)
         return "/".join(part for part in (namespace if namespace != "-" else "", kind, name) if part)
-    return rest.partition("/")[2] if scheme == "tf" else uid
+    return rest.partition("/")[2] if scheme in ("tf", "svc") else uid

@@ -1,0 +1,113 @@
+"""What monitoring measured: series of readings, log lines, spans and calls, each tied to a resource.
+
+Knows no monitoring system. Times are seconds since 1970-01-01 UTC as floats, since long series live in arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+
+
+class Signal(StrEnum):
+    """What a series measures, independent of what the monitoring calls it."""
+
+    LATENCY = "latency"
+    ERRORS = "errors"
+    """Count, rate or share of failed requests."""
+    AVAILABILITY = "availability"
+    """Share of requests that succeed: low is bad."""
+    TRAFFIC = "traffic"
+    CPU = "cpu"
+    MEMORY = "memory"
+    SATURATION = "saturation"
+    """Use of something bounded: connections, threads, queue length, disk, quota."""
+    RESTARTS = "restarts"
+    LAG = "lag"
+    """Age or number of messages that wait."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Series:
+    """Readings of one metric of one resource, oldest first."""
+
+    resource: str
+    """uid"""
+    metric: str
+    """Name as the monitoring gives it."""
+    signal: Signal
+    times: Floats
+    """Seconds since 1970-01-01 UTC, ascending."""
+    values: Floats
+    """One for each time; NaN where nothing was measured."""
+    unit: str = ""
+    statistic: str = ""
+    """e.g. `p99` or `avg`; empty when the monitoring does not say."""
+    peer: str = ""
+    """uid of the other end, where the metric is one of calls between two resources."""
+    instance: str = ""
+    """Pod or host that was measured, where it is not the resource as a whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line, or many lines of the same form."""
+
+    resource: str
+    at: float | None
+    severity: str
+    """Lower case: `debug`, `info`, `warn`, `error`, `fatal`, or empty."""
+    text: str
+    """Untrusted."""
+    trace: str = ""
+    count: int = 1
+    baseline: float | None = None
+    """How many lines of this form a window of the same length held before; None when nobody knows."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One piece of work of one service within a trace (OpenTelemetry's meaning)."""
+
+    trace: str
+    id: str
+    parent: str
+    """Empty for the first one."""
+    resource: str
+    name: str
+    start: float
+    duration_s: float
+    is_error: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One service calls another."""
+
+    caller: str
+    callee: str
+    rate_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telemetry:
+    """Everything measured that bears on one question. Empty fields mean that nothing of the sort could be had."""
+
+    series: tuple[Series, ...] = ()
+    logs: tuple[LogLine, ...] = ()
+    spans: tuple[Span, ...] = ()
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.series or self.logs or self.spans or self.calls)
