@@ -1,0 +1,1 @@
+"""Reads what `kubectl` prints back into Kubernetes objects, for recordings that hold nothing else."""
