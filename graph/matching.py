@@ -112,7 +112,7 @@ def candidates(graph: EnvironmentGraph, alert: Alert) -> tuple[Candidate, ...]:
         Best first; equal scores are kept side by side, workloads before Services. Empty when the alert names nothing
         that the graph knows.
     """
-    names = Names(graph, _namespace(graph, alert))
+    names = Names(graph, namespace_of(graph, alert))
     hits = [*_by_label(graph, alert, names), *_by_text(alert, names), *_by_identity(graph, alert)]
     best = _folded(graph, hits)
     best = _with_neighbours(graph, best)
@@ -245,7 +245,7 @@ def _raise(out: dict[str, _Hit], hit: _Hit) -> None:
         out[hit.uid] = hit
 
 
-def _namespace(graph: EnvironmentGraph, alert: Alert) -> str | None:
+def namespace_of(graph: EnvironmentGraph, alert: Alert) -> str | None:
     """The namespace that a label states, when the graph knows it."""
     for label, value in sorted(alert.labels.items(), key=lambda kv: kv[0].startswith("exported_"), reverse=True):
         is_namespace = _plain_label(label) in ("namespace", "destination_service_namespace")

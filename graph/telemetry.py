@@ -100,6 +100,45 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """An attempt to connect, made to find out whether it can be done."""
+
+    source: str
+    """uid of the node or pod from which it was tried; empty when nobody said."""
+    target: str
+    """uid"""
+    port: int
+    is_open: bool
+    text: str = ""
+    """What the attempt printed. Untrusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """A measure that left its usual range, found by us (`graph.anomaly`) or by the monitoring."""
+
+    resource: str
+    signal: Signal
+    metric: str
+    usual: float | None
+    """Its level before; None when nobody knows."""
+    now: float
+    unit: str = ""
+    score: float = 1.0
+    """How far out, in robust standard deviations where we measured; 1 where the monitoring only says so."""
+    since: float | None = None
+    """Seconds since 1970-01-01 UTC of the first reading out of range; None when unknown."""
+    peer: str = ""
+    text: str = ""
+    """What the monitoring says. Untrusted."""
+
+    @property
+    def ratio(self) -> float | None:
+        """`now` as a multiple of `usual`; None where there is no usual level to compare with."""
+        return self.now / self.usual if self.usual else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Telemetry:
     """Everything measured that bears on one question. Empty fields mean that nothing of the sort could be had."""
 
@@ -107,7 +146,14 @@ class Telemetry:
     logs: tuple[LogLine, ...] = ()
     spans: tuple[Span, ...] = ()
     calls: tuple[Call, ...] = ()
+    checks: tuple[Check, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
+    """What the monitoring itself calls unusual; what we find in `series` is not in it."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.series or self.logs or self.spans or self.calls)
+        return not (self.series or self.logs or self.spans or self.calls or self.checks or self.anomalies)
+
+
+NOTHING_MEASURED = Telemetry()
+"""No monitoring could be asked."""

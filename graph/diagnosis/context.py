@@ -11,15 +11,19 @@ from graph.attribution import attribute
 from graph.change import Change
 from graph.diagnosis.cuts import Cut, cuts
 from graph.diagnosis.ledger import Ledger
+from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.reach import Reach, reach
 from graph.diagnosis.symptoms import Reading, readings
+from graph.document import ABSENT, Absent, Json
 from graph.drift import DriftReport, Finding, Severity
 from graph.environment import EnvironmentGraph
 from graph.fault import Fault
 from graph.incident import Alert, Candidate, OpenIncident
 from graph.kinds.kubernetes.health import faults
 from graph.kinds.kubernetes.inventory import Inventory
+from graph.place import read
 from graph.resource import Facet, Resource, kubernetes_scope
+from graph.telemetry import NOTHING_MEASURED, Telemetry
 from graph.version import Document
 from graph.workloads import parts_of, workload_of
 
@@ -60,8 +64,10 @@ class Context:
         deployers: frozenset[str],
         open_incidents: Sequence[OpenIncident],
         now: datetime,
+        telemetry: Telemetry = NOTHING_MEASURED,
     ) -> None:
         self.graph = graph
+        self.telemetry = telemetry
         self.alerts = tuple(alerts)
         self.candidates = tuple(candidates)
         self.drift = drift
@@ -110,6 +116,11 @@ class Context:
         return any(self.graph.symptoms(uid) for uid in uids)
 
     @cached_property
+    def scene(self) -> Scene:
+        """The present of what the subjects are and depend on."""
+        return Scene(self.graph, self.telemetry, is_in_scope=self.reach.__contains__)
+
+    @cached_property
     def actual(self) -> Inventory:
         """The Kubernetes objects that run."""
         return Inventory(self.documents(Facet.ACTUAL))
@@ -123,6 +134,11 @@ class Context:
     def cuts(self) -> tuple[Cut, ...]:
         """Calls from, to and below the subjects that NetworkPolicies refuse now."""
         return cuts(self.graph, self.reach, self.subjects, actual=self.actual, intended=self.intended)
+
+    def value(self, uid: str, path: str) -> Json | Absent:
+        """Return what stands at a place of the live object; absent when it or the place does not exist."""
+        body = self.graph.body(uid, Facet.ACTUAL)
+        return ABSENT if body is None else read(body, path)
 
     def documents(self, facet: Facet) -> list[Document]:
         """Return all documents of a facet."""

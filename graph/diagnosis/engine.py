@@ -13,6 +13,7 @@ from graph.diagnosis.context import Context
 from graph.diagnosis.detectors.broken import broken
 from graph.diagnosis.detectors.changed import changed
 from graph.diagnosis.detectors.drifted import drifted
+from graph.diagnosis.detectors.mechanical import mechanical
 from graph.diagnosis.elimination import with_elimination
 from graph.diagnosis.emergency import with_emergency
 from graph.diagnosis.gaps import doubt, gaps
@@ -25,13 +26,16 @@ from graph.diagnosis.verdict import causes, missing, summary, verdict
 from graph.drift import DriftReport
 from graph.environment import EnvironmentGraph
 from graph.incident import Alert, Candidate, OpenIncident
-from graph.matching import candidates
+from graph.matching import candidates, namespace_of
+from graph.telemetry import NOTHING_MEASURED, Telemetry
 
-DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (drifted, changed, broken)
+DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (drifted, changed, broken, mechanical)
 """Each proposes possible causes of one sort; a new sort of fault is a new function here."""
 
 _NO_SUBJECT_DOUBT = 0.3
 """Without a subject, nothing ties any difference to the alert."""
+_EVERYWHERE = frozenset({"Node", "PersistentVolume"})
+"""Kinds without namespace that any namespace lives on."""
 _BOUND = frozenset({"complaint_names", "fault_fits", "takes_away", "about_drift"})
 
 
@@ -43,6 +47,7 @@ def diagnose(
     deployers: frozenset[str],
     open_incidents: Sequence[OpenIncident] = (),
     now: datetime | None = None,
+    telemetry: Telemetry = NOTHING_MEASURED,
 ) -> Diagnosis:
     """Say why alerts fired.
 
@@ -53,6 +58,7 @@ def diagnose(
         deployers: names of the actors that deployments run as.
         open_incidents: other incidents, also resolved ones, for telling an emergency change.
         now: UTC; when the question is asked; the graph's time when None.
+        telemetry: what monitoring measured.
     """
     context = Context(
         graph,
@@ -62,6 +68,7 @@ def diagnose(
         deployers=deployers,
         open_incidents=open_incidents,
         now=now or graph.as_of,
+        telemetry=telemetry,
     )
     if not context.subjects:
         _look_everywhere(context)
@@ -84,8 +91,11 @@ def subjects_of(graph: EnvironmentGraph, alerts: Sequence[Alert]) -> tuple[Candi
 
 
 def _look_everywhere(context: Context) -> None:
-    """Without a subject every difference is looked at, as one that stands alone."""
-    context.reach = {uid: Reach(uid=uid, cost=0, path=(uid,), relations=()) for uid in sorted(context.findings)}
+    """Without a subject every difference is looked at, and all of a namespace where the alerts name that much."""
+    named = {namespace_of(context.graph, alert) for alert in context.alerts} - {None}
+    places = {r.uid for r in context.graph if r.namespace in named or (named and r.kind in _EVERYWHERE)}
+    everything = sorted({*context.findings, *places})
+    context.reach = {uid: Reach(uid=uid, cost=0, path=(uid,), relations=()) for uid in everything}
 
 
 def _doubt(context: Context) -> float:

@@ -25,6 +25,9 @@ RULES: dict[str, Rule] = {
     "changed": Rule(12, "it changed lately; most changes are harmless"),
     "fault": Rule(14, "the platform reports it as failing"),
     "fault_partial": Rule(6, "the platform reports it as partly failing"),
+    "mechanism": Rule(40, "the platform, or the objects themselves, show what is wrong and why"),
+    "stops_work": Rule(10, "what it stops does not work now"),
+    "blamed": Rule(12, "others complain of what it stops"),
     "attributed": Rule(5, "records say who changed it and when"),
     "seen_to_change": Rule(2, "it was seen to change, by whom is not known"),
     "takes_away": Rule(22, "the change removes what the path needs: computed from the objects"),
@@ -107,6 +110,8 @@ def cap(hypothesis: Hypothesis) -> float:
     """How much may be believed at most, by the kind of evidence."""
     rules = {p.rule for p in hypothesis.points}
     if rules & _TIES and (hypothesis.is_change or "takes_away" in rules):
+        return CAP_DECISIVE
+    if "mechanism" in rules:
         return CAP_DECISIVE
     if rules & {"takes_away", "only_difference"} and hypothesis.is_change:
         return CAP_COMPUTED

@@ -1,0 +1,196 @@
+"""Cloud-OpsBench: which Kubernetes object, and which fault. The product reads the recording like a cluster.
+
+Only what the benchmark's own agents can reach is read; metrics files and full logs beside the cases are not.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.model import Model
+from evals.kubectl.alerts import anomalies
+from evals.kubectl.recording import Recording
+from evals.suite import Prediction
+from graph.diagnosis.engine import diagnose
+from graph.diagnosis.result import Cause, Diagnosis
+from graph.drift import DriftReport
+from graph.environment import EnvironmentGraph
+from graph.errors import Invalid
+from graph.incident import Alert, AlertStatus
+from graph.relations import derive
+from graph.resource import Facet
+from graph.telemetry import Telemetry
+from graph.version import Document, Version
+
+_HIDDEN = re.compile(r'"output_yaml"|"resource_type":"(namespaces|pod|service|statefulset|rolebindings)","name":"[^"]')
+"""Questions whose answers are recorded, but which no tool of the benchmark can ask."""
+_ANSWERS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    graph: EnvironmentGraph
+    alert: Alert
+    telemetry: Telemetry
+    labels: Mapping[str, Any]
+
+
+class _Suite:
+    def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:
+        query = json.loads((folder / "query.json").read_text(encoding="utf-8"))
+        answers = {k: v for k, v in _read(folder / "tool_cache.json").items() if not _HIDDEN.search(k)}
+        recording = Recording(answers, query["namespace"])
+        live, declared = recording.live(), recording.declared()
+        graph = EnvironmentGraph(
+            name="recording",
+            as_of=recording.now,
+            versions=[
+                *(_version(d, Facet.ACTUAL, recording) for d in live),
+                *(_version(d, Facet.INTENDED, recording) for d in declared),
+            ],
+            relations=derive(live),
+            symptoms=list(recording.symptoms()),
+        )
+        alert = Alert(
+            id="alert",
+            sender="alertmanager",
+            key="alert",
+            status=AlertStatus.FIRING,
+            title=query["query"],
+            labels={"namespace": query["namespace"]},
+            started_at=recording.now,
+        )
+        telemetry = Telemetry(
+            calls=tuple(recording.calls()),
+            checks=tuple(recording.checks()),
+            anomalies=tuple(anomalies(answers.get("GetAlerts:{}"), recording)),
+        )
+        return _Case(graph=graph, alert=alert, telemetry=telemetry, labels=labels)
+
+    def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+        # There is no intended state other than what was applied: drift is not asked for.
+        nothing = DriftReport(resources=len(case.graph), findings=())
+        found = diagnose(case.graph, [case.alert], drift=nothing, deployers=frozenset(), telemetry=case.telemetry)
+        ranked = list(_ranked(case, found))[:_ANSWERS]
+        return {"ranked": ranked, "abstained": not ranked, "note": found.summary}
+
+
+SUITE = _Suite()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+    elif (zipped := path.with_name(path.name + ".gz")).is_file():
+        text = gzip.decompress(zipped.read_bytes()).decode()
+    else:
+        raise Invalid("the recording is missing", where=str(path))
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise Invalid("the recording is no JSON object", where=str(path))
+    return found
+
+
+def _version(document: Document, facet: Facet, recording: Recording) -> Version:
+    return Version(
+        resource=document.resource,
+        facet=facet,
+        body=document.body,
+        source="recording",
+        valid_from=recording.now,
+        valid_to=None,
+        last_seen=recording.now,
+        recorded_at=recording.now,
+    )
+
+
+def _ranked(case: _Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
+    causes = {c["name"]: c for c in case.labels.get("root_causes", ())}
+    seen = set()
+    for cause in diagnosis.causes:
+        name = _name_of(cause)
+        label = causes.get(name or "")
+        entity = _entity(case, cause, label["target"] if label else "app")
+        if label is None or entity is None or (entity, name) in seen:
+            continue
+        seen.add((entity, name))
+        yield {"entity": entity, "cause": name, "category": label["fault_taxonomy"], "score": cause.confidence}
+
+
+def _entity(case: _Case, cause: Cause, target: str) -> str | None:
+    """Name the resource as the set does: an app covers its workload and its Service."""
+    resource = case.graph.resource(cause.resource) if cause.resource in case.graph else None
+    if target == "node":
+        return f"node/{resource.name}" if resource is not None and resource.kind == "Node" else None
+    if target == "namespace":
+        return f"namespace/{case.alert.labels['namespace']}"
+    return f"app/{cause.resource.rpartition('/')[2]}"
+
+
+_QUOTAS = (
+    (re.compile(r"requests\.storage|persistentvolumeclaims"), "namespace_storage_quota_exceeded"),
+    (re.compile(r"cpu"), "namespace_cpu_quota_exceeded"),
+    (re.compile(r"memory"), "namespace_memory_quota_exceeded"),
+    (re.compile(r"services"), "namespace_service_quota_exceeded"),
+    (re.compile(r"pods"), "namespace_pod_quota_exceeded"),
+)
+
+_NAMES = {
+    "missing_service_account": "missing_service_account",
+    "node_cordoned": "node_cordon_mismatch",
+    "node_affinity_mismatch": "node_affinity_mismatch",
+    "node_selector_mismatch": "node_selector_mismatch",
+    "pod_anti_affinity_conflict": "pod_anti_affinity_conflict",
+    "untolerated_taint": "taint_toleration_mismatch",
+    "insufficient_cpu": "cpu_capacity_mismatch",
+    "insufficient_memory": "memory_capacity_mismatch",
+    "node_network_delay": "node_network_delay",
+    "node_packet_loss": "node_network_packet_loss",
+    "container_runtime_down": "containerd_unavailable",
+    "kubelet_down": "kubelet_unavailable",
+    "kube_proxy_down": "kube_proxy_unavailable",
+    "scheduler_down": "kube_scheduler_unavailable",
+    "registry_unresolvable": "image_registry_dns_failure",
+    "bad_image": "incorrect_image_reference",
+    "registry_denied": "missing_image_pull_secret",
+    "claim_selector_mismatch": "pvc_selector_mismatch",
+    "claim_class_mismatch": "pvc_storage_class_mismatch",
+    "claim_access_mode_mismatch": "pvc_access_mode_mismatch",
+    "claim_capacity_mismatch": "pvc_capacity_mismatch",
+    "volume_already_claimed": "pv_binding_occupied",
+    "volume_permission_denied": "volume_mount_permission_denied",
+    "oom_killed": "oom_killed",
+    "liveness_probe_wrong_protocol": "liveness_probe_incorrect_protocol",
+    "liveness_probe_wrong_port": "liveness_probe_incorrect_port",
+    "liveness_probe_too_early": "liveness_probe_incorrect_timing",
+    "readiness_probe_wrong_protocol": "readiness_probe_incorrect_protocol",
+    "readiness_probe_wrong_port": "readiness_probe_incorrect_port",
+    "selector_mismatch": "service_selector_mismatch",
+    "port_mapping_mismatch": "service_port_mapping_mismatch",
+    "protocol_mismatch": "service_protocol_mismatch",
+    "address_mismatch": "service_env_var_address_mismatch",
+    "cpu_saturation": "pod_cpu_overload",
+    "network_delay": "pod_network_delay",
+    "port_in_use": "service_sidecar_port_conflict",
+    "dns_failure": "service_dns_resolution_failure",
+    "store_credentials_refused": "mysql_invalid_credentials",
+    "store_unreachable": "mysql_invalid_port",
+    "missing_secret": "missing_secret_binding",
+    "store_connections_exhausted": "db_connection_exhaustion",
+    "store_read_only": "db_readonly_mode",
+    "route_mismatch": "gateway_misrouted",
+    "scaled_down": "deployment_zero_replicas",
+}
+"""Our kinds of cause in the words of the set; other kinds have no word there."""
+
+
+def _name_of(cause: Cause) -> str | None:
+    if cause.kind == "quota_exceeded":
+        return next((name for pattern, name in _QUOTAS if pattern.search(cause.summary.partition(" of ")[2])), None)
+    return _NAMES.get(cause.kind)

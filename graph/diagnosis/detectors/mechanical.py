@@ -1,0 +1,68 @@
+"""What the platform itself shows to be wrong, with its reason: the mechanisms, seen from the alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from graph.diagnosis.context import Context
+from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
+from graph.diagnosis.mechanisms.found import mechanisms
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.workloads import services_of
+
+_MOST_SIGNS = 3
+
+
+def mechanical(context: Context) -> Iterable[Hypothesis]:
+    """Yield a hypothesis for each mechanism that concerns what the alert is about, or what that depends on."""
+    works = {w.uid: context.scene.works(w) for w in context.scene.workloads}
+    for mechanism in mechanisms(context.scene):
+        concerned = [uid for uid in (mechanism.resource, *mechanism.stops) if uid in context.reach]
+        if concerned:
+            yield _hypothesis(context, mechanism, concerned, works)
+
+
+def _hypothesis(context: Context, mechanism: Mechanism, concerned: Sequence[str], works: dict[str, bool]) -> Hypothesis:
+    notes = tuple(_note(context, mechanism, sign) for sign in mechanism.signs[:_MOST_SIGNS])
+    points = [
+        Point(rule="mechanism", text=mechanism.signs[0].text, evidence=notes, share=mechanism.strength),
+        *_stopped(context, mechanism, works),
+    ]
+    nearest = min(concerned, key=lambda uid: context.reach[uid].cost)
+    path = context.reach[nearest].path
+    return Hypothesis(
+        resource=mechanism.resource,
+        kind=mechanism.kind,
+        summary=mechanism.summary,
+        points=tuple(points),
+        weight=Weight.BREAKS,
+        path=path if nearest == mechanism.resource else (*path, mechanism.resource),
+        places=tuple(s.path for s in mechanism.signs if s.path and s.uid == mechanism.resource),
+        values=tuple(dict.fromkeys(uid.rpartition("/")[2] for uid in (mechanism.resource, *mechanism.stops))),
+    )
+
+
+def _note(context: Context, mechanism: Mechanism, sign: Sign) -> str:
+    if sign.event is not None:
+        return context.ledger.symptom(sign.event, says=mechanism.kind.replace("_", " "))
+    uid = sign.uid or mechanism.resource
+    return context.ledger.state(uid, sign.path, context.value(uid, sign.path))
+
+
+def _stopped(context: Context, mechanism: Mechanism, works: dict[str, bool]) -> Iterator[Point]:
+    """Points for what does not work now because of it, and for those who complain of that."""
+    stopped = [uid for uid in (*mechanism.stops, mechanism.resource) if works.get(uid) is False]
+    if stopped:
+        notes = tuple(context.ledger.state(uid, "/status", context.value(uid, "/status")) for uid in stopped[:2])
+        yield Point(rule="stops_work", text=f"{context.name(stopped[0])} does not have its pods.", evidence=notes)
+    touched = {mechanism.resource, *mechanism.stops}
+    for uid in list(touched):
+        if uid in works:
+            touched.update(services_of(context.graph, uid))
+    heard = [r for r in context.readings if r.names & touched and r.speaker not in touched]
+    if heard:
+        speakers = sorted({r.speaker for r in heard})
+        share = min(1.0, len(speakers) / 2)
+        notes = (context.ledger.symptom(heard[-1].event, says=heard[-1].complaint.value),)
+        text = f"{len(speakers)} other{'s' if len(speakers) > 1 else ''} complain of what it stops."
+        yield Point(rule="blamed", text=text, evidence=notes, share=share)

@@ -1,0 +1,41 @@
+"""All mechanisms of a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from graph.diagnosis.mechanisms.admission import admission
+from graph.diagnosis.mechanisms.mechanism import Mechanism
+from graph.diagnosis.mechanisms.nodes import nodes
+from graph.diagnosis.mechanisms.probes import probes
+from graph.diagnosis.mechanisms.routing import routing
+from graph.diagnosis.mechanisms.runtime import runtime
+from graph.diagnosis.mechanisms.saturation import saturation
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.mechanisms.scheduling import scheduling
+from graph.diagnosis.mechanisms.startup import startup
+from graph.diagnosis.mechanisms.storage import mounting
+
+FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
+    admission,
+    scheduling,
+    startup,
+    mounting,
+    probes,
+    runtime,
+    routing,
+    nodes,
+    saturation,
+)
+
+
+def mechanisms(scene: Scene) -> list[Mechanism]:
+    """Return every mechanism that a scene shows, each resource and kind once, in the order of the families."""
+    found: dict[tuple[str, str], Mechanism] = {}
+    for family in FAMILIES:
+        for mechanism in family(scene):
+            key = (mechanism.resource, mechanism.kind)
+            known = found.get(key)
+            if known is None or mechanism.strength > known.strength:
+                found[key] = mechanism
+    return list(found.values())

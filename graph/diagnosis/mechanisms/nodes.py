@@ -1,0 +1,139 @@
+"""What goes wrong on nodes: their state, their services, and what runs on them failing together.
+
+Sources: https://kubernetes.io/docs/reference/node/node-status/ and .../concepts/overview/components/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.mechanisms.scheduling import is_unscheduled
+from graph.evidence import SymptomEvent
+from graph.kinds.lenient import entries, text
+from graph.version import Document
+
+UNIT_STOPPED = "UnitStopped"
+"""Reason of an event of a node that says that a service of the node does not run; its text names the unit first."""
+
+_KINDS = {
+    "kubelet": "kubelet_down",
+    "containerd": "container_runtime_down",
+    "crio": "container_runtime_down",
+    "docker": "container_runtime_down",
+    "kube-proxy": "kube_proxy_down",
+    "kube-scheduler": "scheduler_down",
+    "kube-controller-manager": "controller_manager_down",
+    "kube-apiserver": "api_server_down",
+    "etcd": "etcd_down",
+    "coredns": "cluster_dns_down",
+}
+_NO_RUNTIME = re.compile(
+    r"(containerd|crio|cri-dockerd|dockershim)\S*\.sock: connect: (no such file|connection refused)"
+)
+_PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+
+
+def nodes(scene: Scene) -> Iterator[Mechanism]:
+    """Yield faults of nodes and of what every node runs."""
+    for node in scene.live.of("Node"):
+        yield from _units(scene, node)
+        yield from _conditions(node)
+    yield from _runtime(scene)
+    yield from _scheduler(scene)
+
+
+def _units(scene: Scene, node: Document) -> Iterator[Mechanism]:
+    for event in scene.events(node.resource.uid, UNIT_STOPPED):
+        unit = event.text.partition(" ")[0].removesuffix(".service")
+        yield Mechanism(
+            resource=node.resource.uid,
+            kind=_KINDS.get(unit, "node_service_down"),
+            summary=f"{unit} does not run on node {node.resource.name}.",
+            signs=(Sign(text=f"The node says that {unit} does not run.", event=event),),
+            stops=tuple(_on(scene, node)),
+        )
+
+
+def _on(scene: Scene, node: Document) -> Iterator[str]:
+    for workload in scene.workloads:
+        pods = scene.pods(workload.uid)
+        if any(text(p.body, "spec", "nodeName") == node.resource.name for p in pods):
+            yield workload.uid
+
+
+def _conditions(node: Document) -> Iterator[Mechanism]:
+    for index, condition in entries(node.body, "status", "conditions"):
+        kind, status = text(condition, "type"), condition.get("status")
+        is_bad = status == "True" if kind in _PRESSURES else kind == "Ready" and status in ("False", "Unknown")
+        if not is_bad:
+            continue
+        # The control plane says Unknown when the kubelet has stopped reporting.
+        cause = "kubelet_down" if kind == "Ready" and status == "Unknown" else _of_condition(kind)
+        yield Mechanism(
+            resource=node.resource.uid,
+            kind=cause,
+            summary=f"Node {node.resource.name} reports {kind} {status}.",
+            signs=(
+                Sign(
+                    text=f"Its condition {kind} is {status}.", uid=node.resource.uid, path=f"/status/conditions/{index}"
+                ),
+            ),
+            strength=0.9,
+        )
+
+
+def _of_condition(kind: str) -> str:
+    if kind == "Ready":
+        return "node_not_ready"
+    return "node_" + re.sub(r"(?<!^)(?=[A-Z])", "_", kind.replace("PID", "Pid")).lower()
+
+
+def _runtime(scene: Scene) -> Iterator[Mechanism]:
+    """Pods of one node whose sandboxes can't be made because nobody answers at the runtime's socket."""
+    said: dict[str, list[SymptomEvent]] = defaultdict(list)
+    for pod in scene.live.of("Pod"):
+        for event in scene.events(pod.resource.uid, "FailedCreatePodSandBox", "FailedKillPod", "Failed"):
+            if _NO_RUNTIME.search(event.text):
+                said[text(pod.body, "spec", "nodeName")].append(event)
+    for node in scene.live.of("Node"):
+        if events := said.get(node.resource.name):
+            yield Mechanism(
+                resource=node.resource.uid,
+                kind="container_runtime_down",
+                summary=f"The container runtime of node {node.resource.name} does not answer.",
+                signs=tuple(Sign(text="The kubelet can't reach the runtime.", event=e) for e in events[:3]),
+                stops=tuple(_on(scene, node)),
+            )
+
+
+def _scheduler(scene: Scene) -> Iterator[Mechanism]:
+    """Pods that wait for a node while no scheduler ever spoke of them."""
+    waiting = [p for w in scene.workloads for p in scene.pods(w.uid) if is_unscheduled(p)]
+    silent = [p for p in waiting if not scene.events(p.resource.uid, "FailedScheduling", "Scheduled")]
+    masters = [n for n in scene.live.of("Node") if _is_control_plane(n)]
+    down = [
+        n
+        for n in masters
+        if any(e.text.startswith("kube-scheduler") for e in scene.events(n.resource.uid, UNIT_STOPPED))
+    ]
+    if silent and not down and len(silent) == len(waiting) and masters:
+        yield Mechanism(
+            resource=masters[0].resource.uid,
+            kind="scheduler_down",
+            summary="Pods wait for a node and no scheduler has looked at them.",
+            signs=tuple(
+                Sign(text="It is pending, without a word of the scheduler.", uid=p.resource.uid, path="/status/phase")
+                for p in silent[:3]
+            ),
+            strength=0.6,
+        )
+
+
+def _is_control_plane(node: Document) -> bool:
+    labels = (node.body.get("metadata") or {}).get("labels") or {}
+    roles = {f"node-role.kubernetes.io/{role}" for role in ("control-plane", "master")}
+    return bool(roles & labels.keys()) or labels.get("kubernetes.io/role") in ("master", "control-plane")

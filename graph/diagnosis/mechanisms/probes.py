@@ -1,0 +1,104 @@
+"""Probes that fail although the container is well: a wrong port, a wrong protocol, too little time.
+
+Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.document import Object
+from graph.evidence import SymptomEvent
+from graph.kinds.kubernetes.workloads import Workload
+from graph.kinds.lenient import entries, mapping, text
+
+_FAILED = re.compile(r"^(?P<which>Liveness|Readiness|Startup) probe (failed|errored)")
+_WRONG_PROTOCOL = re.compile(
+    r"malformed HTTP (response|status)|HTTP/1\.x transport connection broken|HTTP response to HTTPS client|first record does not look like a TLS"
+    r"|(does not|doesn't|not) implement(ed)?\b.*(grpc|health)|unknown service grpc\.health|error reading server preface|HTTP/2",
+    re.IGNORECASE,
+)
+_NO_ANSWER = re.compile(r"connection refused|failed to connect|timeout|deadline exceeded|no route", re.IGNORECASE)
+_SHORT_S = 3
+"""A process that is asked this many seconds after its start, without a second chance, may not be up yet."""
+
+
+def probes(scene: Scene) -> Iterator[Mechanism]:
+    """Yield probes that are declared so that a working container fails them."""
+    for workload in scene.workloads:
+        for which in ("Liveness", "Readiness", "Startup"):
+            events = [e for e in scene.events(workload.uid, "Unhealthy", "ProbeWarning") if _is_of(which, e)]
+            if events and _matters(scene, workload, which, events[0]):
+                yield from _judge(workload, which, events)
+
+
+def _is_of(which: str, event: SymptomEvent) -> bool:
+    found = _FAILED.match(event.text)
+    return found is not None and found["which"] == which
+
+
+def _matters(scene: Scene, workload: Workload, which: str, newest: SymptomEvent) -> bool:
+    """Whether a failed probe is more than the noise of a start: it stops the workload, or restarted it."""
+    if which == "Readiness":
+        return not scene.works(workload)
+    return not scene.works(workload) or restarts(scene, workload) > 0
+
+
+def restarts(scene: Scene, workload: Workload) -> int:
+    """How often containers of the pods of a workload were started again."""
+    statuses = (s for pod in scene.pods(workload.uid) for _, s in entries(pod.body, "status", "containerStatuses"))
+    return sum(s["restartCount"] for s in statuses if isinstance(s.get("restartCount"), int))
+
+
+def _judge(workload: Workload, which: str, events: list[SymptomEvent]) -> Iterator[Mechanism]:
+    event = max(events, key=lambda e: e.count)
+    for name, index, container in workload.containers():
+        probe = mapping(container, f"{which.lower()}Probe")
+        if not probe:
+            continue
+        path = workload.path(name, index, f"{which.lower()}Probe")
+        problem, why, strength = _problem(probe, container, event)
+        if problem:
+            yield Mechanism(
+                resource=workload.uid,
+                kind=f"{which.lower()}_probe_{problem}",
+                summary=f"The {which.lower()} probe of {workload.document.resource.display} {why}",
+                signs=(
+                    Sign(text=f"The {which.lower()} probe fails.", event=event),
+                    Sign(text=f"It is declared so that it {why}", uid=workload.uid, path=path),
+                ),
+                strength=strength,
+            )
+
+
+def _problem(probe: Object, container: Object, event: SymptomEvent) -> tuple[str, str, float]:
+    """Return (problem, what it does, strength); empty when the probe itself looks right."""
+    port = _port(probe, container)
+    declared = {p.get("containerPort") for _, p in entries(container, "ports")}
+    if _WRONG_PROTOCOL.search(event.text):
+        return "wrong_protocol", "speaks a protocol that the container does not.", 1.0
+    if isinstance(port, int) and declared and port not in declared:
+        return "wrong_port", f"asks port {port}, which the container does not declare.", 1.0
+    if not _NO_ANSWER.search(event.text):
+        return "", "", 0.0
+    failures, period = probe.get("failureThreshold", 3), probe.get("periodSeconds", 10)
+    delay = probe.get("initialDelaySeconds", 0)
+    given = delay + period * (failures - 1) if all(isinstance(v, int) for v in (failures, period, delay)) else 0
+    if given <= _SHORT_S:
+        return "too_early", f"gives up {given} s after the start.", 0.95
+    return "", "", 0.0
+
+
+def _port(probe: Object, container: Object) -> object:
+    """The port that a probe asks; a name stands for the port of that name."""
+    for way in ("httpGet", "tcpSocket", "grpc"):
+        port = mapping(probe, way).get("port")
+        if isinstance(port, str) and not port.isdigit():
+            named = {text(p, "name"): p.get("containerPort") for _, p in entries(container, "ports")}
+            return named.get(port, port)
+        if port is not None:
+            return int(port) if isinstance(port, str) else port
+    return None

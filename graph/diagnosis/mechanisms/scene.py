@@ -1,0 +1,114 @@
+"""What mechanisms are read from: the live objects, what was declared, and what systems said, each by resource."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from graph.environment import EnvironmentGraph
+from graph.evidence import ObservationKind, SymptomEvent
+from graph.kinds.kubernetes.inventory import Inventory
+from graph.kinds.kubernetes.reference_health import desired_replicas, is_ready
+from graph.kinds.kubernetes.workloads import Workload, workloads
+from graph.kinds.lenient import mapping
+from graph.resource import Facet, Platform
+from graph.telemetry import Telemetry
+from graph.version import Document
+
+FRESH = timedelta(minutes=5)
+"""A warning that came back within this time is one of the present."""
+
+
+class Scene:
+    """The present of one environment, as mechanisms look at it."""
+
+    def __init__(
+        self, graph: EnvironmentGraph, telemetry: Telemetry, *, is_in_scope: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Args:
+        graph: the environment.
+        telemetry: what was measured.
+        is_in_scope: whether a workload is looked at, by uid.
+        """
+        self.graph = graph
+        self.telemetry = telemetry
+        self._is_in_scope = is_in_scope
+
+    @property
+    def now(self) -> datetime:
+        return self.graph.as_of
+
+    @cached_property
+    def live(self) -> Inventory:
+        """The Kubernetes objects that run."""
+        return Inventory(_documents(self.graph, Facet.ACTUAL))
+
+    @cached_property
+    def declared(self) -> Inventory:
+        """The Kubernetes objects that were declared."""
+        return Inventory(_documents(self.graph, Facet.INTENDED))
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """What keeps pods running, in scope; a pod that nothing controls is one of its own."""
+        return tuple(w for w in workloads(self.live) if self._is_in_scope(w.uid))
+
+    @cached_property
+    def _pods(self) -> dict[str, list[Document]]:
+        found: dict[str, list[Document]] = defaultdict(list)
+        for pod in self.live.of("Pod"):
+            found[self.live.top(pod).resource.uid].append(pod)
+        return found
+
+    @cached_property
+    def _members(self) -> dict[str, list[str]]:
+        """Maps the uid of a workload to those of everything that it owns."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for document in self.live.of("Pod", "ReplicaSet", "Job"):
+            found[self.live.top(document).resource.uid].append(document.resource.uid)
+        return found
+
+    def pods(self, workload: str) -> Sequence[Document]:
+        """The pods of a workload that are not being deleted."""
+        return [p for p in self._pods.get(workload, ()) if not mapping(p.body, "metadata").get("deletionTimestamp")]
+
+    def workload(self, uid: str) -> str:
+        """The uid of the workload that a pod or ReplicaSet belongs to; any other uid is its own."""
+        document = self.live.get(uid)
+        return self.live.top(document).resource.uid if document else uid
+
+    def lacks_pods(self, workload: Workload) -> bool:
+        """Whether fewer pods exist than the workload asks for."""
+        wanted = desired_replicas(workload.document)
+        return len(self.pods(workload.uid)) < (1 if wanted is None else wanted)
+
+    def works(self, workload: Workload) -> bool:
+        """Whether as many pods are ready as the workload asks for."""
+        wanted = desired_replicas(workload.document)
+        ready = sum(is_ready(p) is True for p in self.pods(workload.uid))
+        return ready >= (1 if wanted is None else wanted)
+
+    def said(self, uid: str, *, kind: ObservationKind | None = None) -> Iterator[SymptomEvent]:
+        """What an object and everything that it owns said, as far as it was kept."""
+        for one in dict.fromkeys((uid, *self._members.get(uid, ()))):
+            for event in self.graph.symptoms(one):
+                if kind is None or event.kind is kind:
+                    yield event
+
+    def events(self, uid: str, *reasons: str) -> list[SymptomEvent]:
+        """Events of an object and of what it owns, with one of these reasons, newest first."""
+        found = [e for e in self.said(uid, kind=ObservationKind.EVENT) if not reasons or e.reason in reasons]
+        return sorted(found, key=lambda e: e.at.timestamp() if e.at else 0.0, reverse=True)
+
+    def is_fresh(self, event: SymptomEvent) -> bool:
+        """Whether an event is of the present; one without a time may be."""
+        return event.at is None or event.at >= self.now - FRESH
+
+
+def _documents(graph: EnvironmentGraph, facet: Facet) -> Iterable[Document]:
+    for uid, body in graph.bodies(facet).items():
+        resource = graph.resource(uid)
+        if resource.platform is Platform.KUBERNETES:
+            yield Document(resource=resource, body=body)

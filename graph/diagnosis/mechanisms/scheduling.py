@@ -1,0 +1,189 @@
+"""Why no node takes a pod: the constraints of the pod against the nodes, in the order in which the scheduler filters.
+
+Source: https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/ and .../taint-and-toleration/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.mechanisms.storage import unbound_claims
+from graph.document import Json, Object
+from graph.evidence import SymptomEvent
+from graph.kinds.kubernetes.inventory import labels_of
+from graph.kinds.kubernetes.selectors import equals_all
+from graph.kinds.kubernetes.workloads import Workload
+from graph.kinds.lenient import entries, mapping, strings, text
+from graph.version import Document
+
+_INSUFFICIENT = re.compile(r"Insufficient ([\w./-]+)")
+_KEEPS_OUT = frozenset({"NoSchedule", "NoExecute"})
+
+
+def scheduling(scene: Scene) -> Iterator[Mechanism]:
+    """Yield why pods of workloads stay pending."""
+    for workload in scene.workloads:
+        waiting = [p for p in scene.pods(workload.uid) if is_unscheduled(p)]
+        if waiting:
+            yield from _of_workload(scene, workload, waiting)
+
+
+def is_unscheduled(pod: Document) -> bool:
+    """Whether a pod waits for a node."""
+    return text(pod.body, "status", "phase") == "Pending" and not text(pod.body, "spec", "nodeName")
+
+
+def _of_workload(scene: Scene, workload: Workload, waiting: Sequence[Document]) -> Iterator[Mechanism]:
+    refusals = [e for pod in waiting for e in scene.events(pod.resource.uid, "FailedScheduling")]
+    said = refusals[0] if refusals else None
+    claims = list(unbound_claims(scene, workload, said))
+    if claims:
+        yield from claims
+        return
+    kind, why, path = _constraint(scene, workload, said.text if said else "")
+    if kind:
+        state = Sign(text=why, uid=workload.uid, path=path)
+        yield Mechanism(
+            resource=workload.uid,
+            kind=kind,
+            summary=f"No node takes the pods of {workload.document.resource.display}: {why}",
+            signs=(_said(said), state) if said else (state,),
+            strength=1.0 if said else 0.8,
+        )
+
+
+def _said(event: SymptomEvent) -> Sign:
+    return Sign(text="The scheduler says why no node fits.", event=event)
+
+
+def _constraint(scene: Scene, workload: Workload, message: str) -> tuple[str, str, str]:
+    """Return (kind, reason, path) of the constraint that leaves no node; empty kind when none is known.
+
+    A constraint that no node satisfies is wrong in itself. Where some nodes satisfy it, what keeps those out is it.
+    """
+    spec = workload.spec
+    nodes = scene.live.of("Node")
+    selector, path = spec.get("nodeSelector"), workload.path("nodeSelector")
+    if selector and nodes:
+        nodes = [n for n in nodes if equals_all(selector, labels_of(n.body))]
+        if not nodes:
+            return "node_selector_mismatch", "no node has the labels of its node selector.", path
+    terms = mapping(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    if terms and nodes:
+        nodes = [n for n in nodes if _fits_any(terms, n)]
+        if not nodes:
+            return "node_affinity_mismatch", "no node meets its required node affinity.", workload.path("affinity")
+    return _among(nodes, workload, message) if nodes else _stated(message, workload)
+
+
+def _among(nodes: Iterable[Document], workload: Workload, message: str) -> tuple[str, str, str]:
+    """Look at the nodes that the pod itself would accept."""
+    tolerations = [t for _, t in entries(workload.spec, "tolerations")]
+    open_nodes = [
+        n for n in nodes if not mapping(n.body, "spec").get("unschedulable") or _tolerates_cordon(tolerations)
+    ]
+    if not open_nodes:
+        return "node_cordoned", "every node that it accepts is cordoned.", workload.path("nodeSelector")
+    if not [n for n in open_nodes if not _repels(n, tolerations)]:
+        return (
+            "untolerated_taint",
+            "every node that it accepts has a taint that it does not tolerate.",
+            workload.path("tolerations"),
+        )
+    return _stated(message, workload)
+
+
+def _stated(message: str, workload: Workload) -> tuple[str, str, str]:
+    """What the scheduler itself says, for constraints that depend on what else runs."""
+    if "anti-affinity" in message:
+        where = workload.path("affinity", "podAntiAffinity")
+        return "pod_anti_affinity_conflict", "pods that it must not share a node with run on every node.", where
+    if "pod affinity" in message:
+        return "pod_affinity_mismatch", "no node runs the pods that it must run beside.", workload.path("affinity")
+    if "topology spread" in message:
+        where = workload.path("topologySpreadConstraints")
+        return "topology_spread_conflict", "its spread over the topology can't be kept.", where
+    if "free ports" in message:
+        return "host_port_conflict", "its host port is taken on every node.", workload.path("containers")
+    lacking = list(dict.fromkeys(_INSUFFICIENT.findall(message)))
+    if lacking:
+        # Of several, the one that most nodes lack is named.
+        most = max(lacking, key=lambda name: _count_before(message, f"Insufficient {name}"))
+        what = re.sub(r"[^a-z0-9]+", "_", most.lower()).strip("_")
+        return f"insufficient_{what}", f"no node has as much {most} left as it requests.", workload.path("containers")
+    if "untolerated taint" in message:
+        return "untolerated_taint", "it does not tolerate the taints of the nodes.", workload.path("tolerations")
+    if "node affinity" in message:
+        return "node_affinity_mismatch", "no node meets its node affinity or selector.", workload.path("affinity")
+    if "unschedulable" in message:
+        return "node_cordoned", "the nodes are cordoned.", ""
+    return "", "", ""
+
+
+def _count_before(message: str, fragment: str) -> int:
+    found = re.search(r"(\d+) " + re.escape(fragment), message)
+    return int(found[1]) if found else 0
+
+
+def _fits_any(terms: Object, node: Document) -> bool:
+    """Whether a node meets one of the terms of a required node affinity; an empty term meets nothing."""
+    return any(_fits(term, node) for _, term in entries(terms, "nodeSelectorTerms"))
+
+
+def _fits(term: Object, node: Document) -> bool:
+    labels = labels_of(node.body)
+    fields = {"metadata.name": node.resource.name}
+    wanted = [*entries(term, "matchExpressions"), *entries(term, "matchFields")]
+    on_labels = all(_holds(e, labels) for _, e in entries(term, "matchExpressions"))
+    return bool(wanted) and on_labels and all(_holds(e, fields) for _, e in entries(term, "matchFields"))
+
+
+def _holds(expression: Object, labels: dict[str, str]) -> bool:
+    value, values = labels.get(text(expression, "key")), strings(expression.get("values"))
+    match expression.get("operator"):
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case "Gt" | "Lt" as operator:
+            return _compares(value, values, operator)
+        case _:
+            return False
+
+
+def _compares(value: str | None, values: Sequence[str], operator: str) -> bool:
+    if value is None or not value.lstrip("-").isdigit() or not values or not values[0].lstrip("-").isdigit():
+        return False
+    return int(value) > int(values[0]) if operator == "Gt" else int(value) < int(values[0])
+
+
+def _repels(node: Document, tolerations: Sequence[Object]) -> bool:
+    """Whether a node has a taint that keeps the pod out; a cordon is judged by itself."""
+    return any(
+        taint.get("effect") in _KEEPS_OUT
+        and taint.get("key") != "node.kubernetes.io/unschedulable"
+        and not any(_tolerates(t, taint) for t in tolerations)
+        for _, taint in entries(node.body, "spec", "taints")
+    )
+
+
+def _tolerates_cordon(tolerations: Sequence[Object]) -> bool:
+    cordon: dict[str, Json] = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+    return any(_tolerates(t, cordon) for t in tolerations)
+
+
+def _tolerates(toleration: Object, taint: Object) -> bool:
+    if toleration.get("effect") and toleration.get("effect") != taint.get("effect"):
+        return False
+    if not toleration.get("key"):
+        return toleration.get("operator") == "Exists"
+    if toleration.get("key") != taint.get("key"):
+        return False
+    return toleration.get("operator") == "Exists" or str(toleration.get("value") or "") == str(taint.get("value") or "")

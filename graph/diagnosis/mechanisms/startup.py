@@ -1,0 +1,127 @@
+"""Why containers do not start: images, references, sandboxes.
+
+Reasons are those of the kubelet (kubernetes/kubernetes `pkg/kubelet/events`, `pkg/kubelet/images/types.go`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.evidence import SymptomEvent
+from graph.kinds.kubernetes.workloads import Workload
+from graph.kinds.lenient import entries, mapping, text
+
+_IMAGE_WAITS = frozenset(
+    {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+_NO_HOST = re.compile(
+    r"no such host|server misbehaving|temporary failure in name resolution|lookup \S+ on \S+", re.IGNORECASE
+)
+_UNREACHABLE = re.compile(
+    r"i/o timeout|connection refused|no route to host|network is unreachable|deadline exceeded", re.IGNORECASE
+)
+_DENIED = re.compile(
+    r"pull access denied|unauthorized|authentication required|403 forbidden|401|insufficient_scope|access to the resource is denied"
+    r"|no basic auth credentials",
+    re.IGNORECASE,
+)
+_NO_IMAGE = re.compile(
+    r"not ?found|manifest unknown|name unknown|couldn't parse image|invalid reference format", re.IGNORECASE
+)
+_MISSING = re.compile(r"(?P<kind>secret|configmap) \"(?P<name>[^\"]+)\" not found", re.IGNORECASE)
+_NO_KEY = re.compile(r"couldn't find key (?P<key>\S+) in (?P<kind>Secret|ConfigMap) (?P<name>\S+)")
+_TOO_LITTLE_MEMORY = re.compile(
+    r"container init was OOM-killed|memory limit too low|Cannot allocate memory", re.IGNORECASE
+)
+
+
+def startup(scene: Scene) -> Iterator[Mechanism]:
+    """Yield what keeps containers of pods that exist from starting."""
+    for workload in scene.workloads:
+        yield from _image(scene, workload)
+        if not scene.works(workload):
+            yield from _reference(scene, workload)
+            yield from _sandbox(scene, workload)
+
+
+def _image(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
+    waits = [w for pod in scene.pods(workload.uid) for w in _waiting(pod.body) if w[1] in _IMAGE_WAITS]
+    if not waits:
+        return
+    name, said = workload.document.resource.display, _pull_failure(scene, workload)
+    image = next((text(c, "image") for _, _, c in workload.containers()), "")
+    kind, why = _why_no_image(said.text if said else "", waits[0][1], has_secret=_names_pull_secret(workload))
+    signs = (Sign(text="The kubelet says why it can't pull the image.", event=said),) if said else ()
+    state = Sign(text=f"A container waits with {waits[0][1]}.", uid=workload.uid, path=workload.path("containers"))
+    yield Mechanism(
+        resource=workload.uid, kind=kind, summary=f"{name} can't pull its image {image}: {why}", signs=(*signs, state)
+    )
+
+
+def _waiting(pod: object) -> Iterator[tuple[str, str]]:
+    """Yield (container, reason) of the containers of a pod that wait."""
+    for field in ("initContainerStatuses", "containerStatuses"):
+        for _, status in entries(mapping(pod, "status"), field):
+            if reason := text(status, "state", "waiting", "reason"):
+                yield text(status, "name"), reason
+
+
+def _pull_failure(scene: Scene, workload: Workload) -> SymptomEvent | None:
+    """The event with the reason: those after it only repeat that there is one."""
+    events = scene.events(workload.uid, "Failed", "InspectFailed", "ErrImageNeverPull")
+    return next((e for e in events if "pull" in e.text.lower() and ":" in e.text and "Back-off" not in e.text), None)
+
+
+def _why_no_image(said: str, reason: str, *, has_secret: bool) -> tuple[str, str]:
+    # The registry's answer stands behind the name of the image, which may itself contain any of the words.
+    answer = said.partition("rpc error:")[2] or said.partition('": ')[2] or said
+    if reason == "InvalidImageName":
+        return "bad_image", "its name is malformed."
+    if _NO_HOST.search(answer):
+        return "registry_unresolvable", "the name of the registry does not resolve."
+    if _DENIED.search(answer):
+        # A registry that hides what exists answers "denied" for a wrong name, too.
+        return "registry_denied", "the registry refuses it" + ("." if has_secret else ", and it names no pull secret.")
+    if _NO_IMAGE.search(answer):
+        return "bad_image", "the registry has no such image."
+    if _UNREACHABLE.search(answer):
+        return "registry_unreachable", "the registry can't be reached."
+    return "bad_image", "it can't be pulled."
+
+
+def _names_pull_secret(workload: Workload) -> bool:
+    return bool(entries(workload.spec, "imagePullSecrets"))
+
+
+def _reference(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
+    name = workload.document.resource.display
+    for event in scene.events(workload.uid, "Failed", "FailedMount"):
+        sign = (Sign(text="The kubelet says what is missing.", event=event),)
+        if found := _MISSING.search(event.text):
+            kind = found["kind"].lower()
+            cause = "missing_secret" if kind == "secret" else "missing_config"
+            what = "Secret" if kind == "secret" else "ConfigMap"
+            summary = f"{name} needs {what} {found['name']}, which does not exist."
+            yield Mechanism(resource=workload.uid, kind=cause, summary=summary, signs=sign)
+            return
+        if found := _NO_KEY.search(event.text):
+            summary = f"{name} needs key {found['key']} of {found['kind']} {found['name']}, which has no such key."
+            yield Mechanism(resource=workload.uid, kind="missing_key", summary=summary, signs=sign)
+            return
+
+
+def _sandbox(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
+    for event in scene.events(workload.uid, "FailedCreatePodSandBox", "Failed", "FailedStart"):
+        if _TOO_LITTLE_MEMORY.search(event.text) and scene.is_fresh(event):
+            yield Mechanism(
+                resource=workload.uid,
+                kind="oom_killed",
+                summary=f"The memory limit of {workload.document.resource.display} is too low for its containers to start.",
+                signs=(
+                    Sign(text="The runtime was killed for want of memory while it set up the container.", event=event),
+                ),
+            )
+            return
