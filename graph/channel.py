@@ -29,7 +29,7 @@ def frame_of(graph: EnvironmentGraph, place: Place) -> Object | None:
 
 def channel_of(graph: EnvironmentGraph, place: Place, change: Change, *, deployers: frozenset[str]) -> Channel:
     actor = change.actor
-    if change.channel is Channel.PROVIDER or (actor and _is_provider(actor)):
+    if change.channel is Channel.PROVIDER or (actor and is_provider(actor)):
         return Channel.PROVIDER
     if actor is None:
         return Channel.UNKNOWN
@@ -96,7 +96,7 @@ def _intended_at(graph: EnvironmentGraph, uid: str, run: Change) -> Version | No
     return valid[-1] if valid else None
 
 
-def _is_provider(actor: Actor) -> bool:
+def is_provider(actor: Actor) -> bool:
     """A cloud service that acts itself or through its service-linked role."""
     return actor.type is not ActorType.HUMAN and (
         actor.name.endswith(".amazonaws.com") or "/aws-service-role/" in actor.name or "AWSServiceRoleFor" in actor.name

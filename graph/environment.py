@@ -136,6 +136,14 @@ class EnvironmentGraph:
         """Return all known versions of a facet, oldest first; empty when only the current one is known."""
         return tuple(self._history.get((uid, facet), ()))
 
+    def remembered(self) -> Iterator[Resource]:
+        """Yield the resources of which history is known, those that are gone by now included, each once."""
+        seen: set[str] = set()
+        for (uid, _), versions in self._history.items():
+            if uid not in seen:
+                seen.add(uid)
+                yield versions[-1].resource
+
     def changes(self, uid: str | None = None) -> Sequence[Change]:
         """Return changes, oldest first: of one resource (empty uid: of none), or all when `uid` is None."""
         if uid is not None:

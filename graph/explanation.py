@@ -61,7 +61,7 @@ def explain(graph: EnvironmentGraph, resource: Resource, path: str = "", *, depl
         summary=_summary(graph, resource, path, findings, changes, report),
         findings=findings,
         changes=tuple(changes),
-        dependents=_dependents(graph, resource.uid),
+        dependents=dependents_of(graph, resource.uid),
         gaps=tuple(_gaps(graph, resource, report)),
     )
 
@@ -98,7 +98,8 @@ def _summary(
     return f"{differs}."
 
 
-def _dependents(graph: EnvironmentGraph, uid: str) -> tuple[Dependent, ...]:
+def dependents_of(graph: EnvironmentGraph, uid: str) -> tuple[Dependent, ...]:
+    """Return what suffers directly when a resource breaks, ordered by name."""
     found = {
         (other, relation.type.value): Dependent(uid=other, relation=relation.type.value, detail=relation.detail)
         for other, relation in graph.impacts(uid)
