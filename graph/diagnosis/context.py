@@ -78,6 +78,8 @@ class Context:
         best = max((c.score for c in candidates), default=0.0)
         self.subjects = tuple(c.uid for c in candidates if c.score >= SUBJECT_SHARE * best)
         self.reach: dict[str, Reach] = reach(graph, self.subjects)
+        self.place = ""
+        """The namespaces that the alerts name, where they name nothing closer."""
         self._attributions: dict[tuple[str, str], Change] = {}
 
     @cached_property

@@ -18,7 +18,7 @@ from graph.diagnosis.elimination import with_elimination
 from graph.diagnosis.emergency import with_emergency
 from graph.diagnosis.gaps import doubt, gaps
 from graph.diagnosis.hypothesis import Hypothesis, Weight
-from graph.diagnosis.ranking import Ranked, merged, rank, total
+from graph.diagnosis.ranking import Ranked, is_shown, merged, rank, total
 from graph.diagnosis.reach import Reach, reach
 from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
 from graph.diagnosis.support import weighed
@@ -34,6 +34,8 @@ DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (drifted, cha
 
 _NO_SUBJECT_DOUBT = 0.3
 """Without a subject, nothing ties any difference to the alert."""
+_PLACE_DOUBT = 0.95
+"""A namespace is less than a service: there may be more wrong in it than what the alert is about."""
 _EVERYWHERE = frozenset({"Node", "PersistentVolume"})
 """Kinds without namespace that any namespace lives on."""
 _BOUND = frozenset({"complaint_names", "fault_fits", "takes_away", "about_drift"})
@@ -93,13 +95,22 @@ def subjects_of(graph: EnvironmentGraph, alerts: Sequence[Alert]) -> tuple[Candi
 def _look_everywhere(context: Context) -> None:
     """Without a subject every difference is looked at, and all of a namespace where the alerts name that much."""
     named = {namespace_of(context.graph, alert) for alert in context.alerts} - {None}
+    context.place = ", ".join(sorted(str(name) for name in named))
     places = {r.uid for r in context.graph if r.namespace in named or (named and r.kind in _EVERYWHERE)}
     everything = sorted({*context.findings, *places})
     context.reach = {uid: Reach(uid=uid, cost=0, path=(uid,), relations=()) for uid in everything}
 
 
-def _doubt(context: Context) -> float:
-    return doubt(context) * (1.0 if context.subjects else _NO_SUBJECT_DOUBT)
+def _doubt(context: Context) -> Callable[[Hypothesis], float]:
+    """Return the doubt in a hypothesis: for gaps, and for what the alert does not name."""
+    general = doubt(context)
+
+    def of(hypothesis: Hypothesis) -> float:
+        if context.subjects:
+            return general
+        return general * (_PLACE_DOUBT if context.place and is_shown(hypothesis) else _NO_SUBJECT_DOUBT)
+
+    return of
 
 
 def _unexplained(context: Context, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:

@@ -7,7 +7,7 @@ evidence can carry. The caps keep a plausible story from looking like a proven o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -127,14 +127,14 @@ def confidence(points: float, limit: float) -> float:
     return limit * (1 - math.exp(-max(0.0, points) / SCALE))
 
 
-def rank(hypotheses: Iterable[Hypothesis], *, doubt: float = 1.0) -> list[Ranked]:
+def rank(hypotheses: Iterable[Hypothesis], *, doubt: Callable[[Hypothesis], float] = lambda _: 1.0) -> list[Ranked]:
     """Put hypotheses in order, best first.
 
     Args:
         hypotheses: of one diagnosis, merged.
-        doubt: factor for what could not be read, 1.0 when everything was.
+        doubt: factor on confidence for what could not be read or is not tied to the alert, 1.0 for none.
     """
-    sums = [Ranked(h, total(h), confidence(total(h), cap(h)) * doubt) for h in hypotheses]
+    sums = [Ranked(h, total(h), confidence(total(h), cap(h)) * doubt(h)) for h in hypotheses]
     sums.sort(key=_order)
     close = [r for r in sums if r.confidence >= RIVAL_SHARE * sums[0].confidence]
     if sums and sums[0].points > 0 and any(is_rival(r.hypothesis, sums[0].hypothesis) for r in close):
@@ -142,6 +142,11 @@ def rank(hypotheses: Iterable[Hypothesis], *, doubt: float = 1.0) -> list[Ranked
         sums = [_doubted(r) if id(r.hypothesis) in rivals else r for r in sums]
         sums.sort(key=_order)
     return [Ranked(r.hypothesis, r.points, round(r.confidence, 3)) for r in sums]
+
+
+def is_shown(hypothesis: Hypothesis) -> bool:
+    """Whether the platform itself shows that it fails, and why."""
+    return any(p.rule == "mechanism" for p in hypothesis.points)
 
 
 def is_rival(one: Hypothesis, other: Hypothesis) -> bool:

@@ -24,7 +24,7 @@ MAX_SHOWN = 10
 
 def verdict(context: Context, ranked: Sequence[Ranked]) -> DiagnosisVerdict:
     """Decide what may be said."""
-    if context.subjects and ranked:
+    if (context.subjects or context.place) and ranked:
         top = ranked[0]
         rest = [r.confidence for r in ranked[1:] if is_rival(r.hypothesis, top.hypothesis)]
         if top.confidence >= FOUND and top.confidence - max(rest, default=0.0) >= MARGIN:
@@ -69,7 +69,7 @@ def causes(ranked: Sequence[Ranked], found: DiagnosisVerdict) -> tuple[Cause, ..
 def missing(context: Context, ranked: Sequence[Ranked], gaps: Sequence[Gap]) -> tuple[str, ...]:
     """Say what would settle an inconclusive diagnosis, most useful first."""
     out = []
-    if not context.subjects:
+    if not context.subjects and not context.place:
         out.append("A label or a name in the alert that a resource of this environment has.")
     top = ranked[0] if ranked else None
     close = [r for r in ranked[1:] if top and r.confidence >= top.confidence - MARGIN and r.confidence > 0]
@@ -87,7 +87,7 @@ def missing(context: Context, ranked: Sequence[Ranked], gaps: Sequence[Gap]) -> 
 
 def summary(context: Context, found: DiagnosisVerdict, shown: Sequence[Cause], gaps: Sequence[Gap]) -> str:
     """One or two sentences for somebody who was just woken up."""
-    name = context.name(context.subjects[0]) if context.subjects else ""
+    name = context.name(context.subjects[0]) if context.subjects else context.place
     if found is DiagnosisVerdict.CAUSE_FOUND:
         return f"{shown[0].summary}{_reaching(context, shown[0])}"
     if found is DiagnosisVerdict.HEALTHY:

@@ -42,7 +42,7 @@ def _service(scene: Scene, service: Document) -> Iterator[Mechanism]:
     selector = mapping(service.body, "spec").get("selector")
     if not isinstance(selector, dict) or not selector:
         return
-    beside = [w for w in scene.workloads if w.namespace == service.resource.namespace]
+    beside = [w for w in scene.everything if w.namespace == service.resource.namespace]
     behind = [w for w in beside if equals_all(selector, w.labels)]
     if behind:
         yield from _ports(scene, service, behind)

@@ -1,13 +1,14 @@
 """Slow and starved services: which of several unusual ones is the origin, and what it lacks.
 
-A service is slow by itself, or because one that it calls is. The origin is a slow one none of whose callees is slow,
-or one that lacks CPU. When everything on one node is slow, or only what crosses to it, the node is.
+A service is slow by itself, or because of one that it calls, or because its caller is slow to reach it. Each possible
+origin predicts who else is slow; the one whose prediction fits best what was measured is it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
@@ -18,8 +19,9 @@ from graph.telemetry import Anomaly, Signal
 
 _SLOWER = 1.3
 """Latency this many times its usual level is slow."""
-_STRANGLED = 1.5
-"""CPU use this many times its usual level, at the limit, slows a service down."""
+_DROPPED = 0.8
+"""Traffic below this share of its usual level has dropped."""
+_MOST = 3
 
 
 def saturation(scene: Scene) -> Iterator[Mechanism]:
@@ -29,69 +31,149 @@ def saturation(scene: Scene) -> Iterator[Mechanism]:
         by_resource[anomaly.resource].append(anomaly)
     starved = {uid: found for uid, many in by_resource.items() if (found := _throttled(many))}
     for uid, anomaly in starved.items():
-        yield _mechanism(
-            uid, "cpu_saturation", f"{display_uid(uid)} needs more CPU than its limit gives.", [anomaly], 1.0
-        )
-    slow = {uid: worst for uid, many in by_resource.items() if (worst := _slowest(many))}
-    if not starved and slow:
-        yield from _delayed(scene, slow)
+        summary = f"{display_uid(uid)} needs more CPU than its limit gives."
+        yield _mechanism(uid, "cpu_saturation", summary, [anomaly], 1.0)
+    lossy = {uid: found for uid, many in by_resource.items() if (found := _losing(many))}
+    for uid, anomaly in lossy.items():
+        kind = "node_packet_loss" if "/Node/" in uid else "packet_loss"
+        summary = f"The network of {display_uid(uid)} loses packets."
+        yield _mechanism(uid, kind, summary, [anomaly], 1.0)
+    if not starved and not lossy:
+        calls = _Calls(scene)
+        yield from _delayed(scene, calls, _worst(by_resource, Signal.LATENCY))
+        if not _worst(by_resource, Signal.LATENCY):
+            yield from _dried_up(calls, _worst(by_resource, Signal.TRAFFIC))
 
 
 def _throttled(many: Sequence[Anomaly]) -> Anomaly | None:
-    """CPU that is throttled, or used far more than usual, of something that is slow as well."""
+    """Time in which a container was refused the CPU that it asked for."""
     found = [
         a for a in many if a.signal is Signal.CPU and ("throttl" in f"{a.metric} {a.text}".lower() or "cfs" in a.metric)
     ]
     return max(found, key=lambda a: a.now, default=None)
 
 
-def _slowest(many: Sequence[Anomaly]) -> Anomaly | None:
-    found = [a for a in many if a.signal is Signal.LATENCY and (a.ratio is None or a.ratio >= _SLOWER)]
+def _losing(many: Sequence[Anomaly]) -> Anomaly | None:
+    """Segments that had to be sent again, or packets that were dropped."""
+    words = ("retrans", "packet loss", "packet drop")
+    found = [a for a in many if any(word in f"{a.metric} {a.text}".lower() for word in words)]
     return max(found, key=lambda a: a.ratio or 0.0, default=None)
 
 
-def _delayed(scene: Scene, slow: Mapping[str, Anomaly]) -> Iterator[Mechanism]:
-    callees: dict[str, set[str]] = defaultdict(set)
-    for call in scene.telemetry.calls:
-        callees[call.caller].add(call.callee)
-    origins = [uid for uid in slow if not any(c in slow for c in _below(uid, callees))]
-    shared = _shared_node(scene, slow, origins)
-    if shared is not None:
-        node, members = shared
-        summary = f"Everything that is slow runs on node {display_uid(node)}, or waits for what does."
-        yield _mechanism(node, "node_network_delay", summary, [slow[m] for m in members], 0.8)
-        return
-    for uid in sorted(origins, key=lambda u: -(slow[u].ratio or 0.0)):
-        share = (slow[uid].ratio or 1.0) / max((slow[o].ratio or 1.0) for o in origins)
-        summary = f"{display_uid(uid)} answers slowly, and nothing that it calls does."
-        yield _mechanism(uid, "network_delay", summary, [slow[uid]], 0.6 + 0.3 * share)
-
-
-def _below(uid: str, callees: Mapping[str, set[str]]) -> set[str]:
-    """Everything that a service calls, directly or not."""
-    found: set[str] = set()
-    waiting = [uid]
-    while waiting:
-        for callee in callees.get(waiting.pop(), ()):
-            if callee not in found and callee != uid:
-                found.add(callee)
-                waiting.append(callee)
+def _worst(by_resource: Mapping[str, Sequence[Anomaly]], signal: Signal) -> dict[str, Anomaly]:
+    """Map each resource that is slow, or whose traffic dropped, to its worst reading."""
+    found = {}
+    for uid, many in by_resource.items():
+        mine = [a for a in many if a.signal is signal and a.ratio is not None]
+        is_low = signal is Signal.TRAFFIC
+        out = (
+            [a for a in mine if (a.ratio or 0.0) <= _DROPPED]
+            if is_low
+            else [a for a in mine if (a.ratio or 0.0) >= _SLOWER]
+        )
+        if out:
+            found[uid] = min(out, key=lambda a: a.ratio or 0.0) if is_low else max(out, key=lambda a: a.ratio or 0.0)
     return found
 
 
-def _shared_node(scene: Scene, slow: Mapping[str, Anomaly], origins: Sequence[str]) -> tuple[str, list[str]] | None:
-    """The node on which several origins run and nothing that runs is well, when there is one."""
-    homes: dict[str, set[str]] = defaultdict(set)
-    for workload in scene.workloads:
-        for pod in scene.pods(workload.uid):
-            if name := text(pod.body, "spec", "nodeName"):
-                homes[name].add(workload.uid)
+class _Calls:
+    """Who calls whom, and who runs where."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.callees: dict[str, set[str]] = defaultdict(set)
+        self.callers: dict[str, set[str]] = defaultdict(set)
+        for call in scene.telemetry.calls:
+            self.callees[call.caller].add(call.callee)
+            self.callers[call.callee].add(call.caller)
+        self.home: dict[str, set[str]] = defaultdict(set)
+        for workload in scene.workloads:
+            for pod in scene.pods(workload.uid):
+                self.home[workload.uid].add(text(pod.body, "spec", "nodeName"))
+
+    def upstream(self, uid: str) -> set[str]:
+        """Everything that calls it, directly or not."""
+        return _closure(uid, self.callers)
+
+    def downstream(self, uid: str) -> set[str]:
+        """Everything that it calls, directly or not."""
+        return _closure(uid, self.callees)
+
+    def crosses(self, caller: str, callee: str, node: str) -> bool:
+        """Whether a call leaves or enters a node."""
+        return (self.home[caller] == {node}) != (self.home[callee] == {node})
+
+
+def _closure(uid: str, edges: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [uid]
+    while waiting:
+        for other in edges.get(waiting.pop(), ()):
+            if other not in found and other != uid:
+                found.add(other)
+                waiting.append(other)
+    return found
+
+
+def _delayed(scene: Scene, calls: _Calls, slow: Mapping[str, Anomaly]) -> Iterator[Mechanism]:
+    """Weigh each slow service and each node by how well its delay would explain who is slow and who is not.
+
+    A service whose own work is slow makes its callers slow. One whose network is slow makes the calls that it sends
+    slow, too, and so those that it calls, as seen from outside. A slow node does that to each call that crosses it.
+    """
+    if not slow:
+        return
+    seen = frozenset(slow)
+    weighed: list[tuple[float, float, str, str]] = []
+    for uid in seen:
+        above = {uid, *calls.upstream(uid)}
+        fit = max(_fit(above & _known(calls, slow), seen), _fit(above | calls.callees[uid], seen))
+        weighed.append((fit, 0.0, uid, "network_delay"))
     for node in scene.live.of("Node"):
-        here = homes.get(node.resource.name, set())
-        mine = [o for o in origins if o in here]
-        if len(mine) >= 2 and len(mine) == len(origins):
-            return node.resource.uid, mine
-    return None
+        predicted, share = _by_node(calls, node.resource.name, seen)
+        if len(predicted) > 1:
+            weighed.append((_fit(predicted, seen), share, node.resource.uid, "node_network_delay"))
+    weighed.sort(key=lambda w: (-round(w[0], 6), -w[1], w[2]))
+    best = weighed[0][0]
+    for fit, share, uid, kind in weighed[:_MOST]:
+        anomalies = [slow[uid]] if uid in slow else sorted(slow.values(), key=lambda a: -(a.ratio or 0.0))[:_MOST]
+        what = "The network of node" if kind.startswith("node") else "The network or work of"
+        summary = f"{what} {display_uid(uid)} is slow: that fits best who else is slow and who is not."
+        yield _mechanism(uid, kind, summary, anomalies, fit * (fit / best) * (0.8 + 0.1 * share))
+
+
+def _known(calls: _Calls, slow: Mapping[str, Anomaly]) -> AbstractSet[str]:
+    """Everything that is part of a call or was measured."""
+    return {*calls.callees, *calls.callers, *slow}
+
+
+def _by_node(calls: _Calls, node: str, slow: AbstractSet[str]) -> tuple[set[str], float]:
+    """Return who would be slow if the network of a node were, and the share of the slow ones that run on it."""
+    hit: set[str] = set()
+    for callee, callers in list(calls.callers.items()):
+        crossing = [c for c in callers if calls.crosses(c, callee, node)]
+        if 2 * len(crossing) > len(callers):
+            hit.add(callee)
+    members = [uid for uid in hit if calls.home[uid] == {node}]
+    above = {caller for uid in hit for caller in calls.upstream(uid)}
+    share = sum(m in slow for m in members) / len(slow)
+    return hit | above, share
+
+
+def _fit(predicted: AbstractSet[str], seen: AbstractSet[str]) -> float:
+    """F1 of a prediction: it should name all that are slow, and none that is not."""
+    both = len(predicted & seen)
+    return 2 * both / (len(predicted) + len(seen)) if both else 0.0
+
+
+def _dried_up(calls: _Calls, dropped: Mapping[str, Anomaly]) -> Iterator[Mechanism]:
+    """Less traffic everywhere and nothing known to be slow: the narrowest place that all of it passes."""
+    narrow = []
+    for uid in dropped:
+        explained = {uid, *calls.downstream(uid), *calls.upstream(uid)} & dropped.keys()
+        narrow.append((len(explained) / len(dropped), -(dropped[uid].ratio or 0.0), uid))
+    for share, _, uid in sorted(narrow, reverse=True)[:_MOST]:
+        summary = f"{display_uid(uid)} lets less through than usual, and so all that hang on it get less."
+        yield _mechanism(uid, "network_delay", summary, [dropped[uid]], 0.6 * share)
 
 
 def _mechanism(uid: str, kind: str, summary: str, anomalies: Sequence[Anomaly], strength: float) -> Mechanism:

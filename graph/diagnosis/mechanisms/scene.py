@@ -53,7 +53,12 @@ class Scene:
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
         """What keeps pods running, in scope; a pod that nothing controls is one of its own."""
-        return tuple(w for w in workloads(self.live) if self._is_in_scope(w.uid))
+        return tuple(w for w in self.everything if self._is_in_scope(w.uid))
+
+    @cached_property
+    def everything(self) -> tuple[Workload, ...]:
+        """All workloads, also those out of scope."""
+        return tuple(workloads(self.live))
 
     @cached_property
     def _pods(self) -> dict[str, list[Document]]:

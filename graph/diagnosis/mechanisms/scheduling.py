@@ -19,7 +19,7 @@ from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping, strings, text
 from graph.version import Document
 
-_INSUFFICIENT = re.compile(r"Insufficient ([\w./-]+)")
+_INSUFFICIENT = re.compile(r"Insufficient ([\w./-]*\w)")
 _KEEPS_OUT = frozenset({"NoSchedule", "NoExecute"})
 
 
@@ -65,10 +65,10 @@ def _constraint(scene: Scene, workload: Workload, message: str) -> tuple[str, st
     A constraint that no node satisfies is wrong in itself. Where some nodes satisfy it, what keeps those out is it.
     """
     spec = workload.spec
-    nodes = scene.live.of("Node")
+    nodes = [n for n in scene.live.of("Node") if not _is_reserved(n)]
     selector, path = spec.get("nodeSelector"), workload.path("nodeSelector")
     if selector and nodes:
-        nodes = [n for n in nodes if equals_all(selector, labels_of(n.body))]
+        nodes = [n for n in nodes if equals_all(selector, _labels(n))]
         if not nodes:
             return "node_selector_mismatch", "no node has the labels of its node selector.", path
     terms = mapping(spec, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
@@ -128,13 +128,26 @@ def _count_before(message: str, fragment: str) -> int:
     return int(found[1]) if found else 0
 
 
+def _is_reserved(node: Document) -> bool:
+    """Whether a node is one of the control plane that ordinary pods are kept off; it is nobody's missing home."""
+    labels = labels_of(node.body)
+    roles = {f"node-role.kubernetes.io/{role}" for role in ("control-plane", "master")}
+    is_control_plane = bool(roles & labels.keys()) or labels.get("kubernetes.io/role") in ("master", "control-plane")
+    return is_control_plane and bool(mapping(node.body, "spec").get("unschedulable") or _repels(node, ()))
+
+
+def _labels(node: Document) -> dict[str, str]:
+    """The labels of a node; its kubelet always sets the host name, which is the node's name unless it says otherwise."""
+    return {"kubernetes.io/hostname": node.resource.name, **labels_of(node.body)}
+
+
 def _fits_any(terms: Object, node: Document) -> bool:
     """Whether a node meets one of the terms of a required node affinity; an empty term meets nothing."""
     return any(_fits(term, node) for _, term in entries(terms, "nodeSelectorTerms"))
 
 
 def _fits(term: Object, node: Document) -> bool:
-    labels = labels_of(node.body)
+    labels = _labels(node)
     fields = {"metadata.name": node.resource.name}
     wanted = [*entries(term, "matchExpressions"), *entries(term, "matchFields")]
     on_labels = all(_holds(e, labels) for _, e in entries(term, "matchExpressions"))

@@ -70,9 +70,10 @@ def _waiting(pod: object) -> Iterator[tuple[str, str]]:
 
 
 def _pull_failure(scene: Scene, workload: Workload) -> SymptomEvent | None:
-    """The event with the reason: those after it only repeat that there is one."""
+    """The event that gives the reason; those around it only repeat that there is one."""
     events = scene.events(workload.uid, "Failed", "InspectFailed", "ErrImageNeverPull")
-    return next((e for e in events if "pull" in e.text.lower() and ":" in e.text and "Back-off" not in e.text), None)
+    telling = [e for e in events if "pull" in e.text.lower() and not e.text.startswith("Error: ")]
+    return max(telling, key=lambda e: len(e.text), default=None)
 
 
 def _why_no_image(said: str, reason: str, *, has_secret: bool) -> tuple[str, str]:

@@ -202,7 +202,7 @@ def _is_denied_write(line: str) -> bool:
     """A denied open or write of a file, by a process that has volumes."""
     return bool(
         re.search(
-            r"(open|writ|creat|mkdir|chown|append|save)\w*[^.\n]{0,80}(permission denied|read-only file)",
+            r"(open|writ|creat|mkdir|chown|append|save)\w*[^\n]{0,80}(permission denied|read-only file)",
             line,
             re.IGNORECASE,
         )

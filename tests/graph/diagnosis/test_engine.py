@@ -282,7 +282,7 @@ def test_an_unknown_cause_stays_unknown_and_says_what_is_missing() -> None:
 def test_a_difference_that_nothing_ties_to_the_failure_stays_below_the_verdict() -> None:
     """Being there just before is not enough."""
     scene = Scene()
-    scene.alter(CHECKOUT, "/spec/template/spec/containers/0/env/0/value", "http://payment:8080")
+    scene.alter(CHECKOUT, "/spec/template/spec/containers/0/env/0/value", "http://payment/v2")
     found = scene.diagnose()
     assert found.verdict is DiagnosisVerdict.INCONCLUSIVE
     assert 0 < found.causes[0].confidence <= 0.6
