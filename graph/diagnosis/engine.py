@@ -13,6 +13,7 @@ from graph.diagnosis.context import Context
 from graph.diagnosis.detectors.broken import broken
 from graph.diagnosis.detectors.changed import changed
 from graph.diagnosis.detectors.drifted import drifted
+from graph.diagnosis.detectors.measured import measured
 from graph.diagnosis.detectors.mechanical import mechanical
 from graph.diagnosis.elimination import with_elimination
 from graph.diagnosis.emergency import with_emergency
@@ -29,7 +30,13 @@ from graph.incident import Alert, Candidate, OpenIncident
 from graph.matching import candidates, namespace_of
 from graph.telemetry import NOTHING_MEASURED, Telemetry
 
-DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (drifted, changed, broken, mechanical)
+DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (
+    drifted,
+    changed,
+    broken,
+    mechanical,
+    measured,
+)
 """Each proposes possible causes of one sort; a new sort of fault is a new function here."""
 
 _NO_SUBJECT_DOUBT = 0.3

@@ -28,6 +28,7 @@ RULES: dict[str, Rule] = {
     "mechanism": Rule(40, "the platform, or the objects themselves, show what is wrong and why"),
     "stops_work": Rule(10, "what it stops does not work now"),
     "blamed": Rule(12, "others complain of what it stops"),
+    "measured_origin": Rule(44, "it adds what is felt, and nothing that it calls adds it: measured"),
     "attributed": Rule(5, "records say who changed it and when"),
     "seen_to_change": Rule(2, "it was seen to change, by whom is not known"),
     "takes_away": Rule(22, "the change removes what the path needs: computed from the objects"),
@@ -113,6 +114,8 @@ def cap(hypothesis: Hypothesis) -> float:
         return CAP_DECISIVE
     if "mechanism" in rules:
         return CAP_DECISIVE
+    if "measured_origin" in rules:
+        return CAP_COMPUTED
     if rules & {"takes_away", "only_difference"} and hypothesis.is_change:
         return CAP_COMPUTED
     return CAP_ALONE

@@ -177,7 +177,7 @@ def _dried_up(calls: _Calls, dropped: Mapping[str, Anomaly]) -> Iterator[Mechani
 
 
 def _mechanism(uid: str, kind: str, summary: str, anomalies: Sequence[Anomaly], strength: float) -> Mechanism:
-    signs = tuple(Sign(text=_says(a), event=_event(a)) for a in anomalies)
+    signs = tuple(Sign(text=_says(a), event=told(a)) for a in anomalies)
     return Mechanism(resource=uid, kind=kind, summary=summary, signs=signs, strength=strength)
 
 
@@ -186,7 +186,8 @@ def _says(anomaly: Anomaly) -> str:
     return f"{anomaly.metric} of {display_uid(anomaly.resource)} is {anomaly.now:g}{anomaly.unit}{usual}."
 
 
-def _event(anomaly: Anomaly) -> SymptomEvent:
+def told(anomaly: Anomaly) -> SymptomEvent:
+    """Return an anomaly as something that the monitoring said, to be cited."""
     return SymptomEvent(
         kind=ObservationKind.METRIC,
         resource=anomaly.resource,
