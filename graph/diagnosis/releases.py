@@ -1,4 +1,4 @@
-"""Which of several releases that roll out at the same time is the bad one: new instances against old, and against before.
+"""Which of several releases that roll out together is the bad one: new instances against old, now against before.
 
 During a rollout both versions serve the same traffic, so their difference is the version's doing. What a new version
 breaks shows first in the calls that arrive at its service; callers of those fail in turn, and are not to blame.
@@ -7,15 +7,20 @@ breaks shows first in the calls that arrive at its service; callers of those fai
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from graph.resource import display_uid
 from graph.telemetry import Series, Signal, Telemetry
 
-_HEALED = 0.6
-"""Part of a caller's failures that one failing callee accounts for."""
+_FAILS = 0.05
+"""Share of failed calls that is more than the odd one."""
+_SETTLES_S = 30.0
+"""Seconds after a rollout step in which calls to the instance that went still fail."""
+_SAME_S = 30.0
+"""Seconds within which readings of two instances are of the same time."""
 _SILENT_S = 45.0
 """Seconds after which a finished instance should have served a call."""
 _LIKELY = 0.5
@@ -63,95 +68,142 @@ def rank_releases(releases: Sequence[Release], telemetry: Telemetry, *, at: floa
     Returns:
         All releases, most guilty first; of equals, the latest first, since trouble follows its cause soon.
     """
-    series = _Series(telemetry, at)
-    blamed = [_blame(release, releases, series, at) for release in releases]
+    question = _Question(releases, telemetry, at)
+    blamed = []
+    for release in releases:
+        reasons = [*question.passed_on(release), *question.against_old(release), *question.silence(release)]
+        reasons.sort(reverse=True)
+        score = sum(worth for worth, _ in reasons)
+        blamed.append(Blamed(release=release, score=score, reasons=tuple(text for _, text in reasons)))
     return tuple(sorted(blamed, key=lambda b: (-round(b.score, 6), -b.release.started_at, b.release.service)))
 
 
-class _Series:
-    """The series by callee, cut at the time of the question."""
+class _Question:
+    """The releases, and the series by callee, cut at the time of the question."""
 
-    def __init__(self, telemetry: Telemetry, at: float) -> None:
+    def __init__(self, releases: Sequence[Release], telemetry: Telemetry, at: float) -> None:
         self._at = at
+        self._releases = {r.service: r for r in releases}
+        self._since = min((r.started_at for r in releases), default=at)
         self._of: dict[tuple[str, Signal], list[Series]] = defaultdict(list)
-        self.callees: dict[str, set[str]] = defaultdict(set)
+        self._callees: dict[str, set[str]] = defaultdict(set)
         for one in telemetry.series:
             self._of[one.resource, one.signal].append(one)
             if one.peer:
-                self.callees[one.peer].add(one.resource)
+                self._callees[one.peer].add(one.resource)
         for call in telemetry.calls:
-            self.callees[call.caller].add(call.callee)
+            self._callees[call.caller].add(call.callee)
+        self._mass = self._shared_out()
 
-    def of(self, service: str, signal: Signal) -> Iterable[Series]:
-        return self._of.get((service, signal), ())
+    def passed_on(self, release: Release) -> Iterable[tuple[float, str]]:
+        """Failures that end at this release: its own, and those of callers that nothing else accounts for."""
+        for failed, share in self._mass.get(release.service, ()):
+            name = display_uid(failed)
+            if failed == release.service:
+                yield share, f"Calls that arrive there fail since the rollouts began ({share:.0%})."
+            else:
+                yield share, f"{name} fails and calls it, and nothing else that it calls accounts for that so well."
 
-    def readings(self, series: Series, since: float) -> list[float]:
-        """What was measured from `since` to the question."""
-        inside = (series.times >= since) & (series.times <= self._at) & np.isfinite(series.values)
-        return [float(v) for v in series.values[inside]]
+    def against_old(self, release: Release) -> Iterable[tuple[float, str]]:
+        """Compare new instances with old ones over the same time."""
+        for signal, weight, what in (
+            (Signal.AVAILABILITY, 1.0, "fail more calls"),
+            (Signal.LATENCY, 0.2, "answer more slowly"),
+            (Signal.CPU, 0.2, "use more CPU"),
+            (Signal.MEMORY, 0.1, "use more memory"),
+        ):
+            new = self._levels(release, signal, is_new=True)
+            # What the old ones measured before the first new one did is of another time, and no comparison.
+            old = self._levels(release, signal, is_new=False, since=self._first(release, signal))
+            if not new or not old:
+                continue
+            n, o = float(np.mean(new)), float(np.mean(old))
+            if signal is Signal.AVAILABILITY:
+                worse = max(0.0, (o - n) / 100)
+            else:
+                worse = min(1.0, max(0.0, n / o - 1.5) / 5) if o > 0 else 0.0
+            if worse > 0.01:
+                yield weight * worse, f"Its new instances {what} than the old ones ({n:.3g} against {o:.3g})."
 
-    def failing(self, service: str, since: float) -> float:
-        """Worst share of failed calls that arrived at a service, over its callers, 0 to 1."""
-        worst = (min(found) for s in self.of(service, Signal.AVAILABILITY) if (found := self.readings(s, since)))
-        return max((1 - low / 100 for low in worst), default=0.0)
-
-
-def _blame(release: Release, releases: Sequence[Release], series: _Series, at: float) -> Blamed:
-    reasons: list[tuple[float, str]] = []
-    own = series.failing(release.service, release.started_at)
-    below = max((series.failing(c, release.started_at) for c in series.callees[release.service]), default=0.0)
-    remaining = max(0.0, own - (below if below >= _HEALED * own else 0.0))
-    if remaining > 0:
-        reasons.append((1.5 * remaining, f"{remaining:.0%} of the calls that arrive there failed since it began."))
-    reasons += _against_old(release, series)
-    reasons += _silence(release, series, at)
-    reasons += _caused_above(release, releases, series)
-    reasons.sort(reverse=True)
-    return Blamed(release=release, score=sum(worth for worth, _ in reasons), reasons=tuple(text for _, text in reasons))
-
-
-def _against_old(release: Release, series: _Series) -> Iterable[tuple[float, str]]:
-    """Compare new instances with old ones over the same time."""
-    for signal, weight, what in (
-        (Signal.AVAILABILITY, 1.0, "fail more calls"),
-        (Signal.LATENCY, 0.4, "answer more slowly"),
-        (Signal.CPU, 0.3, "use more CPU"),
-        (Signal.MEMORY, 0.3, "use more memory"),
-    ):
-        levels: Mapping[bool, list[float]] = {True: [], False: []}
-        for one in series.of(release.service, signal):
-            if one.instance:
-                levels[one.instance in release.new] += series.readings(one, release.started_at)
-        if not levels[True] or not levels[False]:
-            continue
-        new, old = float(np.mean(levels[True])), float(np.mean(levels[False]))
-        if signal is Signal.AVAILABILITY:
-            worse = max(0.0, (old - new) / 100)
-        else:
-            worse = min(1.0, max(0.0, new / old - 1.5) / 5) if old > 0 else 0.0
-        if worse > 0.01:
-            yield weight * worse, f"Its new instances {what} than the old ones ({new:.3g} against {old:.3g})."
-
-
-def _silence(release: Release, series: _Series, at: float) -> Iterable[tuple[float, str]]:
-    """New instances that were up in time and never served a call, while old ones did."""
-    if release.completed_at is None or at - release.completed_at < _SILENT_S:
-        return
-    old, served = False, False
-    for one in series.of(release.service, Signal.AVAILABILITY):
-        if one.instance and series.readings(one, release.started_at):
-            served, old = served or one.instance in release.new, old or one.instance not in release.new
-    if old and not served:
-        yield 0.45, "Its new instances are up and have not served a single call."
-
-
-def _caused_above(release: Release, releases: Sequence[Release], series: _Series) -> Iterable[tuple[float, str]]:
-    """Callers that fail while nothing that they call is seen to: a released callee answers wrongly, not with errors."""
-    callers = [c for c, callees in series.callees.items() if release.service in callees]
-    for caller in callers:
-        failing = series.failing(caller, release.started_at)
-        seen = max((series.failing(c, release.started_at) for c in series.callees[caller]), default=0.0)
-        suspects = [r for r in releases if r.service in series.callees[caller]]
-        if failing > 0.05 and seen < _HEALED * failing and suspects:
-            yield 0.6 * failing / len(suspects), "A caller fails, and none of what it calls reports an error."
+    def silence(self, release: Release) -> Iterable[tuple[float, str]]:
+        """New instances that never served a call, while old ones did."""
+        new, old = (self._levels(release, Signal.AVAILABILITY, is_new=is_new) for is_new in (True, False))
+        if new or not old:
             return
+        if release.completed_at is None:
+            yield 0.05, "Its new instances are not up yet."
+        else:
+            worth = 0.3 if self._at - release.completed_at >= _SILENT_S else 0.2
+            yield worth, "Its new instances are up and have not served a single call."
+
+    def _shared_out(self) -> dict[str, list[tuple[str, float]]]:
+        """Map each released service to (failing service, blame) of the failures that end at it."""
+        found: dict[str, list[tuple[str, float]]] = defaultdict(list)
+        for service in sorted({uid for uid, signal in self._of if signal is Signal.AVAILABILITY}):
+            failing = self._failing(service)
+            if failing < _FAILS:
+                continue
+            below = [c for c in self._callees.get(service, ()) if self._failing(c) >= _FAILS]
+            weights = dict.fromkeys(below, 1.0) if below else self._suspects(service)
+            total = sum(weights.values())
+            for suspect, weight in weights.items():
+                if suspect in self._releases:
+                    found[suspect].append((service, failing * weight / max(total, 1.0)))
+        return found
+
+    def _suspects(self, service: str) -> dict[str, float]:
+        """A service that fails while nothing that it calls reports errors: itself, or a callee that answers wrongly."""
+        weights = {}
+        if service in self._releases:
+            weights[service] = self._own_weight(self._releases[service])
+        for callee in self._callees.get(service, ()):
+            release = self._releases.get(callee)
+            if release is not None:
+                served = self._levels(release, Signal.AVAILABILITY, is_new=True, caller=service)
+                weights[callee] = 0.1 if served else 1.0 if release.completed_at is not None else 0.3
+        return weights
+
+    def _own_weight(self, release: Release) -> float:
+        """How far a failing service may blame its own new version: not when its old instances fail as well."""
+        new, old = (self._levels(release, Signal.AVAILABILITY, is_new=is_new) for is_new in (True, False))
+        if new and min(new) < 100 * (1 - _FAILS):
+            return 0.3 if old and min(old) < 100 * (1 - _FAILS) else 3.0
+        return 0.2 if old and min(old) < 100 * (1 - _FAILS) else 0.5
+
+    def _first(self, release: Release, signal: Signal) -> float:
+        """Time of the first reading of a new instance; that of the question when there is none."""
+        mine = (s for s in self._of.get((release.service, signal), ()) if s.instance in release.new)
+        times = (moment for s in mine for moment, _ in self._readings(s, release.started_at))
+        return min(times, default=self._at) - _SAME_S
+
+    def _levels(
+        self, release: Release, signal: Signal, *, is_new: bool, caller: str = "", since: float | None = None
+    ) -> list[float]:
+        """What the instances of one version measured since the release began, or since another time."""
+        found: list[float] = []
+        for one in self._of.get((release.service, signal), ()):
+            if one.instance and (one.instance in release.new) is is_new and (not caller or one.peer == caller):
+                found += (value for _, value in self._readings(one, since or release.started_at))
+        return found
+
+    def _failing(self, service: str) -> float:
+        """Worst share of failed calls that arrived at a service lately, over its callers, 0 to 1."""
+        release = self._releases.get(service)
+        worst = 0.0
+        for one in self._of.get((service, Signal.AVAILABILITY), ()):
+            readings = self._readings(one, self._since)
+            for index, (moment, value) in enumerate(readings):
+                is_over = any(later >= 100 * (1 - _FAILS / 10) for _, later in readings[index + 1 :])
+                if not (is_over and release is not None and _is_step(release, moment)):
+                    worst = max(worst, 1 - value / 100)
+        return worst
+
+    def _readings(self, series: Series, since: float) -> list[tuple[float, float]]:
+        """(time, value) of what was measured from `since` to the question."""
+        inside = (series.times >= since) & (series.times <= self._at) & np.isfinite(series.values)
+        return [(float(t), float(v)) for t, v in zip(series.times[inside], series.values[inside], strict=True)]
+
+
+def _is_step(release: Release, moment: float) -> bool:
+    """Whether instances were being replaced at this time: some calls fail then, whatever the version."""
+    return release.started_at <= moment <= (release.completed_at or moment) + _SETTLES_S
