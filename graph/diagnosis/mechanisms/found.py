@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from graph.diagnosis.mechanisms.admission import admission
+from graph.diagnosis.mechanisms.crashes import crashes
+from graph.diagnosis.mechanisms.databases import databases
 from graph.diagnosis.mechanisms.mechanism import Mechanism
 from graph.diagnosis.mechanisms.nodes import nodes
 from graph.diagnosis.mechanisms.probes import probes
@@ -26,6 +28,8 @@ FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
     routing,
     nodes,
     saturation,
+    databases,
+    crashes,
 )
 
 

@@ -169,7 +169,8 @@ def mounting(scene: Scene) -> Iterator[Mechanism]:
     for workload in scene.workloads:
         if scene.works(workload):
             continue
-        for event in scene.events(workload.uid, "FailedMount", "FailedAttachVolume")[:1]:
+        failed = [e for e in scene.events(workload.uid, "FailedMount", "FailedAttachVolume") if scene.is_fresh(e)]
+        for event in failed[:1]:
             yield Mechanism(
                 resource=workload.uid,
                 kind="volume_not_mounted",

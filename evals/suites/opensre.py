@@ -1,0 +1,304 @@
+"""OpenSRE's synthetic incidents on EKS and RDS: which category of fault, or healthy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.model import Model
+from evals.suite import Prediction
+from evals.world import environment, service, uid_of
+from graph.diagnosis.engine import diagnose
+from graph.diagnosis.mechanisms.databases import stated_limit
+from graph.diagnosis.result import Cause
+from graph.drift import DriftReport
+from graph.environment import EnvironmentGraph
+from graph.evidence import ObservationKind, SymptomEvent
+from graph.incident import Alert, AlertStatus
+from graph.kinds.kubernetes.parse import parse
+from graph.relations import derive
+from graph.resource import kubernetes_uid
+from graph.telemetry import Series, Signal, Telemetry
+from graph.version import Document
+
+_CLUSTER = "cluster"
+_SURE = 0.2
+"""Confidence of a cause from which something is wrong."""
+_SIGNALS = {
+    "CPUUtilization": Signal.CPU,
+    "FreeableMemory": Signal.MEMORY,
+    "DatabaseConnections": Signal.SATURATION,
+    "FreeStorageSpace": Signal.SATURATION,
+    "ReplicaLag": Signal.LAG,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    graph: EnvironmentGraph
+    alert: Alert
+    telemetry: Telemetry
+
+
+class _Suite:
+    def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:  # noqa: ARG002  (the categories are ours, too)
+        alert = _json(folder / "alert.json")
+        about = _json(folder / "context.json")
+        return (
+            _database(folder, alert, about)
+            if (folder / "aws_cloudwatch_metrics.json").exists()
+            else _cluster(folder, alert)
+        )
+
+    def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+        nothing = DriftReport(resources=len(case.graph), findings=())
+        found = diagnose(case.graph, [case.alert], drift=nothing, deployers=frozenset(), telemetry=case.telemetry)
+        causes = [c for c in found.causes if c.confidence >= _SURE and category_of(c)]
+        if not causes:
+            return {"ranked": [{"category": "healthy", "score": 0.7}], "note": found.summary}
+        ranked = [{"category": category_of(c), "cause": c.kind, "score": c.confidence} for c in causes[:3]]
+        return {"ranked": ranked, "note": found.summary}
+
+
+SUITE = _Suite()
+
+_CATEGORIES = {
+    "resource_exhaustion": (
+        "oom_killed insufficient_cpu insufficient_memory quota_exceeded cpu_saturation resource_limits "
+        "store_connections_exhausted limit_range_violated database_cpu_saturation database_storage_exhaustion "
+        "database_memory_exhaustion database_replication_lag database_connection_exhaustion database_io_saturation "
+        "node_memory_pressure node_disk_pressure node_pid_pressure"
+    ),
+    "infrastructure": (
+        "node_not_ready kubelet_down container_runtime_down kube_proxy_down scheduler_down node_service_down "
+        "node_network_unavailable node_network_delay node_packet_loss node_cordoned database_failover "
+        "cluster_dns_down volume_not_mounted"
+    ),
+    "dependency_failure": (
+        "dependency_unreachable dns_failure store_unreachable unavailable_dependency registry_unreachable "
+        "registry_unresolvable store_read_only webhook_unreachable"
+    ),
+    "code_defect": "application_error crash",
+}
+
+
+def category_of(cause: Cause) -> str:
+    """The category of a kind of cause; what is none of the others is a wrong setting of something."""
+    for category, kinds in _CATEGORIES.items():
+        if cause.kind in kinds.split():
+            return category
+    return "configuration_error"
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _alert(alert: Mapping[str, Any], now: datetime, **labels: str) -> Alert:
+    notes = alert.get("commonAnnotations") or {}
+    return Alert(
+        id="alert",
+        sender="alertmanager",
+        key="alert",
+        status=AlertStatus.FIRING,
+        title=str(alert.get("title") or ""),
+        description=" ".join(str(notes.get(k) or "") for k in ("summary", "error", "suspected_symptom")),
+        labels={k: v for k, v in labels.items() if v},
+        started_at=now,
+    )
+
+
+def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) -> _Case:
+    name = str(about.get("db_instance_identifier") or "database")
+    uid = uid_of(name)
+    metrics = _json(folder / "aws_cloudwatch_metrics.json")
+    now = _time(metrics.get("end_time")) or datetime.now(UTC)
+    events = _json(folder / "aws_rds_events.json").get("events") or []
+    texts = [str(v) for v in (alert.get("commonAnnotations") or {}).values()] + [str(e.get("message")) for e in events]
+    series = list(_series(uid, name, metrics, texts))
+    load = _json(folder / "aws_performance_insights.json").get("db_load")
+    if load and load.get("values"):
+        series.append(_one(uid, "DBLoad", Signal.SATURATION, load["timestamps"], load["values"], ""))
+    graph = environment(
+        now=now,
+        actual=[service(name, kind="Database")],
+        symptoms=[_event(uid, e) for e in events if _is_recent(e, now)],
+    )
+    return _Case(graph=graph, alert=_alert(alert, now, service=name), telemetry=Telemetry(series=tuple(series)))
+
+
+def _series(uid: str, name: str, metrics: Mapping[str, Any], texts: list[str]) -> Iterator[Series]:
+    for one in metrics.get("metric_data_results") or ():
+        owner = str(one["dimensions"][0]["Value"]) if one.get("dimensions") else name
+        # What was measured of another instance says nothing of this one; its replicas carry its name.
+        if one.get("values") and owner.startswith(name):
+            signal = _SIGNALS.get(one["label"], Signal.OTHER)
+            yield _one(uid, one["label"], signal, one["timestamps"], one["values"], str(one.get("unit") or ""))
+    limit = stated_limit(texts)
+    if limit is not None:
+        yield _one(uid, "MaxConnections", Signal.OTHER, [metrics.get("end_time")], [limit], "Count")
+
+
+def _one(uid: str, metric: str, signal: Signal, times: list[Any], values: list[float], unit: str) -> Series:
+    seconds = np.array([(_time(t) or datetime.now(UTC)).timestamp() for t in times])
+    return Series(
+        resource=uid, metric=metric, signal=signal, times=seconds, values=np.array(values, dtype=float), unit=unit
+    )
+
+
+def _event(uid: str, event: Mapping[str, Any]) -> SymptomEvent:
+    kinds = event.get("event_categories") or [""]
+    return SymptomEvent(
+        kind=ObservationKind.EVENT,
+        resource=uid,
+        at=_time(event.get("date")),
+        text=str(event["message"]),
+        reason=kinds[0],
+    )
+
+
+def _is_recent(event: Mapping[str, Any], now: datetime) -> bool:
+    at = _time(event.get("date"))
+    return at is None or now - at <= timedelta(hours=1)
+
+
+def _cluster(folder: Path, alert: Mapping[str, Any]) -> _Case:
+    labels = {**(alert.get("commonLabels") or {}), **(alert.get("commonAnnotations") or {})}
+    namespace = str(labels.get("namespace") or labels.get("kube_namespace") or "default")
+    documents = [d for body in _objects(folder, namespace) if (d := _document(body, namespace)) is not None]
+    now = max(_instants(folder), default=datetime.now(UTC))
+    workload = str(labels.get("workload_name") or labels.get("kube_deployment") or "")
+    graph = environment(
+        now=now,
+        actual=documents,
+        relations=derive(documents),
+        symptoms=list(_symptoms(folder, namespace, workload)),
+    )
+    return _Case(graph=graph, alert=_alert(alert, now, namespace=namespace), telemetry=Telemetry())
+
+
+def _document(body: dict[str, Any], namespace: str) -> Document:
+    return parse(body, cluster=_CLUSTER, default_namespace=namespace, salt=b"no secrets here")
+
+
+def _objects(folder: Path, namespace: str) -> Iterator[dict[str, Any]]:
+    deployments = _json(folder / "eks_deployments.json").get("deployments") or []
+    pods = _json(folder / "eks_pods.json").get("pods") or []
+    for one in deployments:
+        status = {
+            "observedGeneration": 1,
+            "readyReplicas": one.get("ready", 0),
+            "availableReplicas": one.get("available", 0),
+        }
+        mine = next((p for p in pods if str(p["name"]).startswith(f"{one['name']}-")), None)
+        containers = [{"name": c["name"], "image": ""} for c in (mine or {}).get("containers", ())] or [{"name": "app"}]
+        template = {"metadata": {"labels": {"app": one["name"]}}, "spec": {"containers": containers}}
+        spec = {
+            "replicas": one.get("desired", 1),
+            "selector": {"matchLabels": {"app": one["name"]}},
+            "template": template,
+        }
+        yield _body("apps/v1", "Deployment", one["name"], one.get("namespace") or namespace, spec=spec, status=status)
+    for pod in pods:
+        yield from _pod(pod, [str(d["name"]) for d in deployments], namespace)
+    for node in _json(folder / "eks_node_health.json").get("nodes") or ():
+        pressures = {
+            "MemoryPressure": "memory_pressure",
+            "DiskPressure": "disk_pressure",
+            "PIDPressure": "pid_pressure",
+        }
+        conditions = [{"type": k, "status": str(node.get(v))} for k, v in pressures.items()]
+        conditions.append({"type": "Ready", "status": str(node.get("ready"))})
+        yield _body("v1", "Node", node["name"], None, spec={}, status={"conditions": conditions})
+
+
+def _pod(pod: Mapping[str, Any], deployments: list[str], namespace: str) -> Iterator[dict[str, Any]]:
+    owner = next((name for name in deployments if str(pod["name"]).startswith(f"{name}-")), "")
+    statuses = []
+    for container in pod.get("containers") or ():
+        state = dict(container.get("state") or {})
+        status: dict[str, Any] = {"name": container["name"], "ready": bool(container.get("ready"))}
+        status["restartCount"] = int(container.get("restart_count") or 0)
+        last = "OOMKilled" if "OOMKilled" in str(state.get("message")) or state.get("reason") == "OOMKilled" else ""
+        detail = {"reason": str(state.get("reason") or ""), "message": str(state.get("message") or "")}
+        if state.get("waiting"):
+            status["state"] = {"waiting": detail}
+        elif state.get("terminated") or state.get("exit_code"):
+            status["state"] = {"terminated": {**detail, "exitCode": state.get("exit_code") or 1}}
+        else:
+            status["state"] = {"running": {}}
+        if last:
+            status["lastState"] = {"terminated": {"reason": last, "exitCode": state.get("exit_code") or 137}}
+        statuses.append(status)
+    body = _body(
+        "v1",
+        "Pod",
+        str(pod["name"]),
+        pod.get("namespace") or namespace,
+        spec={"nodeName": pod.get("node_name"), "containers": [{"name": s["name"]} for s in statuses]},
+        status={"phase": pod.get("phase"), "conditions": pod.get("conditions") or [], "containerStatuses": statuses},
+    )
+    if pod.get("deletion_timestamp"):
+        body["metadata"]["deletionTimestamp"] = pod["deletion_timestamp"]
+    if owner:
+        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner, "controller": True}
+        body["metadata"]["ownerReferences"] = [reference]
+    yield body
+
+
+def _body(version: str, kind: str, name: str, namespace: str | None, **parts: Any) -> dict[str, Any]:
+    metadata = {"name": name, "uid": f"{kind}/{name}", "namespace": namespace}
+    kept = {k: v for k, v in metadata.items() if v}
+    return {"apiVersion": version, "kind": kind, "metadata": kept, **parts}
+
+
+def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEvent]:
+    for event in _json(folder / "eks_events.json").get("warning_events") or ():
+        kind, _, name = str(event.get("involved_object")).partition("/")
+        group = "apps" if kind in ("Deployment", "ReplicaSet", "StatefulSet") else ""
+        place = None if kind == "Node" else event.get("namespace") or namespace
+        uid = kubernetes_uid(cluster=_CLUSTER, group=group, kind=kind, namespace=place, name=name)
+        yield SymptomEvent(
+            kind=ObservationKind.EVENT,
+            resource=uid,
+            at=_time(event.get("last_time")),
+            text=str(event.get("message")),
+            reason=str(event.get("reason")),
+            count=int(event.get("count") or 1),
+        )
+    logs = _json(folder / "eks_pod_logs.json")
+    pod = kubernetes_uid(
+        cluster=_CLUSTER, group="", kind="Pod", namespace=namespace, name=str(logs.get("pod_name") or workload)
+    )
+    for line in str(logs.get("logs") or "").splitlines():
+        if line.strip():
+            yield SymptomEvent(kind=ObservationKind.LOG, resource=pod, at=_time(line.partition(" ")[0]), text=line)
+    speaker = kubernetes_uid(cluster=_CLUSTER, group="apps", kind="Deployment", namespace=namespace, name=workload)
+    for log in _json(folder / "datadog_logs.json").get("logs") or ():
+        if log.get("status") in ("error", "critical", "warn", "warning"):
+            text = str(log.get("message"))
+            yield SymptomEvent(kind=ObservationKind.LOG, resource=speaker, at=_time(log.get("timestamp")), text=text)
+
+
+def _instants(folder: Path) -> Iterator[datetime]:
+    for event in _json(folder / "eks_events.json").get("warning_events") or ():
+        if (at := _time(event.get("last_time"))) is not None:
+            yield at
+    for log in _json(folder / "datadog_logs.json").get("logs") or ():
+        if (at := _time(log.get("timestamp"))) is not None:
+            yield at
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

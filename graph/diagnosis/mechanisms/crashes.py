@@ -1,0 +1,63 @@
+"""Why a process that starts ends again or refuses to serve, as far as its own last words tell.
+
+These are the weakest mechanisms: a line in a log is a complaint, not a proof. They speak only where a workload does not
+work and nothing that the platform shows explains it better.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.probes import restarts
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.evidence import ObservationKind
+
+_SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (kind, what, re.compile(pattern, re.IGNORECASE))
+    for kind, what, pattern in (
+        (
+            "bad_configuration",
+            "says that its configuration is wrong or incomplete",
+            r"(missing|required|invalid|unknown|unset|undefined)[^\n]{0,40}(config|environment|env var|variable|setting"
+            r"|property|option|flag|argument)|(config|environment variable|setting|property|option)[^\n]{0,60}"
+            r"(is )?(missing|not set|required|invalid|not found|not defined)|could not resolve placeholder"
+            r"|no such file or directory[^\n]*\.(ya?ml|json|conf|toml|ini|properties)|failed to (load|parse|read) config",
+        ),
+        (
+            "dependency_unreachable",
+            "says that something that it needs does not answer",
+            r"connection refused|econnrefused|i/o timeout|etimedout|connection timed out|connect timeout|no route to host"
+            r"|connection reset|no such host|name or service not known|enotfound|upstream (connect|request timeout)"
+            r"|503 service unavailable|deadline exceeded|broken pipe|circuit breaker",
+        ),
+        (
+            "application_error",
+            "ends with an error of its own code",
+            r"panic:|traceback \(most recent call|nullpointerexception|nil pointer|segmentation fault|sigsegv|typeerror"
+            r"|attributeerror|indexerror|keyerror|unhandled (exception|rejection)|assertion failed|stack overflow"
+            r"|uncaught|fatal error: |exception in thread|classcastexception|illegalstateexception|undefined is not",
+        ),
+    )
+)
+
+
+def crashes(scene: Scene) -> Iterator[Mechanism]:
+    """Yield what workloads that do not work say of the reason."""
+    for workload in scene.workloads:
+        if scene.works(workload) and not restarts(scene, workload):
+            continue
+        lines = list(scene.said(workload.uid, kind=ObservationKind.LOG))
+        for kind, what, pattern in _SAYS:
+            telling = [e for e in lines if pattern.search(e.text)]
+            if telling:
+                last = max(telling, key=lambda e: e.at.timestamp() if e.at else 0.0)
+                yield Mechanism(
+                    resource=workload.uid,
+                    kind=kind,
+                    summary=f"{workload.document.resource.display} {what}.",
+                    signs=(Sign(text="Its log says so.", event=last),),
+                    strength=0.5 if scene.works(workload) else 0.6,
+                )
+                break
