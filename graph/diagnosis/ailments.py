@@ -1,0 +1,135 @@
+"""Who is unwell, since when, and in what way: from series short or long, and from what logs say.
+
+Kept apart are three ways to be unwell: to fail or be slow, which may be somebody else's doing; to get more traffic than
+usual; and to malfunction within, which is one's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from graph.telemetry import Floats, LogLine, Series, Telemetry
+
+_WORSE = 1.8
+"""A level this many times the usual one, or the usual one this many times it, is out of range."""
+_ERRORS_LEAST = 1.5
+"""Percent points of errors below which nobody notices."""
+_PAST = 0.3
+"""Share of a series, from its beginning, that stands for the past."""
+
+_ERRORS = re.compile(r"err|fail|5xx|4xx|reject|denied|abort|timeout|unavailab|throttl|drop|restart|crash|oom")
+_SLOW = re.compile(r"latenc|duration|p9\d|p50|response|wait")
+_TRAFFIC = re.compile(r"rps|qps|request_rate|requests|throughput|calls|invocations|per_(s|sec|second|min)|rate$|_rate_")
+_LOW_IS_BAD = re.compile(r"avail|free|hit_ratio|hit_rate|success|remaining|ready|healthy|uptime|idle")
+_FIXED = re.compile(r"provisioned|limit|capacity$|max_|quota|threshold|desired")
+_LOAD = re.compile(r"conn|cpu|load|consumed|queue|depth|inflight|concurren|utiliz|usage|sessions|active")
+
+
+class Way(StrEnum):
+    """In what way something is unwell."""
+
+    FAILS = "fails or is slow"
+    LOADED = "is asked for more than usual"
+    WITHIN = "malfunctions within"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ailment:
+    """One sign that something is unwell."""
+
+    resource: str
+    way: Way
+    since: float
+    """Seconds since 1970-01-01 UTC."""
+    what: str
+    """Name of the metric, or the text of a log line (untrusted)."""
+    factor: float
+    """How far out: the level now as a multiple of the usual one, or the other way round."""
+
+
+def ailments(telemetry: Telemetry) -> dict[str, list[Ailment]]:
+    """Map each resource that is unwell to its signs, earliest first."""
+    found: dict[str, list[Ailment]] = defaultdict(list)
+    for series in telemetry.series:
+        sign = _of_series(series)
+        if sign is not None:
+            found[series.resource].append(sign)
+    for sign in _of_logs(telemetry.logs):
+        found[sign.resource].append(sign)
+    return {uid: sorted(signs, key=lambda s: (s.since, s.what)) for uid, signs in found.items()}
+
+
+def _of_series(series: Series) -> Ailment | None:
+    name = series.metric.lower()
+    if _FIXED.search(name) and not _LOAD.search(name.replace("capacity", "")):
+        return None
+    measured = np.isfinite(series.values)
+    times, values = series.times[measured], series.values[measured]
+    if values.size < 2:
+        return None
+    past = values[: max(1, int(values.size * _PAST))]
+    usual = float(np.median(past))
+    out = _out(values, usual, name)
+    if not out.any() or not out[-max(1, values.size // 4) :].any():
+        return None
+    worst = float(np.max(values)) if not _LOW_IS_BAD.search(name) else float(np.min(values))
+    return Ailment(
+        resource=series.resource,
+        way=_way(name),
+        since=float(times[int(np.argmax(out))]),
+        what=series.metric,
+        factor=_factor(worst, usual),
+    )
+
+
+def _out(values: Floats, usual: float, name: str) -> np.ndarray:
+    """Which readings are out of range in the bad direction."""
+    if _LOW_IS_BAD.search(name):
+        return values * _WORSE <= usual
+    if _ERRORS.search(name):
+        least = (
+            _ERRORS_LEAST if "pct" in name or "percent" in name else 0.015 if "ratio" in name or "rate" in name else 1.0
+        )
+        return (values >= usual + least) & (values >= _WORSE * usual)
+    return (values >= _WORSE * usual) & (values > usual + 1e-9)
+
+
+def _way(name: str) -> Way:
+    if _LOW_IS_BAD.search(name):
+        return Way.WITHIN
+    if _TRAFFIC.search(name) and not _ERRORS.search(name):
+        return Way.LOADED
+    if _ERRORS.search(name) and not re.search(r"throttl|oom|restart|crash", name):
+        return Way.FAILS
+    if _SLOW.search(name):
+        return Way.FAILS
+    return Way.LOADED if _LOAD.search(name) else Way.WITHIN
+
+
+def _factor(worst: float, usual: float) -> float:
+    low, high = sorted((abs(worst), abs(usual)))
+    return min(1000.0, high / low) if low > 0 else 1000.0
+
+
+_INNER = re.compile(
+    r"gc pause|garbage|heap|out of memory|\boom|memorypressure|diskpressure|evict|throttl|throughputexceeded|no space left"
+    r"|disk full|deadlock|pool exhausted|thread pool|hit_ratio|cache (miss|full)|servfail|certificate (has )?expired|panic"
+    r"|segfault|leak|corrupt|config(uration)? (reload|error|invalid)|limit exceeded|quota|leader election|split brain",
+    re.IGNORECASE,
+)
+
+
+def _of_logs(logs: Iterable[LogLine]) -> Iterator[Ailment]:
+    for line in logs:
+        grown = line.baseline is not None and line.count > max(3.0, _WORSE * line.baseline)
+        if line.at is None or not (line.severity in ("error", "fatal", "critical") or grown):
+            continue
+        way = Way.WITHIN if _INNER.search(line.text) else Way.FAILS
+        if line.severity in ("error", "fatal", "critical") or way is Way.WITHIN:
+            yield Ailment(resource=line.resource, way=way, since=line.at, what=line.text, factor=2.0)
