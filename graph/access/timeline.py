@@ -128,7 +128,8 @@ class _Fact:
             reached = chain[-1].after if chain else one.value
             if not is_same(self._fact, reached, next_.value):
                 blind = [w for w in mine if w.after is UNREAD]
-                yield self._seen(reached, one, next_, blind[-1].change if blind else None)
+                since = chain[-1].latest if chain else one.last
+                yield self._seen(reached, since, next_, blind[-1].change if blind else None)
         yield from self._chain(segments[-1].value, [w for w in self._writes if w.change.latest > segments[-1].last])
 
     def _belongs(self, write: Write, one: Segment, next_: Segment) -> bool:
@@ -162,8 +163,8 @@ class _Fact:
             change = write.change
             yield self._step(before, value, change.earliest, change.latest, change)
 
-    def _seen(self, before: Told, one: Segment, next_: Segment, change: Change | None) -> Step:
-        earliest, latest = (change.earliest, change.latest) if change else (one.last, next_.first)
+    def _seen(self, before: Told, since: datetime, next_: Segment, change: Change | None) -> Step:
+        earliest, latest = (change.earliest, change.latest) if change else (since, next_.first)
         return self._step(before, next_.value, earliest, latest, change)
 
     def _step(
