@@ -33,6 +33,8 @@ class SourceState(NamedTuple):
     """Why the last reading failed; empty when it worked."""
     is_partial: bool = False
     """Whether the last reading left something out of which nobody knows what it is."""
+    first_read_at: datetime | None = None
+    """UTC; first reading: what was there by then had been there before."""
 
 
 class EnvironmentGraph:

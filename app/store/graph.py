@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from app.store.clock import Clock, utc_now
 from app.store.database import Database
 from app.store.graph_facts import FactKind, Scope, content_hash, sync_facts
-from app.store.graph_loading import Loader, Moment
+from app.store.graph_loading import Loader, Moment, Reach
 from app.store.graph_versions import Hashes, Recorded, Significant, record_versions
 from app.store.rows.graph import ChangeRow, EnvironmentRow, SourceRow, SymptomRow
 from app.store.upsert import insert_many_or_nothing, insert_or_nothing
@@ -152,7 +152,12 @@ class GraphStore:
         return new
 
     def load(
-        self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None
+        self,
+        environment: str,
+        *,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        reach: Reach | None = None,
     ) -> EnvironmentGraph:
         """Return the environment at one time.
 
@@ -160,6 +165,7 @@ class GraphStore:
             environment: its name; an unknown one gives an empty graph.
             as_of: UTC; the time that is asked about; now by default.
             known_at: UTC; use only what Plumbline had learned by then; everything by default.
+            reach: history that is wanted beyond the newest versions of each resource.
 
         Returns:
             The graph. Its versions, relations, unreadable places, changes and symptoms are those of `as_of`; for a
@@ -167,8 +173,8 @@ class GraphStore:
         """
         now = self._clock()
         with self._database.reading() as session:
-            if as_of is not None or known_at is not None:
-                return self._loader.load(session, environment, Moment(as_of or now, known_at))
+            if as_of is not None or known_at is not None or reach is not None:
+                return self._loader.load(session, environment, Moment(as_of or now, known_at, reach))
             revision = self._revision(session, environment)
             with self._lock:
                 known = self._newest.get(environment)

@@ -35,11 +35,21 @@ _CACHED = 50_000
 """Decoded values kept in memory; about 200 MB of Kubernetes objects at most."""
 
 
+class Reach(NamedTuple):
+    """How much history is wanted beyond the newest versions that every graph carries."""
+
+    since: datetime
+    """UTC; every version that held after this."""
+    uid: str | None = None
+    """Of this resource; None: of all."""
+
+
 class Moment(NamedTuple):
     """Which time is asked about."""
 
     as_of: datetime
     known_at: datetime | None
+    reach: Reach | None = None
 
     def was_known(self, recorded_at: Any) -> list[ColumnElement[bool]]:
         """Condition that something had been learned."""
@@ -95,7 +105,11 @@ class Loader:
         known = [
             col(VersionRow.environment) == environment,
             col(VersionRow.valid_from) <= moment.as_of,
-            or_(col(VersionRow.valid_to).is_(None), col(VersionRow.valid_to) > moment.as_of - _HISTORY_SINCE),
+            or_(
+                col(VersionRow.valid_to).is_(None),
+                col(VersionRow.valid_to) > moment.as_of - _HISTORY_SINCE,
+                *_reached(moment.reach),
+            ),
             *moment.was_known(col(VersionRow.recorded_at)),
         ]
         newest_first = (
@@ -126,7 +140,7 @@ class Loader:
                 col(VersionRow.id),
             )
             .join(ranked, ranked.c.id == VersionRow.id)
-            .where(or_(ranked.c.rank <= _HISTORY, ranked.c.holds == 1))
+            .where(or_(ranked.c.rank <= _HISTORY, ranked.c.holds == 1, *_reached(moment.reach)))
         )
         rows = session.execute(statement).all()
         self._fetch_bodies(session, environment, {row.blob for row in rows})
@@ -205,6 +219,7 @@ class Loader:
                 read_at=_read_by(first, last, moment.as_of),
                 error=errors.get((name, facet), ""),
                 is_partial=(name, facet) in partial,
+                first_read_at=first,
             )
             for name, facet, first, last in session.execute(statement.order_by(col(SourceRow.name)))
         ]
@@ -234,6 +249,14 @@ _FACTS: dict[FactKind, type[Any]] = {
     FactKind.UNREADABLE: Unreadable,
     FactKind.OUTAGE: str,
 }
+
+
+def _reached(reach: Reach | None) -> list[ColumnElement[bool]]:
+    """Condition that a version belongs to the history that was asked for."""
+    if reach is None:
+        return []
+    after = or_(col(VersionRow.valid_to).is_(None), col(VersionRow.valid_to) > reach.since)
+    return [after if reach.uid is None else and_(after, col(VersionRow.uid) == reach.uid)]
 
 
 def _preferred(found: _Found) -> tuple[str, float, float, int]:
