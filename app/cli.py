@@ -348,6 +348,40 @@ def _eval_command(name: str, question: str) -> None:
         sys.exit(1 if any(f.error for f in finished) else 0)
 
 
+@evaluate.command("all")
+def eval_all(
+    *,
+    data: Annotated[Path, typer.Option("--data", help="Folder that holds a folder for each set.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for predictions and report.")] = Path("evaluation"),
+    model: Annotated[bool, typer.Option("--model", help="Let the configured model take part.")] = False,
+) -> None:
+    """Run every set that is present, and write the report. Exit code 1 when a case failed."""
+    from app.settings import load_settings
+    from app.wiring import build_model
+    from evals.command import run_all
+
+    lines, is_good = run_all(data, out, model=build_model(load_settings().model) if model else None)
+    typer.echo("\n".join(lines))
+    sys.exit(0 if is_good else 1)
+
+
+@evaluate.command("report")
+def eval_report(
+    *,
+    data: Annotated[Path, typer.Option("--data", help="Folder that holds a folder for each set, with its answers.")],
+    predictions: Annotated[Path, typer.Option("--predictions", help="Folder of SET.jsonl files.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the report.")] = Path("evaluation"),
+) -> None:
+    """Score predictions that were made before, and write report.md and report.html."""
+    from evals.command import report
+
+    written, absent = report(data, predictions, out)
+    for path in written:
+        typer.echo(f"written: {path}")
+    for name in absent:
+        typer.echo(f"{name}: skipped, it is not in {data}")
+
+
 for _name, _question in SETS.items():
     _eval_command(_name, _question)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.model import Model
 from evals.run import Finished, case_folders, run, write
 from evals.suites import SETS, suite_of
+from graph.errors import NotFound
 
 
 def run_set(name: str, *, data: Path, out: Path, model: Model | None = None) -> list[Finished]:
@@ -36,6 +38,56 @@ def run_set(name: str, *, data: Path, out: Path, model: Model | None = None) -> 
             bar.advance(task)
     write(finished, out)
     return finished
+
+
+def run_all(data: Path, out: Path, *, model: Model | None = None) -> tuple[list[str], bool]:
+    """Run every set that is below a folder, and write predictions and the report.
+
+    Args:
+        data: folder that holds a folder for each set, by its name.
+        out: folder to write into.
+        model: as for `run_set`.
+
+    Returns:
+        Lines for people, and whether everything went well: no case failed and at least one set was there.
+    """
+    lines, is_good = [], True
+    for name in SETS:
+        if not (data / name / "cases").is_dir():
+            continue
+        found = out / f"{name}.jsonl"
+        finished = run_set(name, data=data / name, out=found, model=model)
+        is_good &= not any(f.error for f in finished)
+        lines.append(summary(name, finished, found))
+    written, absent = report(data, out, out, model=model.name if model else "")
+    lines += [f"{name}: skipped, {data / name} does not exist" for name in absent]
+    return [*lines, *(f"written: {path}" for path in written)], is_good
+
+
+def report(data: Path, found: Path, out: Path, *, model: str = "") -> tuple[tuple[Path, Path], list[str]]:
+    """Write the report of predictions that were made before.
+
+    Args:
+        data: folder that holds a folder for each set, with its answers.
+        found: folder of `<set>.jsonl` files.
+        out: folder to write into.
+        model: name of the model that took part.
+
+    Returns:
+        The files written, and the names of the sets that are absent.
+
+    Raises:
+        NotFound: no set is there at all.
+        Invalid: predictions of a set are missing or incomplete.
+    """
+    from evals.report import evaluate, write_report
+
+    present = [name for name in SETS if (data / name / "cases").is_dir()]
+    if not present:
+        raise NotFound(f"no set in {str(data)!r}: it should hold folders such as {', '.join(list(SETS)[:3])}")
+    results = [replace(evaluate(n, data / n, found / f"{n}.jsonl"), model=model) for n in present]
+    absent = [name for name in SETS if name not in present]
+    return write_report(results, absent, out), absent
 
 
 def summary(name: str, finished: list[Finished], out: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from agents.model import Model
 from evals.suite import Prediction
 from evals.world import uid_of
-from graph.diagnosis.releases import Release, rank_releases
+from graph.diagnosis.releases import Blamed, Release, rank_releases
 from graph.resource import display_uid
 from graph.telemetry import Call, Series, Signal, Telemetry
 
@@ -50,10 +50,17 @@ class _Suite:
         ranked = rank_releases(case.releases, case.telemetry, at=case.at)
         names = [display_uid(b.release.service) for b in ranked]
         note = f"{names[0]}: {' '.join(ranked[0].reasons) or 'nothing speaks against any release'}" if ranked else ""
-        return {"release": names, "abstained": not names, "note": note}
+        scored = [{"entity": n, "score": _confidence(ranked)} for n in names[:1]]
+        return {"release": names, "ranked": scored, "abstained": not names, "note": note}
 
 
 SUITE = _Suite()
+
+
+def _confidence(ranked: Sequence[Blamed]) -> float:
+    """How far the first is ahead of the second, as a share of its own score."""
+    first, second = ranked[0].score, ranked[1].score if len(ranked) > 1 else 0.0
+    return round(min(0.9, 0.4 + 0.5 * (first - second)), 2) if first > 0 else 0.2
 
 
 def _releases(plan: Mapping[str, Any], at: float) -> Iterator[Release]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
-from graph.triage import Known, LogForm, Mood, Page, triage
+from graph.triage import PAGE_FROM, Known, LogForm, Mood, Page, triage
 
 _MOODS = {"negative": Mood.BAD, "neutral": Mood.NEUTRAL, "positive": Mood.GOOD}
 
@@ -38,7 +38,10 @@ class _Suite:
         decisions = triage(case.pages, case.known)
         told = [d.page for d in decisions if d.is_page]
         pages = {d.page: "page" if d.is_page else "suppress" for d in decisions}
-        return {"pages": pages, "note": f"{len(told)} of {len(decisions)} wake a person"}
+        # The least clear decision tells how sure the whole batch is.
+        clear = min((abs(d.points - PAGE_FROM) for d in decisions if not d.same_as), default=0.0)
+        ranked = [{"entity": "batch", "score": round(min(0.9, 0.5 + 0.2 * clear), 2)}]
+        return {"pages": pages, "ranked": ranked, "note": f"{len(told)} of {len(decisions)} wake a person"}
 
 
 SUITE = _Suite()

@@ -1,0 +1,86 @@
+"""Simple rules to stand beside the product: what somebody would write in ten minutes. They see what the product sees."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from evals.run import case_folders
+from evals.suite import Prediction
+
+_Rule = Callable[[Path], Prediction]
+
+
+def predictions(name: str, rule: str, data: Path) -> Iterator[Prediction]:
+    """Yield the predictions of a rule for all cases of a set."""
+    for folder in case_folders(data):
+        yield {"case": folder.name, **RULES[name][rule](folder)}
+
+
+def _load(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _latest_deploy(folder: Path) -> Prediction:
+    deploys = _load(folder / "workdir" / "data" / "context" / "deploys.json")
+    fired = _load(folder / "workdir" / "data" / "alert.json")["fired_at"]
+    before = sorted((d["timestamp"], d["commit_sha"]) for d in deploys if d["timestamp"] <= fired)
+    return {"change": before[-1][1] if before else "none", "remediation": "rollback"}
+
+
+def _paging_service(folder: Path) -> Prediction:
+    return {"origin": _load(folder / "workdir" / "alert.json")["service"]}
+
+
+def _loudest_service(folder: Path) -> Prediction:
+    patterns = _load(folder / "workdir" / "patterns.json")["patterns"]
+    loud = max((p for p in patterns if p.get("sentiment") == "negative"), key=lambda p: p["count"], default=None)
+    return {"origin": loud["service"] if loud else ""}
+
+
+def _all_pages(folder: Path) -> Prediction:
+    return {"pages": {p["id"]: "page" for p in _load(folder / "workdir" / "pages.json")}}
+
+
+def _unresolved_pages(folder: Path) -> Prediction:
+    pages = _load(folder / "workdir" / "pages.json")
+    return {"pages": {p["id"]: "page" if p["auto_resolved_after_s"] is None else "suppress" for p in pages}}
+
+
+def _latest_release(folder: Path) -> Prediction:
+    case = _load(folder / "case.json")
+    begun = [(float(p["release_time"]), name) for name, p in case["plan"].items()]
+    return {"release": [name for at, name in sorted(begun, reverse=True) if at <= case["detect_timestamp"]]}
+
+
+def _alarming(_: Path) -> Prediction:
+    return {"ranked": [{"category": "resource_exhaustion", "score": 0.5}]}
+
+
+def _largest_rise(folder: Path) -> Prediction:
+    """The node whose average latency rose most within the window; the answer that ignores both graph and past."""
+    with (folder / "metrics.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    data = [r for r in rows[3:] if r and r[0] != "unix_timestamp"]
+    rises = []
+    for index, (node, metric, statistic) in enumerate(zip(rows[0], rows[1], rows[2], strict=True)):
+        values = [float(r[index]) for r in data if index and r[index]]
+        if metric == "latency" and statistic == "Average" and len(values) > 1 and values[0] > 0:
+            rises.append((max(values) / values[0], node))
+    return {"ranked": [{"entity": node, "score": 0.5} for _, node in sorted(rises, reverse=True)[:3]]}
+
+
+RULES: dict[str, dict[str, _Rule]] = {
+    "root-cause-bench": {
+        "latest deploy": _latest_deploy,
+        "always none": lambda _: {"change": "none", "remediation": "scale"},
+    },
+    "blast-radius-bench": {"paging service": _paging_service, "loudest service": _loudest_service},
+    "noise-bench": {"page all": _all_pages, "never resolved": _unresolved_pages},
+    "changerca": {"latest release": _latest_release},
+    "petshop": {"largest rise": _largest_rise},
+    "opensre": {"always resource_exhaustion": _alarming},
+}

@@ -1,0 +1,84 @@
+"""Shares and means with their intervals, and how far confidence can be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from evals.scorers import Score
+
+_Z = 1.959964
+"""Of a 95 % interval."""
+_BINS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001)
+
+
+class Summary(NamedTuple):
+    """One figure over many cases."""
+
+    name: str
+    value: float
+    n: int
+    low: float
+    high: float
+    """95 % interval: Wilson's for shares, normal for means."""
+    is_share: bool
+
+
+class Bin(NamedTuple):
+    """Cases whose confidence lies in one interval."""
+
+    confidence: float
+    """Mean of the bin."""
+    right: float
+    """Share that was right."""
+    n: int
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    if n == 0:
+        return 0.0, 1.0
+    centre = (hits + _Z * _Z / 2) / (n + _Z * _Z)
+    spread = _Z / (n + _Z * _Z) * math.sqrt(hits * (n - hits) / n + _Z * _Z / 4)
+    return max(0.0, centre - spread), min(1.0, centre + spread)
+
+
+def summaries(scores: Sequence[Score]) -> list[Summary]:
+    """Sum up every figure that the scores have, in the order in which they have it."""
+    names = dict.fromkeys(name for score in scores for name in score.figures)
+    return [_summary(name, [s.figures[name] for s in scores if name in s.figures]) for name in names]
+
+
+def _summary(name: str, values: Sequence[bool | float]) -> Summary:
+    n = len(values)
+    mean = sum(values) / n
+    if all(isinstance(v, bool) for v in values):
+        low, high = wilson(sum(map(bool, values)), n)
+        return Summary(name, mean, n, low, high, True)
+    spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
+    half = _Z * spread / math.sqrt(n)
+    return Summary(name, mean, n, mean - half, mean + half, False)
+
+
+def share(values: Iterable[bool]) -> Summary:
+    """Sum up one yes-or-no figure."""
+    return _summary("", list(values))
+
+
+def reliability(scores: Iterable[Score]) -> list[Bin]:
+    """Group answered cases by confidence, lowest first; empty bins are left out."""
+    answered = [(s.confidence, s.is_right) for s in scores if s.is_answered and s.confidence is not None]
+    bins = []
+    for low, high in zip(_BINS, _BINS[1:], strict=False):
+        inside = [(c, right) for c, right in answered if low <= c < high]
+        if inside:
+            n = len(inside)
+            bins.append(Bin(sum(c for c, _ in inside) / n, sum(r for _, r in inside) / n, n))
+    return bins
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    """Return the smallest value that a share `q` of all does not exceed; 0 when there is none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(q * len(ordered)) - 1))] if ordered else 0.0
