@@ -162,6 +162,79 @@ def why(
 
 
 @app.command()
+def state(
+    resource: Annotated[str | None, typer.Argument(help="One resource; all when absent.")] = None,
+    *,
+    facet: Annotated[str, typer.Option("--facet", help="intended, applied or actual.")] = "actual",
+    at: Annotated[str | None, typer.Option("--at", help="Time: RFC 3339, `2h ago`, `yesterday 14:00` (UTC).")] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Only in this namespace.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only of this kind.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Most entries, up to 200.")] = 100,
+    environment: Environment = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what should be running (--facet intended) or what is running, now or at any time."""
+    from app.answers import print_state
+    from app.times import resolved
+
+    client = _connect(server, token, data_dir)
+    path = f"/api/graph/{_environment(client, environment)}/state"
+    asked = {"resource": resource, "namespace": namespace, "kind": kind, "limit": limit}
+    _show(client.get(path, facet=facet, at=resolved(at), **asked), as_json, print_state)
+
+
+@app.command()
+def changes(
+    resource: Annotated[str | None, typer.Argument(help="One resource; all when absent.")] = None,
+    *,
+    since: Annotated[str, typer.Option("--since", help="Time as for --until, or a span such as `2h`.")] = "24h",
+    until: Annotated[
+        str | None, typer.Option("--until", help="Time: RFC 3339, `2h ago`, `yesterday 14:00` (UTC); now when absent.")
+    ] = None,
+    namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Only in this namespace.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only of this kind.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Most entries, up to 200.")] = 100,
+    environment: Environment = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what changed between two times: field, before, after, who, through which channel, where it stands."""
+    from app.answers import print_changes
+    from app.times import resolved
+
+    client = _connect(server, token, data_dir)
+    path = f"/api/graph/{_environment(client, environment)}/changes"
+    asked = {"resource": resource, "namespace": namespace, "kind": kind, "limit": limit}
+    _show(client.get(path, since=resolved(since), until=resolved(until), **asked), as_json, print_changes)
+
+
+@app.command()
+def history(
+    resource: Annotated[str, typer.Argument(help="Resource, or RESOURCE#/pointer of one field; also a deleted one.")],
+    *,
+    at: Annotated[str | None, typer.Option("--at", help="Time to look back from; now when absent.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Most changes, up to 200.")] = 100,
+    environment: Environment = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show since when until when a resource or a field was as it was, and what changed it."""
+    from app.answers import print_history
+    from app.times import resolved
+
+    client = _connect(server, token, data_dir)
+    path = f"/api/graph/{_environment(client, environment)}/history"
+    _show(client.get(path, resource=resource, at=resolved(at), limit=limit), as_json, print_history)
+
+
+@app.command()
 def blast(
     resource: Annotated[str, typer.Argument(help="Resource, e.g. shop/Service/payments.")],
     *,

@@ -39,12 +39,17 @@ _SHORT_NAMES: Final = {
 """As `kubectl api-resources` lists them."""
 
 
-def find(graph: EnvironmentGraph, name: str) -> Resource:
+def find(graph: EnvironmentGraph, name: str, *, gone: bool = False) -> Resource:
     """Return the one resource that `name` names.
 
     A uid, an alias such as an ARN, and the display name `NAMESPACE/KIND/NAME` name at most one. `KIND/NAME` and a bare
     name do when nothing else has it. Case counts only where it tells two resources apart, and a kind may be written
     as `kubectl` takes it: `deploy/web`, `services/web`, `deployment.apps/web`.
+
+    Args:
+        graph: the environment.
+        name: what a person wrote.
+        gone: also look among resources that are gone, which the history alone knows; those that exist come first.
 
     Raises:
         NotFound: nothing has this name.
@@ -54,15 +59,18 @@ def find(graph: EnvironmentGraph, name: str) -> Resource:
         return graph.resource(name)
     if (known := graph.by_alias(name)) is not None:
         return known
-    for matches in (_exactly, _ignoring_case, _as_kubectl):
-        found = [r for r in graph if matches(r, name)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise Conflict(f"{name!r} may be {_listed(found)}: name one of them")
+    past = [r for r in graph.remembered() if r.uid not in graph] if gone else []
+    for candidates in (list(graph), past):
+        if (found := _one(candidates, name)) is not None:
+            return found
     near = [r for r in graph if len(name) > 2 and name.lower() in r.display.lower()] or _alike(graph, name)
     hint = f"; did you mean {_listed(near)}?" if near else ""
     raise NotFound(f"no resource {name!r} in environment {graph.name!r} at {graph.as_of.isoformat()}{hint}")
+
+
+def kind_named(word: str) -> str:
+    """Return the kind that a word of `kubectl` such as `deploy` stands for; any other word as it is."""
+    return _SHORT_NAMES.get(word.lower(), word)
 
 
 def search(graph: EnvironmentGraph, text: str) -> list[Resource]:
@@ -70,6 +78,20 @@ def search(graph: EnvironmentGraph, text: str) -> list[Resource]:
     wanted = text.lower()
     found = [r for r in graph if any(wanted in n.lower() for n in (r.display, r.uid, *r.aliases))]
     return sorted(found, key=lambda r: (r.display, r.uid))
+
+
+def _one(candidates: list[Resource], name: str) -> Resource | None:
+    for matches in (_of_identity, _exactly, _ignoring_case, _as_kubectl):
+        found = [r for r in candidates if matches(r, name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise Conflict(f"{name!r} may be {_listed(found)}: name one of them")
+    return None
+
+
+def _of_identity(resource: Resource, name: str) -> bool:
+    return name == resource.uid or name in resource.aliases
 
 
 def _names(resource: Resource) -> Iterator[str]:

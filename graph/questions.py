@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from graph.attribution import Place, attribute_place
 from graph.change import Actor, Change, Channel
@@ -23,6 +23,8 @@ from graph.place import is_near, is_same, is_within, read, translate
 from graph.resource import Facet, display_uid
 from graph.spans import Span, rewound, spans, versions_of
 from graph.version import Origin, Version
+
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,22 @@ def changes(
         changes=tuple(_told(graph, f, deployers) for f in page),
         gaps=tuple(source_gaps(graph)),
     )
+
+
+def changes_of(
+    graph: EnvironmentGraph,
+    uid: str,
+    path: str = "",
+    *,
+    deployers: frozenset[str],
+    limit: int | None = None,
+    offset: int = 0,
+) -> ChangePage:
+    """Return all known changes of one resource, or of one of its fields, newest first; as `changes`."""
+    page = changes(graph, since=_EVER, deployers=deployers, scope=Scope(uid=uid))
+    mine = [c for c in page.changes if not path or not c.path or is_near(c.path, path)]
+    end = None if limit is None else offset + limit
+    return ChangePage(total=len(mine), changes=tuple(mine[offset:end]), gaps=page.gaps)
 
 
 def history(

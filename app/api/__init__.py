@@ -1,6 +1,8 @@
 """The HTTP API: one resource a file, with its request and response bodies."""
 
-from app.api import audit, changes, graph, incidents, proposals, quarantine, system, webhooks
+from app.api import audit, changes, graph, incidents, proposals, quarantine, questions, system, webhooks
 
-ROUTERS = tuple(m.router for m in (system, webhooks, incidents, proposals, graph, changes, audit, quarantine))
+ROUTERS = tuple(
+    m.router for m in (system, webhooks, incidents, proposals, graph, questions, changes, audit, quarantine)
+)
 """All routes but those of the web pages."""

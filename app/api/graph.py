@@ -247,7 +247,7 @@ def get_why(request: Request, environment: Environment, resource: Field, at: At 
     """Tell why a resource, or one field of it, is as it is."""
     services = services_of(request)
     graph = _graph(services, environment, at)
-    name, path = _field(resource)
+    name, path = named_field(resource)
     found = explain(graph, lookup.find(graph, name), path, deployers=services.environments.deployers(environment))
     return Why(
         resource=plain(found.resource.uid),
@@ -269,7 +269,7 @@ def get_why(request: Request, environment: Environment, resource: Field, at: At 
 def get_blast(request: Request, environment: Environment, resource: Field, as_of: At = None) -> Blast:
     """Tell what would suffer if a resource failed, or if one field of it were wrong."""
     graph = _graph(services_of(request), environment, as_of)
-    name, path = _field(resource)
+    name, path = named_field(resource)
     found = lookup.find(graph, name)
     radius = BlastRadius.of(blast_radius(graph, failing_seeds(graph, found.uid, path)))
     return Blast(
@@ -284,7 +284,7 @@ def _graph(services: Services, environment: str, as_of: datetime | None) -> Envi
     return services.environments.graph(environment, as_of=utc(as_of))
 
 
-def _field(text: str) -> tuple[str, str]:
+def named_field(text: str) -> tuple[str, str]:
     """Split `NAME#/POINTER`. A text whose tail is no pointer names no field that can exist."""
     name, _, path = text.partition("#")
     is_pointer = not path or path.startswith("/")

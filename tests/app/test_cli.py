@@ -204,6 +204,9 @@ _READS: dict[str, tuple[list[str], str, list[str]]] = {
     "proposals": (["proposals"], "proposals", ["FIX-1", "pending"]),
     "proposal": (["proposals", "FIX-1"], "digest", ["+   - Action: kms:Decrypt", "If that fails, it is undone"]),
     "why": (["why", "aws_iam_role_policy.payments"], "changes", ["priya.raman@kettle.example", "by hand"]),
+    "state": (["state", "svc/payments"], "resources", ["shop/Service/payments", "1 resources"]),
+    "changes": (["changes", "--since", "2h"], "changes", ["priya.raman@kettle.example", "by hand"]),
+    "history": (["history", "aws_iam_role_policy.payments"], "periods", ["actual", "by hand"]),
     "blast": (
         ["blast", "shop/Service/payments"],
         "affected",

@@ -1,0 +1,80 @@
+"""What the terminal shows of the questions to the graph. Takes the JSON of the API."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from tools.untrusted import bounded, visible
+
+_out = Console(highlight=False, emoji=False, soft_wrap=True)
+
+
+def print_state(answer: dict[str, Any]) -> None:
+    """Print what one facet holds, one resource a line; a single one with its document."""
+    _out.print(f"[bold]{answer['facet']}[/] state of {answer['environment']} at {answer['as_of']} (UTC)")
+    for held in answer["resources"]:
+        _out.print(f"[bold]{_safe(held['name'])}[/]  since {held['valid_from']}  [dim]{_where(held)}[/]")
+    if len(answer["resources"]) == 1:
+        _out.print(escape(visible(json.dumps(answer["resources"][0]["body"], indent=2, ensure_ascii=False))))
+    _end(answer, len(answer["resources"]), "resources")
+
+
+def print_changes(answer: dict[str, Any]) -> None:
+    """Print what changed, newest first."""
+    _out.print(f"Changes in {answer['environment']} from {answer['since']} to {answer['until']} (UTC)")
+    _print_all(answer)
+
+
+def print_history(answer: dict[str, Any]) -> None:
+    """Print the periods of each facet, then what changed it."""
+    _out.print(f"[bold]{_safe(answer['resource_name'])}[/] {_safe(answer['path'])} up to {answer['as_of']} (UTC)")
+    for period in answer["periods"]:
+        value = _text(period["value"]) if answer["path"] else ("exists" if period["exists"] else "does not exist")
+        until = period["end"] or "now"
+        _out.print(f"  {period['facet']:9} {period['start']} to {until}: {value}  [dim]{_where(period)}[/]")
+    _print_all(answer)
+
+
+def _print_all(answer: dict[str, Any]) -> None:
+    for change in answer["changes"]:
+        who = (change["actor"] or {}).get("name") or "unknown"
+        start = change["earliest"] or "before the first observation"
+        _out.print(
+            f"[bold]{_safe(change['resource_name'])}[/] {change['facet']} {change['what']} {_safe(change['path'])}"
+        )
+        _out.print(
+            f"    {start} to {change['latest']}  by {_safe(who)}  [cyan]{change['channel'].replace('_', ' ')}[/]"
+        )
+        if change["path"]:
+            for side in ("before", "after"):
+                value = "(nothing)" if side in change["absent"] else _text(change[side])
+                _out.print(f"    {side:6} {value}")
+        _out.print(f"    [dim]{_where(change)} {_safe(change['reference'])}[/]")
+    _end(answer, len(answer["changes"]), "changes")
+
+
+def _end(answer: dict[str, Any], shown: int, what: str) -> None:
+    _out.print(f"{answer['total']} {what}")
+    if shown < answer["total"]:
+        _out.print(f"{shown} are shown: narrow with a resource, --namespace or --kind, or raise --limit (to 200)")
+    for gap in answer["gaps"]:
+        _out.print(f"[yellow]Not known:[/] {_safe(gap['what'])}: {_safe(gap['why'])}")
+
+
+def _where(entry: dict[str, Any]) -> str:
+    origin = entry.get("origin")
+    if not origin:
+        return _safe(entry["source"])
+    return _safe(f"{entry['source']} {origin['file']}:{origin['line']} {(origin['commit'] or '')[:12]}")
+
+
+def _text(value: Any) -> str:
+    return _safe(json.dumps(value, ensure_ascii=False))
+
+
+def _safe(text: object) -> str:
+    return escape(bounded(visible(str(text)), 600))
