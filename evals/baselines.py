@@ -1,4 +1,4 @@
-"""Simple rules to stand beside the product: what somebody would write in ten minutes. They see what the product sees."""
+"""Simple rules to stand beside the product: what somebody would write in ten minutes."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from evals.scorers import Score
@@ -70,7 +71,7 @@ def reliability(scores: Iterable[Score]) -> list[Bin]:
     """Group answered cases by confidence, lowest first; empty bins are left out."""
     answered = [(s.confidence, s.is_right) for s in scores if s.is_answered and s.confidence is not None]
     bins = []
-    for low, high in zip(_BINS, _BINS[1:], strict=False):
+    for low, high in pairwise(_BINS):
         inside = [(c, right) for c, right in answered if low <= c < high]
         if inside:
             n = len(inside)

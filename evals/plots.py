@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 matplotlib.use("Agg")
 
-from matplotlib import pyplot  # noqa: E402  (the back-end is chosen first)
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 _OURS, _THEIRS = "#14507a", "#b3541e"
 

@@ -1,4 +1,4 @@
-"""Published figures to stand beside ours, and where they come from. They are of whole sets, ours of the cases at hand."""
+"""Published figures to stand beside ours. They are of whole sets, ours of the cases at hand."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _markdown(results: Sequence[SetResult], absent: Sequence[str], plots: Mappin
     yield "# Evaluation\n"
     yield "Answers of the product's own path, without a language model unless a set says so. Intervals are 95 %."
     yield "Published figures are of whole sets, ours of the cases at hand: compare with care, and look at n."
-    yield "Cases that were read while rules were written flatter the rules; only cases that nobody here has seen do not.\n"
+    yield "Cases that were read while rules were written flatter the rules; cases that nobody here has seen do not.\n"
     for name in absent:
         yield f"- **{name}** was skipped: it is not among the data.\n"
     yield from _overview(results)
@@ -142,7 +142,8 @@ def _trust(results: Sequence[SetResult]) -> Iterator[str]:
 def _one(result: SetResult) -> Iterator[str]:
     yield f"## {result.name}\n"
     yield f"{SETS.get(result.name, '')[:1].upper()}{SETS.get(result.name, '')[1:]}. "
-    yield f"{len(result.scores)} cases, model: {result.model or 'none'}; parsing took {quantile(result.parse_s, 0.5):.3f} s "
+    parsing = quantile(result.parse_s, 0.5)
+    yield f"{len(result.scores)} cases, model: {result.model or 'none'}; parsing took {parsing:.3f} s "
     yield f"(median), answering {quantile([s.seconds for s in result.scores], 0.5):.3f} s. Cost of models: "
     yield f"{'see the run' if result.model else 'none'}.\n"
     yield "| Who | Figure | Value | n | Model |\n|---|---|---|---|---|"

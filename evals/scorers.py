@@ -1,4 +1,4 @@
-"""How right a prediction is, by the rules of each set. The first figure of a set is the one that its authors publish."""
+"""How right a prediction is, by the rules of each set. The first figure of a set is the one its authors publish."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from graph.resource import kubernetes_uid
 from graph.telemetry import Anomaly, Signal
 
 _LEVELS = re.compile(
-    r"(?:(?P<metric>[\w -]+): )?Normal=(?P<usual>-?[\d.]+)\s*(?P<unit>[^\s\d]*)\s*(?:\w+ )?-> Cur(?:rent)?=(?P<now>-?[\d.]+)"
+    r"(?:(?P<metric>[\w -]+): )?Normal=(?P<usual>-?[\d.]+)\s*(?P<unit>[^\s\d]*)\s*(?:\w+ )?"
+    r"-> Cur(?:rent)?=(?P<now>-?[\d.]+)"
 )
 _VALUE = re.compile(r"Val: (?P<now>[\d.]+)(?P<unit>\w*)")
 _SIGNALS = {

@@ -118,8 +118,10 @@ def _factor(worst: float, usual: float) -> float:
 
 
 _INNER = re.compile(
-    r"gc pause|garbage|heap|out of memory|\boom|memorypressure|diskpressure|evict|throttl|throughputexceeded|no space left"
-    r"|disk full|deadlock|pool exhausted|thread pool|hit_ratio|cache (miss|full)|servfail|certificate (has )?expired|panic"
+    r"gc pause|garbage|heap|out of memory|\boom|memorypressure|diskpressure|evict|throttl|throughputexceeded"
+    r"|no space left"
+    r"|disk full|deadlock|pool exhausted|thread pool|hit_ratio|cache (miss|full)|servfail"
+    r"|certificate (has )?expired|panic"
     r"|segfault|leak|corrupt|config(uration)? (reload|error|invalid)|limit exceeded|quota|leader election|split brain",
     re.IGNORECASE,
 )

@@ -74,7 +74,8 @@ _SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         (Trouble.NAMES, r"no such host|servfail|enotfound|name resolution|server misbehaving|lookup \S+ on"),
         (
             Trouble.OUTSIDE,
-            r"upstreams? (all )?down|provider|third[- ]party|certificate (has )?expired|quota exceeded|rate limit(ed)? by|spot (interruption|reclaim)|az outage|region",
+            r"upstreams? (all )?down|provider|third[- ]party|certificate (has )?expired|quota exceeded"
+            r"|rate limit(ed)? by|spot (interruption|reclaim)|az outage|region",
         ),
         (Trouble.DATA, r"offset[ =]\d+|poison|malformed record|record_id=|out of range .* got|redeliver|corrupt"),
         (Trouble.ERRORS, r"5xx|error|fail|exception"),

@@ -64,7 +64,8 @@ _REMOTE = re.compile(
 _SQL = re.compile(r"\b(?:from|join|into|update)\s+[\"'`]?([a-z_][\w.]+)", re.IGNORECASE)
 _MIGRATION = re.compile(r"migrat|\.sql$|schema", re.IGNORECASE)
 _GLOBAL = re.compile(
-    r"^(?:var|static|let|const|private static|public static)\s+(?:\w+\s+)*?(\w+)\s*(?:[:=]|\[\]|map\[|<)|^(\w+)\s*(?::\s*\w+)?\s*=\s*(?:\[\]|\{\}|dict\(|list\(|defaultdict|new )"
+    r"^(?:var|static|let|const|private static|public static)\s+(?:\w+\s+)*?(\w+)\s*(?:[:=]|\[\]|map\[|<)"
+    r"|^(\w+)\s*(?::\s*\w+)?\s*=\s*(?:\[\]|\{\}|dict\(|list\(|defaultdict|new )"
 )
 _KEEPS = re.compile(r"append\(|\.append\(|\.push\(|\.add\(|\.put\(|\.set\(|\[[^\]]+\]\s*=(?!=)")
 _BOUND = re.compile(
@@ -189,9 +190,9 @@ def _loops(diff: str) -> Iterator[Effect]:
 
 def _queries(removed: Sequence[str], added: Sequence[str], files: Sequence[str]) -> Iterator[Effect]:
     new = _tables(added) - _tables(removed)
-    if new and any("select" in a.lower() or "insert" in a.lower() for a in added):
-        if not any(_MIGRATION.search(f) for f in files):
-            yield Effect.QUERIES_NEW_TABLE
+    is_query = any("select" in a.lower() or "insert" in a.lower() for a in added)
+    if new and is_query and not any(_MIGRATION.search(f) for f in files):
+        yield Effect.QUERIES_NEW_TABLE
     lost, gained = " ".join(removed).lower(), " ".join(added).lower()
     if ("drop index" in gained) or ("create index" in lost and "create index" not in gained):
         yield Effect.DROPS_INDEX
@@ -286,7 +287,7 @@ def _statements(removed: Sequence[str], added: Sequence[str]) -> Iterator[Effect
     if re.search(r"\braise \w|\bthrow new|\bpanic\(", gained) and not re.search(r"\braise |\bthrow |\bpanic\(", lost):
         yield Effect.RAISES
     guards = r"\bif\b[^\n]*(nil|null|None|len\(|err|undefined|empty|valid)"
-    if len(re.findall(guards, lost)) > len(re.findall(guards, gained)) + 0 and not re.search(
+    if len(re.findall(guards, lost)) > len(re.findall(guards, gained)) and not re.search(
         r"check|valid|guard", gained, re.IGNORECASE
     ):
         yield Effect.DROPS_GUARD

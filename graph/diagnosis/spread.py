@@ -1,8 +1,8 @@
 """How trouble spread: where it began, whom it reached, and which way it took.
 
 Trouble moves from a callee to its callers (failure), from a caller that malfunctions to what it floods (overload), and
-from a shared thing - node, resolver, data store - to all that use it. The origin is the one from which, along these ways
-and in the order of time, most of those that are unwell are reached, and whose own state accounts for it.
+from a shared thing - node, resolver, data store - to all that use it. The origin is the one from which, along these
+ways and in the order of time, most of those that are unwell are reached, and whose own state accounts for it.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _steps(
         for there, mode in ways.get(here, ()):
             if there in seen or there not in onset or onset[there] < onset[here] - EARLY_S:
                 continue
-            if _passes(here, there, mode, origin, unwell, onset, texts):
+            if _passes(here, there, mode, origin, unwell, texts):
                 seen.add(there)
                 waiting.append(there)
                 yield Step(source=here, target=there, mode=mode)
@@ -160,7 +160,6 @@ def _passes(
     mode: Mode,
     origin: str,
     unwell: Mapping[str, Sequence[Ailment]],
-    onset: Mapping[str, float],
     texts: Mapping[str, str],
 ) -> bool:
     if mode is Mode.FAILURE:

@@ -23,12 +23,14 @@ _SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"(missing|required|invalid|unknown|unset|undefined)[^\n]{0,40}(config|environment|env var|variable|setting"
             r"|property|option|flag|argument)|(config|environment variable|setting|property|option)[^\n]{0,60}"
             r"(is )?(missing|not set|required|invalid|not found|not defined)|could not resolve placeholder"
-            r"|no such file or directory[^\n]*\.(ya?ml|json|conf|toml|ini|properties)|failed to (load|parse|read) config",
+            r"|no such file or directory[^\n]*\.(ya?ml|json|conf|toml|ini|properties)|failed to (load|parse"
+            r"|read) config",
         ),
         (
             "dependency_unreachable",
             "says that something that it needs does not answer",
-            r"connection refused|econnrefused|i/o timeout|etimedout|connection timed out|connect timeout|no route to host"
+            r"connection refused|econnrefused|i/o timeout|etimedout|connection timed out|connect timeout"
+            r"|no route to host"
             r"|connection reset|no such host|name or service not known|enotfound|upstream (connect|request timeout)"
             r"|503 service unavailable|deadline exceeded|broken pipe|circuit breaker",
         ),

@@ -17,8 +17,10 @@ from graph.kinds.lenient import entries, mapping, text
 
 _FAILED = re.compile(r"^(?P<which>Liveness|Readiness|Startup) probe (failed|errored)")
 _WRONG_PROTOCOL = re.compile(
-    r"malformed HTTP (response|status)|HTTP/1\.x transport connection broken|HTTP response to HTTPS client|first record does not look like a TLS"
-    r"|(does not|doesn't|not) implement(ed)?\b.*(grpc|health)|unknown service grpc\.health|error reading server preface|HTTP/2",
+    r"malformed HTTP (response|status)|HTTP/1\.x transport connection broken|HTTP response to HTTPS client"
+    r"|first record does not look like a TLS"
+    r"|(does not|doesn't|not) implement(ed)?\b.*(grpc|health)|unknown service grpc\.health"
+    r"|error reading server preface|HTTP/2",
     re.IGNORECASE,
 )
 _NO_ANSWER = re.compile(r"connection refused|failed to connect|timeout|deadline exceeded|no route", re.IGNORECASE)
@@ -31,7 +33,7 @@ def probes(scene: Scene) -> Iterator[Mechanism]:
     for workload in scene.workloads:
         for which in ("Liveness", "Readiness", "Startup"):
             events = [e for e in scene.events(workload.uid, "Unhealthy", "ProbeWarning") if _is_of(which, e)]
-            if events and _matters(scene, workload, which, events[0]):
+            if events and _matters(scene, workload, which):
                 yield from _judge(workload, which, events)
 
 
@@ -40,7 +42,7 @@ def _is_of(which: str, event: SymptomEvent) -> bool:
     return found is not None and found["which"] == which
 
 
-def _matters(scene: Scene, workload: Workload, which: str, newest: SymptomEvent) -> bool:
+def _matters(scene: Scene, workload: Workload, which: str) -> bool:
     """Whether a failed probe is more than the noise of a start: it stops the workload, or restarted it."""
     if which == "Readiness":
         return not scene.works(workload)

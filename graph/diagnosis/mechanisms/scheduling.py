@@ -137,7 +137,7 @@ def _is_reserved(node: Document) -> bool:
 
 
 def _labels(node: Document) -> dict[str, str]:
-    """The labels of a node; its kubelet always sets the host name, which is the node's name unless it says otherwise."""
+    """The labels of a node; its kubelet always sets the host name, by default the node's name."""
     return {"kubernetes.io/hostname": node.resource.name, **labels_of(node.body)}
 
 

@@ -24,7 +24,8 @@ _UNREACHABLE = re.compile(
     r"i/o timeout|connection refused|no route to host|network is unreachable|deadline exceeded", re.IGNORECASE
 )
 _DENIED = re.compile(
-    r"pull access denied|unauthorized|authentication required|403 forbidden|401|insufficient_scope|access to the resource is denied"
+    r"pull access denied|unauthorized|authentication required|403 forbidden|401|insufficient_scope"
+    r"|access to the resource is denied"
     r"|no basic auth credentials",
     re.IGNORECASE,
 )
@@ -55,6 +56,11 @@ def _image(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
     image = next((text(c, "image") for _, _, c in workload.containers()), "")
     kind, why = _why_no_image(said.text if said else "", waits[0][1], has_secret=_names_pull_secret(workload))
     signs = (Sign(text="The kubelet says why it can't pull the image.", event=said),) if said else ()
+    lacking = scene.events(workload.uid, "FailedToRetrieveImagePullSecret")
+    if lacking and kind != "registry_unresolvable":
+        # The pull goes on without the secret and fails as one that is denied, or as if there were no such image.
+        kind, why = "registry_denied", "the pull secret that it names can't be read."
+        signs = (Sign(text="The kubelet can't read its pull secret.", event=lacking[0]), *signs)
     state = Sign(text=f"A container waits with {waits[0][1]}.", uid=workload.uid, path=workload.path("containers"))
     yield Mechanism(
         resource=workload.uid, kind=kind, summary=f"{name} can't pull its image {image}: {why}", signs=(*signs, state)
@@ -120,7 +126,7 @@ def _sandbox(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
             yield Mechanism(
                 resource=workload.uid,
                 kind="oom_killed",
-                summary=f"The memory limit of {workload.document.resource.display} is too low for its containers to start.",
+                summary=f"The memory limit of {workload.document.resource.display} is too low to start.",
                 signs=(
                     Sign(text="The runtime was killed for want of memory while it set up the container.", event=event),
                 ),
