@@ -138,8 +138,14 @@ def _methods(request: Request) -> list[str]:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:10]]
+    faults = [f"{_place(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()[:10]]
     return await _page(request, 422, "; ".join(faults)) or answer(422, "invalid", "; ".join(faults))
+
+
+def _place(location: tuple[str | int, ...]) -> str:
+    """Name a parameter as the caller wrote it, without where the framework found it."""
+    named = location[1:] if len(location) > 1 and location[0] in ("query", "path", "header") else location
+    return ".".join(str(part) for part in named)
 
 
 async def _page(request: Request, status: int, message: str) -> Response | None:
