@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from graph.access.observed import Story
 from graph.access.timeline import Step, is_same
-from graph.access.written import UNREAD, Home, Told, side
+from graph.access.written import UNREAD, Home, Told, is_call, side
 from graph.change import ActorType, Change, Channel
 from graph.channel import RUN_KINDS, RUN_SLACK, is_deployer, is_provider
 from graph.environment import EnvironmentGraph
@@ -20,7 +20,7 @@ class Deployments:
 
     def __init__(self, graph: EnvironmentGraph, declared: Story, *, deployers: frozenset[str]) -> None:
         changes = graph.changes()
-        self._runs = [c for c in changes if c.kind in RUN_KINDS]
+        self._runs = [c for c in changes if c.kind in RUN_KINDS and not is_call(c)]
         self._commits = [c for c in changes if c.kind == "commit"]
         self._declared = declared
         self._deployers = deployers

@@ -153,7 +153,7 @@ class _Fact:
 
     def _chain(self, begin: Told, writes: Sequence[Write]) -> Iterator[Step]:
         value = begin
-        for write in writes:
+        for write in _moved_at_once(writes):
             if write.after is UNREAD:
                 continue
             before = write.before if value is UNREAD else value
@@ -179,6 +179,20 @@ class _Fact:
             change=change,
             home=self._home,
         )
+
+
+def _moved_at_once(writes: Sequence[Write]) -> Iterator[Write]:
+    """Yield writes, of a removal that the same actor made good within a minute only what it led to."""
+    for one, next_ in pairwise((*writes, None)):
+        if one is None or (next_ is not None and _is_replaced(one, next_)):
+            continue
+        yield one
+
+
+def _is_replaced(one: Write, next_: Write) -> bool:
+    is_same_actor = one.change.actor is not None and one.change.actor == next_.change.actor
+    is_soon = next_.change.latest - one.change.latest <= RUN_SLACK
+    return one.after is ABSENT and next_.after not in (ABSENT, UNREAD) and is_same_actor and is_soon
 
 
 def _plain(value: Told) -> Json | Absent:

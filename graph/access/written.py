@@ -59,16 +59,20 @@ Homes: TypeAlias = Mapping[str, Sequence[tuple[Fact, Home]]]
 
 def written(change: Change, homes: Homes) -> Iterator[Write]:
     """Yield the facts that a change wrote; none for one that writes nothing, such as a commit."""
-    if change.kind in NOT_WRITES:
-        return
-    event = _event(change)
-    if event in _EVENTS:
-        for fact, before, after in _EVENTS[event](change):
+    if is_call(change):
+        for fact, before, after in _EVENTS[_event(change)](change):
             yield Write(fact, before, after, change)
+        return
+    if change.kind in NOT_WRITES:
         return
     for fact, home in homes.get(change.uid, ()):
         if _touches(change.path, home.path):
             yield Write(fact, side(change, change.before, fact, home), side(change, change.after, fact, home), change)
+
+
+def is_call(change: Change) -> bool:
+    """Whether a change is the record of an AWS call about access, whatever kind of change that call makes."""
+    return _event(change) in _EVENTS
 
 
 def _event(change: Change) -> str:

@@ -58,7 +58,7 @@ def _by_rule(rule: Rule, record: Object, service: str, request: Object) -> Itera
         yield Write(resource, rule.kind, path, not rule.constant, rule.constant, False)
         return
     value = parsed(request[rule.value]) if rule.value in request else ABSENT
-    entries = _entries(rule, request, value)
+    entries = _entries(rule, record, request, value)
     if entries is not None:
         for entry in entries:
             yield Write(resource, rule.kind, path, entry if rule.removes else ABSENT, _after(rule, entry), True)
@@ -72,12 +72,14 @@ def _after(rule: Rule, entry: Json) -> Json | Absent:
     return ABSENT if rule.removes else entry
 
 
-def _entries(rule: Rule, request: Object, value: Json | Absent) -> list[Json] | None:
+def _entries(rule: Rule, record: Object, request: Object, value: Json | Absent) -> list[Json] | None:
     """Return the entries that an event adds to or removes from a collection; None when it sets a plain value."""
     if rule.attribute in {"managed_policy_arns", "targets"}:
         return [] if value is ABSENT else [value]
     if rule.attribute == "grants":
-        return [{k: v for k, v in request.items() if k in {"grantId", "granteePrincipal", "operations"}}]
+        # A retired grant is named beside the parameters, which are empty.
+        named = {**(more if isinstance(more := record.get("additionalEventData"), dict) else {}), **request}
+        return [{k: v for k, v in named.items() if k in {"grantId", "granteePrincipal", "operations"}}]
     if rule.attribute in {"ingress", "egress"}:
         return list(_security_rules(request)) or [{k: v for k, v in request.items() if k != "groupId"}]
     return None
