@@ -148,6 +148,8 @@ def why(
     *,
     environment: Environment = None,
     at: Annotated[str | None, typer.Option("--at", help="ISO 8601 time to answer for; now when absent.")] = None,
+    permission: Annotated[str, typer.Option("--permission", help="Why it lost this one, e.g. kms:Decrypt.")] = "",
+    on: Annotated[str, typer.Option("--on", help="Key, alias or ARN of the permission.")] = "",
     server: Server = None,
     token: Token = None,
     data_dir: DataDir = None,
@@ -157,7 +159,13 @@ def why(
     from app.terminal import print_why
 
     client = _connect(server, token, data_dir)
-    answer = client.get(f"/api/graph/{_environment(client, environment)}/why", resource=resource, at=at)
+    answer = client.get(
+        f"/api/graph/{_environment(client, environment)}/why",
+        resource=resource,
+        at=at,
+        permission=permission or None,
+        on=on or None,
+    )
     _show(answer, as_json, print_why)
 
 

@@ -77,6 +77,10 @@ def print_why(answer: dict[str, Any]) -> None:
     _out.print(_safe(answer["summary"]))
     for change in answer["changes"]:
         _print_change(change)
+    for taken in (answer.get("permission") or {}).get("taken_by", []):
+        for call in taken["revert"]["calls"]:
+            parameters = json.dumps(call["parameters"])
+            _out.print(f"To undo it: {_safe(call['service'])} {_safe(call['operation'])} {_safe(parameters)}")
     dependents = answer.get("dependents") or []
     if dependents:
         _out.print("Depending on it: " + ", ".join(_safe(d["name"]) for d in dependents))

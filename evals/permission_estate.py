@@ -1,4 +1,4 @@
-"""An estate on disk in which permissions are lost: live state, Terraform, git and audit logs, read by the real adapters."""
+"""An estate on disk in which permissions are lost: live state, Terraform, git and audit logs."""
 
 from __future__ import annotations
 

@@ -459,7 +459,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = tuple(
             _ENDPOINT_DECOY,
             "aws_vpc_endpoint.kms",
         ),
-    )  # fmt: skip
+    )
     + _scenarios(
         9,
         _one("key disabled", _disable(KEY_ID, _KEY, _NOW), _DECOY_KEY, _KEY, "/values/is_enabled"),
@@ -509,7 +509,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = tuple(
             "/values/role",
             service="aws_lambda_function.notify",
         ),
-    )  # fmt: skip
+    )
     + _scenarios(
         13,
         _one(
@@ -533,7 +533,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = tuple(
             "aws_iam_role_policy.use",
             via="inline",
         ),
-    )  # fmt: skip
+    )
     + _scenarios(
         14,
         _one("tag of the key", _first(_with_condition(_TEAM), _UNTAG), _OTHER_TAG, _KEY, "/values/tags/team", "inline"),
@@ -545,5 +545,5 @@ SCENARIOS: Final[tuple[Scenario, ...]] = tuple(
             "/values/tags/team",
             "inline",
         ),
-    )  # fmt: skip
+    )
 )

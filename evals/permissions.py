@@ -1,8 +1,8 @@
 """Does Plumbline name the change that took a permission away? `python -m evals.permissions` prints the table.
 
-Each way to lose the permission runs by deployment, by hand, and by hand with a hole in the audit stream where the change
-was. Beside it, in the same minute, somebody else makes a harmless change. Estate, git and logs are on disk, and are read
-by the adapters of the product at two times.
+Each way to lose the permission runs by deployment, by hand, and by hand with a hole in the audit stream where the
+change was. Beside it, in the same minute, somebody else makes a harmless change. Estate, git and logs are on disk, and
+are read by the adapters of the product at two times.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def evaluate(scenarios: Iterable[Scenario] = SCENARIOS, variants: Iterable[str] 
 
 def run(root: Path, scenario: Scenario, variant: str) -> Result:
     """Play one scenario on disk, ask why, and judge the answer."""
-    estate, graph = played(root, scenario, variant)
+    _, graph = played(root, scenario, variant)
     begun = time.perf_counter()
     service = find(graph, scenario.service)
     answer = explain_permission(graph, service, "kms:Decrypt", scenario.target, deployers=DEPLOYERS)
@@ -224,9 +224,8 @@ def main() -> int:
             print(f"     {r.summary}")
     times = sorted(r.elapsed_s for r in results)
     right = sum(r.is_right for r in results)
-    print(
-        f"{right} of {len(results)} right; answer p50 {times[len(times) // 2] * 1e3:.0f} ms, max {times[-1] * 1e3:.0f} ms"
-    )
+    middle = times[len(times) // 2] * 1e3
+    print(f"{right} of {len(results)} right; answer p50 {middle:.0f} ms, max {times[-1] * 1e3:.0f} ms")
     return 0 if right == len(results) else 1
 
 

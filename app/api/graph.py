@@ -8,12 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request
 
 from app.api.bodies import At, BlastRadius, Body, Change, Gap, Limit, Offset, plain, utc
+from app.api.permissions import Permission
 from app.auth import SECURITY, require
 from app.errors import documented
 from app.services import Services, services_of
 from app.stateless import finding_json, report_json
 from app.store.users import Role
 from graph import lookup
+from graph.access.explanation import explain_permission
 from graph.blast_radius import blast_radius, failing_seeds
 from graph.document import tokens
 from graph.drift import compare_graph
@@ -31,6 +33,7 @@ router = APIRouter(
     responses=documented(401, 403, 404, 409, 422, 503),
 )
 
+_PERMISSION = "Ask why the resource lost this permission, e.g. `kms:Decrypt`."
 Environment = Annotated[str, Path(max_length=64, description="Name of the environment.")]
 Name = Annotated[
     str,
@@ -180,6 +183,8 @@ class Why(Body):
     changes: list[Change]
     dependents: list[Dependent]
     gaps: list[Gap]
+    permission: Permission | None = None
+    """Set when a permission was asked about."""
 
 
 class Blast(BlastRadius):
@@ -243,11 +248,20 @@ def get_drift(request: Request, environment: Environment, as_of: At = None) -> D
 
 
 @router.get("/{environment}/why")
-def get_why(request: Request, environment: Environment, resource: Field, at: At = None) -> Why:
-    """Tell why a resource, or one field of it, is as it is."""
+def get_why(
+    request: Request,
+    environment: Environment,
+    resource: Field,
+    at: At = None,
+    permission: Annotated[str, Query(max_length=128, pattern=r"^([\w-]+:[\w*?]+)?$", description=_PERMISSION)] = "",
+    on: Annotated[str, Query(max_length=2048, description="Key, alias or other resource of the permission.")] = "",
+) -> Why:
+    """Tell why a resource, or one field of it, is as it is; or why it lost a permission."""
     services = services_of(request)
     graph = _graph(services, environment, at)
     name, path = named_field(resource)
+    if permission:
+        return _why_denied(services, graph, name, permission, on)
     found = explain(graph, lookup.find(graph, name), path, deployers=services.environments.deployers(environment))
     return Why(
         resource=plain(found.resource.uid),
@@ -262,6 +276,26 @@ def get_why(request: Request, environment: Environment, resource: Field, at: At 
             for d in plain(found.dependents)
         ],
         gaps=[Gap.of(g) for g in found.gaps],
+    )
+
+
+def _why_denied(services: Services, graph: EnvironmentGraph, name: str, permission: str, on: str) -> Why:
+    service = lookup.find(graph, name)
+    found = explain_permission(graph, service, permission, on, deployers=services.environments.deployers(graph.name))
+    return Why(
+        resource=plain(service.uid),
+        resource_name=plain(service.display),
+        path="",
+        as_of=graph.as_of,
+        summary=plain(found.summary),
+        findings=[plain(finding_json(t.finding)) for t in found.takers if t.finding],
+        changes=[Change.of(t.change) for t in found.takers],
+        dependents=[
+            Dependent(resource=d["uid"], name=display_uid(d["uid"]), relation=d["relation"], detail=d["detail"])
+            for d in plain(found.dependents)
+        ],
+        gaps=[Gap.of(g) for g in found.gaps],
+        permission=Permission.of(found),
     )
 
 

@@ -225,7 +225,7 @@ def test_a_named_session_is_not_limited_by_the_boundary() -> None:
         (EXACT, {"kms__EncryptionContext__tenant": ("a",)}, OPEN),
     ],
 )
-def test_grant_constraints(grant: Object, context: dict[str, Any], decision: Decision) -> None:
+def test_grant_constraints(grant: Object, context: Any, decision: Decision) -> None:
     """A grant counts only for the encryption context it was made for."""
     assert evaluate(policies(resource=doc(), grants=[grant]), request(**context)).decision is decision
 
@@ -262,7 +262,7 @@ SCOPES = {
 @pytest.mark.parametrize(("given", "decision"), SCOPES.values(), ids=SCOPES)
 def test_scopes(given: Object, decision: Decision) -> None:
     """A statement counts for the actions and resources it names."""
-    known = {"aws__PrincipalAccount": (ACCOUNT,), "aws__Missing": ()}
+    known: Any = {"aws__PrincipalAccount": (ACCOUNT,), "aws__Missing": ()}
     assert evaluate(policies(allow(**given)), request(**known)).decision is decision
 
 
@@ -334,7 +334,7 @@ def test_a_deny_that_may_apply_makes_the_answer_unknown_and_names_its_key() -> N
     """Unknown is never shown as allowed."""
     given = policies(allow(), deny(Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}))
     found = evaluate(given, request())
-    assert (found.decision, found.unknown) == (OPEN, {"aws:SourceVpce"})
+    assert (found.decision, found.unknown) == (OPEN, frozenset({"aws:SourceVpce"}))
     assert evaluate(given, request(aws__SourceVpce=("vpce-1",))).decision is YES
     assert evaluate(given, request(aws__SourceVpce=())).decision is NO
 
