@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 
 from graph.environment import EnvironmentGraph
 from graph.reach.action_seeds import action_seeds
-from graph.reach.arrival import Arrival
+from graph.reach.arrival import Arrival, Step
 from graph.reach.effect import BANDS, Affected, Band, BlastRadius, Mode, Seed, weaker
 from graph.reach.fault_seeds import failing_seeds, fault_seeds
 from graph.reach.folding import Folded, kind_of
 from graph.reach.rules import pass_on
+from graph.reach.starving import starved
 from graph.reach.unseen import unseen, unseen_share
+from graph.relation import Relation
 
 __all__ = [
     "Affected",
@@ -96,20 +98,28 @@ def _arrivals(folded: Folded, seeds: Sequence[Seed]) -> Iterator[Arrival]:
 
 
 def _next(folded: Folded, at: Arrival) -> Iterator[Arrival]:
-    for other, relation in folded.impacts(at.uid):
-        step = None if other in at.path else pass_on(folded, at, other, relation)
-        if step is not None and other in folded.graph:
-            yield Arrival(
-                uid=other,
-                mode=step.mode,
-                band=weaker(at.band, step.band),
-                path=(*at.path, other),
-                seed=at.seed,
-                reason=step.reason,
-                crossings=at.crossings + step.crosses,
-                calls=at.calls + (step.crosses and relation.type.value in {"calls", "connects_to"}),
-                goes_on=step.goes_on,
-            )
+    if at.mode is not Mode.STARVED:
+        for other, relation in folded.impacts(at.uid):
+            step = None if other in at.path else pass_on(folded, at, other, relation)
+            if step is not None and other in folded.graph:
+                yield _arrival(at, other, relation, step)
+    for other, relation, step in starved(folded, at):
+        if other not in at.path and other in folded.graph:
+            yield _arrival(at, other, relation, step)
+
+
+def _arrival(at: Arrival, other: str, relation: Relation, step: Step) -> Arrival:
+    return Arrival(
+        uid=other,
+        mode=step.mode,
+        band=weaker(at.band, step.band),
+        path=(*at.path, other),
+        seed=at.seed,
+        reason=step.reason,
+        crossings=at.crossings + step.crosses,
+        calls=at.calls + (step.crosses and relation.type.value in {"calls", "connects_to"}),
+        goes_on=step.goes_on,
+    )
 
 
 def _rank(at: Arrival) -> _Rank:

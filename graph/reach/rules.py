@@ -93,8 +93,11 @@ def _runs_as(_: Folded, at: Arrival, __: str, ___: Relation) -> Step | None:
 def _calls(folded: Folded, at: Arrival, other: str, relation: Relation) -> Step | None:
     if at.mode not in BROKEN | {Mode.RECOVERS} or network.is_admitted(folded, at, other):
         return None
+    if _is_telemetry(other):
+        # It looks at what fails, and does its own work all the same.
+        return None
     here = display_uid(at.uid)
-    is_soft = any(word in here.rpartition("/")[2].lower() for word in _TELEMETRY)
+    is_soft = _is_telemetry(at.uid)
     is_weak = relation.optional or relation.confidence < _SOLID or is_soft
     band = Band.LIKELY if at.calls == 0 and not is_weak else Band.POSSIBLE
     if at.mode is Mode.RECOVERS:
@@ -108,6 +111,10 @@ def _calls(folded: Folded, at: Arrival, other: str, relation: Relation) -> Step 
     if is_soft:
         reason = f"It sends telemetry to {here}; that is lost, its work usually goes on."
     return Step(mode=mode, band=band, reason=reason, crosses=True, goes_on=not is_soft)
+
+
+def _is_telemetry(uid: str) -> bool:
+    return any(word in uid.rpartition("/")[2].lower() for word in _TELEMETRY)
 
 
 def _routes_to(folded: Folded, at: Arrival, other: str, _: Relation) -> Step | None:

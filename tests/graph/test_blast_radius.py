@@ -62,10 +62,14 @@ def test_a_dead_workload_takes_its_service_down_for_certain() -> None:
     assert reach[k8s("Ingress", "shop")].path[0] == k8s("Deployment", "store")
 
 
-def test_nothing_flows_from_a_caller_to_what_it_calls() -> None:
-    """A relation carries trouble only in its declared direction."""
+def test_what_a_failed_caller_calls_is_starved_and_nothing_worse() -> None:
+    """Trouble moves in its declared direction; against it there is less work only, and it never turns back."""
     reach = _reach(_shop().graph(), k8s("Deployment", "web"))
-    assert set(reach) == {k8s("Service", "web"), k8s("Ingress", "shop")}
+    broken = {uid for uid, affected in reach.items() if affected.mode is not Mode.STARVED}
+    assert broken == {k8s("Service", "web"), k8s("Ingress", "shop")}
+    starved = {uid for uid, affected in reach.items() if affected.mode is Mode.STARVED}
+    assert k8s("Service", "store") in starved
+    assert all(reach[uid].band is not Band.CERTAIN for uid in starved)
     assert reach[k8s("Ingress", "shop")].mode is Mode.DOWN
 
 
@@ -254,7 +258,8 @@ def test_cycles_end_and_depth_is_bounded() -> None:
         estate.relate(k8s("Deployment", caller), R.CALLS, k8s("Service", callee))
     graph = estate.graph()
     radius = blast_radius(graph, failing_seeds(graph, k8s("Deployment", "s0")), max_depth=2)
-    assert {a.uid for a in radius.affected if "/Deployment/" in a.uid} == {k8s("Deployment", n) for n in ("s1", "s2")}
+    broken = {a.uid for a in radius.affected if "/Deployment/" in a.uid and a.mode is not Mode.STARVED}
+    assert broken == {k8s("Deployment", n) for n in ("s1", "s2")}
     assert any("not followed" in line for line in radius.unseen)
 
 

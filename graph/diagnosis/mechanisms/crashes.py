@@ -52,7 +52,7 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
             continue
         lines = list(scene.said(workload.uid, kind=ObservationKind.LOG))
         for kind, what, pattern in _SAYS:
-            telling = [e for e in lines if pattern.search(e.text)]
+            telling = [e for e in lines if scene.is_fresh(e) and pattern.search(e.text)]
             if telling:
                 last = max(telling, key=lambda e: e.at.timestamp() if e.at else 0.0)
                 yield Mechanism(
