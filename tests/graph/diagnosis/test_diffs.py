@@ -1,0 +1,98 @@
+"""What a diff does, and which commit is blamed for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from graph.diagnosis.commits import Commit, Complaint, Rollout, rank_commits
+from graph.diagnosis.diffs import Effect, read_diff
+
+LOOP = """+for _, line := range order.Lines {
++    item, err := s.catalog.Get(ctx, line.SKU)
++    out = append(out, item)
++}"""
+LEAK = """+var seen []Request
++func remember(r Request) {
++    seen = append(seen, r)
++}"""
+BOUNDED = """+var seen = lru.New(256)
++func remember(r Request) {
++    seen.Add(r.ID, r)
++}"""
+TTL = """-  default_ttl: 15m
++  default_ttl: 15s"""
+TIMEOUT = """-client_timeout: 30s
++client_timeout: 1s"""
+RENAME = """-    Meta map[string]string `json:"meta"`
++    Metadata map[string]string `json:"metadata"`"""
+BUMP = """-  google.golang.org/protobuf v1.31.0
++  google.golang.org/protobuf v1.34.2"""
+PATCH = """-  google.golang.org/grpc v1.62.0
++  google.golang.org/grpc v1.62.1"""
+MOVED = """-if r.Lat < -90 || r.Lat > 90 { return errRange("lat") }
++return check("lat", r.Lat, -90, 90)"""
+TABLE = """+    rows = db.execute("SELECT id FROM favourites WHERE user_id = :u")"""
+
+
+@pytest.mark.parametrize(
+    ("diff", "files", "effect"),
+    [
+        pytest.param(LOOP, ["order.go"], Effect.CALLS_IN_LOOP, id="a call for each item"),
+        pytest.param(LEAK, ["log.go"], Effect.GROWS_WITHOUT_BOUND, id="kept for ever"),
+        pytest.param(TTL, ["cache.yaml"], Effect.CACHES_SHORTER, id="shorter time to live"),
+        pytest.param(TIMEOUT, ["client.yaml"], Effect.WAITS_SHORTER, id="shorter time-out"),
+        pytest.param(RENAME, ["envelope.go"], Effect.RENAMES, id="renamed field"),
+        pytest.param(BUMP, ["go.mod"], Effect.BUMPS_DEPENDENCY, id="another minor version"),
+        pytest.param(TABLE, ["dao.py"], Effect.QUERIES_NEW_TABLE, id="a table without migration"),
+    ],
+)
+def test_an_effect_is_read_from_changed_lines(diff: str, files: list[str], effect: Effect) -> None:
+    """By the lines that are removed and added, whatever the language."""
+    assert effect in read_diff(diff, files).effects
+
+
+@pytest.mark.parametrize(
+    ("diff", "files", "effect"),
+    [
+        pytest.param(BOUNDED, ["log.go"], Effect.GROWS_WITHOUT_BOUND, id="a bound"),
+        pytest.param(PATCH, ["go.mod"], Effect.BUMPS_DEPENDENCY, id="a patch version"),
+        pytest.param(TABLE, ["dao.py", "migrations/7.sql"], Effect.QUERIES_NEW_TABLE, id="a migration beside it"),
+        pytest.param(LOOP, ["order_test.go"], Effect.CALLS_IN_LOOP, id="a test"),
+    ],
+)
+def test_what_is_harmless_has_no_such_effect(diff: str, files: list[str], effect: Effect) -> None:
+    """The twin of each effect that must not be read as one."""
+    assert effect not in read_diff(diff, files).effects
+
+
+def test_code_that_was_only_moved_is_cosmetic() -> None:
+    """The same literals and names on both sides."""
+    assert read_diff(MOVED, ["validate.go"]).is_cosmetic
+
+
+def commit(name: str, diff: str, *files: str, at: float = 10.0) -> Commit:
+    return Commit(id=name, at=at, files=files or ("service.go",), diff=diff)
+
+
+def verdict(commits: list[Commit], *says: str, deployed: float = 20.0, onset: float = 100.0) -> str:
+    rollouts = [Rollout(commit=c.id, service="shop", at=max(deployed, c.at)) for c in commits]
+    complaints = [Complaint(service=f"s{n}", text=text) for n, text in enumerate(says)]
+    return rank_commits(commits, rollouts, complaints, onset=onset, outage=False).guilty
+
+
+def test_the_commit_with_the_effect_that_is_seen_is_guilty() -> None:
+    """Not the latest one, nor the longest."""
+    commits = [commit("leak", LEAK), commit("loop", LOOP, at=15.0), commit("restyle", "+color: red", "a.css", at=18.0)]
+    assert verdict(commits, "OOMKilled: container exceeded memory limit", "heap growing") == "leak"
+    assert verdict(commits, "slow query: SELECT 1", "db_queries_per_second") == "loop"
+
+
+def test_a_commit_after_the_trouble_began_is_innocent() -> None:
+    """A cause can't follow its effect."""
+    assert verdict([commit("leak", LEAK, at=150.0)], "OOMKilled", onset=100.0) == ""
+
+
+def test_none_is_an_answer_when_the_trouble_is_outside() -> None:
+    """Names that resolve nowhere, in several services at once."""
+    says = ["lookup api.example: no such host", "getaddrinfo ENOTFOUND mail.example", "SERVFAIL: upstreams down"]
+    assert verdict([commit("pool", "-max_conns: 100\n+max_conns: 200", "client.yaml")], *says) == ""
