@@ -463,6 +463,33 @@ def eval_report(
         typer.echo(f"{name}: skipped, it is not in {data}")
 
 
+@evaluate.command("ablation")
+def eval_ablation(*, as_json: AsJson = False) -> None:
+    """Measure what declared state, change history and relations are worth, on the demo's incidents."""
+    from app.demo.incidents import worlds
+    from evals.ablation import Incident, ablate, table
+
+    def incident(scenario: Scenario, graph: Any, alerts: Any, before: Any, deployers: frozenset[str]) -> Incident:
+        expected = scenario.expected
+        return Incident(
+            name=scenario.name,
+            graph=graph,
+            alerts=alerts,
+            deployers=deployers,
+            open_incidents=before,
+            verdict=expected.verdict,
+            cause=expected.cause_resource,
+        )
+
+    outcomes = ablate([incident(*world) for world in worlds()])
+    rows = [
+        {"state_model": o.variant, "right": o.right.value, "true_cause_first": o.named.value}
+        | {"wrong_accusations": o.accused.value, "n": o.right.n, "median_s": o.median_s, "not_right": list(o.wrong)}
+        for o in outcomes
+    ]
+    _show(rows, as_json, lambda _: typer.echo(table(outcomes)))
+
+
 for _name, _question in SETS.items():
     _eval_command(_name, _question)
 
