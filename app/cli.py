@@ -469,7 +469,7 @@ def eval_ablation(*, as_json: AsJson = False) -> None:
     from app.demo.incidents import worlds
     from evals.ablation import Incident, ablate, table
 
-    def incident(scenario: Scenario, graph: Any, alerts: Any, before: Any, deployers: frozenset[str]) -> Incident:
+    def incident(scenario: Any, graph: Any, alerts: Any, before: Any, deployers: frozenset[str]) -> Incident:
         expected = scenario.expected
         return Incident(
             name=scenario.name,

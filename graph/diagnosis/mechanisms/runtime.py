@@ -79,10 +79,11 @@ def _memory(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
             for state in ("state", "lastState"):
                 if text(status, state, "terminated", "reason") == "OOMKilled":
                     path = f"/status/containerStatuses/{index}/{state}/terminated"
+                    name = workload.document.resource.display
                     yield Mechanism(
                         resource=workload.uid,
                         kind="oom_killed",
-                        summary=f"A container of {workload.document.resource.display} was killed: its memory limit is too low.",
+                        summary=f"A container of {name} was killed: its memory limit is too low.",
                         signs=(Sign(text="The kubelet says OOMKilled.", uid=pod.resource.uid, path=path),),
                     )
                     return

@@ -97,7 +97,11 @@ class Story:
 
 def _document(facet: Facet, name: str, data: Mapping[str, str]) -> Document:
     body = manifest("ConfigMap", name, data=dict(data))
-    origin = Origin(file=f"{name}.yaml", line=1, commit=f"ref{max(map(int, data.values()))}") if facet is Facet.INTENDED else None
+    origin = (
+        Origin(file=f"{name}.yaml", line=1, commit=f"ref{max(map(int, data.values()))}")
+        if facet is Facet.INTENDED
+        else None
+    )
     return Document(resource=resource_of(body), body=body, origin=origin)
 
 
