@@ -39,6 +39,26 @@ def print_history(answer: dict[str, Any]) -> None:
     _print_all(answer)
 
 
+def print_coverage(answer: dict[str, Any]) -> None:
+    """Print the shares, a line for each kind, and what is blind."""
+    _out.print(f"Detectors in {answer['environment']} at {answer['as_of']} (UTC)")
+    for what in ("resources", "fields"):
+        tally = answer[what]
+        share = "none known" if tally["share"] is None else f"[bold]{tally['share']:.1%}[/] have a detector"
+        _out.print(f"  {tally['total']} {what}: {share}  ({_by_detector(tally)})")
+    for kind in answer["kinds"]:
+        number = kind["resources"]["total"]
+        _out.print(f"  {_safe(kind['kind']):32} {number:6}  fields: {_by_detector(kind['fields'])}")
+    for spot in answer["blind"]:
+        _out.print(f"[yellow]Blind:[/] {_safe(spot['resource'])} {_safe(spot['path'])}: {_safe(spot['reason'])}")
+    if len(answer["blind"]) < answer["total_blind"]:
+        _out.print(f"{len(answer['blind'])} of {answer['total_blind']} blind spots are shown: raise --limit (to 200)")
+
+
+def _by_detector(tally: dict[str, Any]) -> str:
+    return f"{tally['live']} live, {tally['poll']} by polling, {tally['blind']} blind"
+
+
 def _print_all(answer: dict[str, Any]) -> None:
     for change in answer["changes"]:
         who = (change["actor"] or {}).get("name") or "unknown"

@@ -243,6 +243,26 @@ def history(
 
 
 @app.command()
+def coverage(
+    *,
+    at: Annotated[str | None, typer.Option("--at", help="Time: RFC 3339, `2h ago`, `yesterday 14:00` (UTC).")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="Most blind spots, up to 200.")] = 50,
+    environment: Environment = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which share of resources and fields has a detector, and name what could change unseen."""
+    from app.answers import print_coverage
+    from app.times import resolved
+
+    client = _connect(server, token, data_dir)
+    path = f"/api/graph/{_environment(client, environment)}/coverage"
+    _show(client.get(path, as_of=resolved(at), limit=limit), as_json, print_coverage)
+
+
+@app.command()
 def blast(
     resource: Annotated[str, typer.Argument(help="Resource, e.g. shop/Service/payments.")],
     *,

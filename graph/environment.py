@@ -35,6 +35,8 @@ class SourceState(NamedTuple):
     """Whether the last reading left something out of which nobody knows what it is."""
     first_read_at: datetime | None = None
     """UTC; first reading: what was there by then had been there before."""
+    is_watched: bool = False
+    """Whether the source says by itself when something changes, and is listened to now."""
 
 
 class EnvironmentGraph:

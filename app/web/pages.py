@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import auth
 from app.api.bodies import Observation, plain
+from app.api.coverage import coverage_body
 from app.api.incidents import incident_body, incident_summary, investigate
 from app.api.proposals import ApproveRequest, Proposal, ProposalSummary, RejectRequest, approve, reject
 from app.api.timeline import events
@@ -37,6 +38,9 @@ _HERE = Path(__file__).parent
 _STATIC = {p.relative_to(_HERE / "static").as_posix(): p for p in (_HERE / "static").rglob("*") if p.is_file()}
 _MOVING = {IncidentStatus.OPEN, IncidentStatus.INVESTIGATING, IncidentStatus.FIXING}
 _UNDECIDED = {ProposalStatus.PENDING, ProposalStatus.APPROVED, ProposalStatus.RUNNING}
+
+_MOST_BLIND = 50
+"""Blind spots on a page; the API gives all of them."""
 
 _MARKS = {LineKind.ADD: "+", LineKind.REMOVE: "\u2212"}
 
@@ -170,13 +174,15 @@ def environments(request: Request, user: Viewer) -> Response:
 @router.get("/environments/{name}")
 def environment(request: Request, user: Viewer, name: str) -> Response:
     """What was declared beside what runs."""
-    report = compare_graph(services_of(request).environments.graph(name))
+    graph = services_of(request).environments.graph(name)
+    report = compare_graph(graph)
     shown = plain(report_json(report))
     findings = [
         {**body, "lines": difference(found.intended, found.actual)}
         for body, found in zip(shown["findings"], report.findings, strict=True)
     ]
-    return _page("environment", "Environments", request, user, name=name, report=shown, findings=findings)
+    seen = coverage_body(graph, report, limit=_MOST_BLIND).model_dump(mode="json")
+    return _page("environment", "Environments", request, user, name=name, report=shown, findings=findings, seen=seen)
 
 
 @router.get("/audit")

@@ -218,3 +218,12 @@ def test_me_tells_what_the_role_includes(world: World) -> None:
     """A page can ask what to offer."""
     me = world.client("approver").get("/api/me").json()
     assert (me["name"], me["role"], me["may"]) == ("approver-user", "approver", ["viewer", "responder", "approver"])
+
+
+def test_coverage_names_shares_kinds_and_blind_spots(world: World) -> None:
+    """Resources and fields are counted by detector, and the page of blind spots knows how many there are."""
+    found = world.client("viewer").get("/api/graph/demo/coverage", params={"limit": 1}).json()
+    assert found["fields"]["total"] == found["fields"]["live"] + found["fields"]["poll"] + found["fields"]["blind"] > 0
+    assert 0 <= found["fields"]["share"] <= 1
+    assert {k["kind"] for k in found["kinds"]} >= {"Deployment", "ConfigMap"}
+    assert len(found["blind"]) == min(1, found["total_blind"])
