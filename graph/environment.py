@@ -1,18 +1,20 @@
 """The environment graph: intended, applied and actual state of one environment at one time, and how it hangs together.
 
-A NetworkX multigraph holds ids and relation types; bodies stay beside it, so that traversal touches no document.
+Identities and relations are always at hand; documents and history may be fetched when somebody looks at them, so that a
+traversal touches no document.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import networkx as nx
 
 from graph.change import Change
+from graph.contents import Contents, InMemory
 from graph.document import Object
 from graph.errors import NotFound
 from graph.evidence import SymptomEvent
@@ -47,13 +49,14 @@ class EnvironmentGraph:
         *,
         name: str,
         as_of: datetime,
-        versions: Iterable[Version],
-        relations: Iterable[Relation],
+        versions: Iterable[Version] = (),
+        relations: Iterable[Relation] = (),
         history: Iterable[Version] = (),
         changes: Iterable[Change] = (),
         symptoms: Iterable[SymptomEvent] = (),
         unreadable: Iterable[Unreadable] = (),
         sources: Iterable[SourceState] = (),
+        contents: Contents | None = None,
     ) -> None:
         """Build the view.
 
@@ -67,45 +70,41 @@ class EnvironmentGraph:
             symptoms: what the running systems said lately.
             unreadable: what the sources could not read.
             sources: how well each source was read.
+            contents: takes the place of versions, relations, history, changes and symptoms.
         """
         self.name = name
         self.as_of = as_of
         self.unreadable = tuple(unreadable)
         self.sources = tuple(sources)
-        self._facets: dict[str, dict[Facet, Version]] = defaultdict(dict)
-        self._resources: dict[str, Resource] = {}
-        self._by_alias: dict[str, str] = {}
-        for version in versions:
-            uid = version.resource.uid
-            self._facets[uid][version.facet] = version
-            known = self._resources.get(uid)
-            self._resources[uid] = _with_aliases(known, version.resource)
-        for resource in self._resources.values():
-            for alias in resource.aliases:
-                self._by_alias.setdefault(alias, resource.uid)
-        self._history: dict[tuple[str, Facet], list[Version]] = defaultdict(list)
-        for version in sorted(history, key=lambda v: v.valid_from):
-            self._history[version.resource.uid, version.facet].append(version)
-        self._changes: dict[str, list[Change]] = defaultdict(list)
-        for change in sorted(changes, key=lambda c: c.latest):
-            self._changes[self._by_alias.get(change.uid, change.uid)].append(change)
-        self._symptoms: dict[str, list[SymptomEvent]] = defaultdict(list)
-        for symptom in symptoms:
-            self._symptoms[self._by_alias.get(symptom.resource, symptom.resource)].append(symptom)
-        self.nx: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-        self.nx.add_nodes_from(self._resources)
-        self.relations: tuple[Relation, ...] = tuple(relations)
-        for index, relation in enumerate(self.relations):
-            self.nx.add_edge(relation.source, relation.target, key=index)
+        self._contents = contents or InMemory(
+            versions=versions, relations=relations, history=history, changes=changes, symptoms=symptoms
+        )
 
     def __contains__(self, uid: object) -> bool:
-        return uid in self._resources
+        return uid in self._contents.resources
 
     def __iter__(self) -> Iterator[Resource]:
-        return iter(self._resources.values())
+        return iter(self._contents.resources.values())
 
     def __len__(self) -> int:
-        return len(self._resources)
+        return len(self._contents.resources)
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """All relations."""
+        return self._contents.relations
+
+    @cached_property
+    def nx(self) -> nx.MultiDiGraph[str]:
+        """The relations as a NetworkX graph of uids, keyed by their place in `relations`, for its algorithms.
+
+        It holds no attributes: those of 100,000 resources would take more memory than everything else here.
+        """
+        found: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        found.add_nodes_from(self._contents.resources)
+        for key, relation in enumerate(self.relations):
+            found.add_edge(relation.source, relation.target, key=key)
+        return found
 
     def resource(self, uid: str) -> Resource:
         """Return the resource with this uid or alias.
@@ -113,19 +112,27 @@ class EnvironmentGraph:
         Raises:
             NotFound: no facet of such a resource is valid at `as_of`.
         """
-        found = self._resources.get(uid) or self._resources.get(self._by_alias.get(uid, ""))
+        found = self._contents.resources.get(uid) or self.by_alias(uid)
         if found is None:
             raise NotFound(f"no resource {uid!r} in environment {self.name!r} at {self.as_of.isoformat()}")
         return found
 
     def by_alias(self, alias: str) -> Resource | None:
         """Return the resource that has this other name (such as an ARN), or None."""
-        uid = self._by_alias.get(alias)
-        return self._resources[uid] if uid else None
+        uid = self._contents.by_alias(alias)
+        return self._contents.resources.get(uid) if uid else None
+
+    def named(self, name: str) -> Sequence[Resource]:
+        """Return the resources whose own name (without kind and namespace) this is, in any case of its letters."""
+        return [self._contents.resources[uid] for uid in self._contents.named(name)]
+
+    def facets(self, uid: str) -> Collection[Facet]:
+        """Return the facets that a resource has, without looking at what they hold; none for an unknown one."""
+        return self._contents.facets(uid)
 
     def version(self, uid: str, facet: Facet) -> Version | None:
         """Return the version of a facet, or None when the resource has no such facet at `as_of`."""
-        return self._facets.get(uid, {}).get(facet)
+        return self._contents.version(uid, facet)
 
     def body(self, uid: str, facet: Facet) -> Object | None:
         """Return the document of a facet, or None."""
@@ -134,41 +141,42 @@ class EnvironmentGraph:
 
     def bodies(self, facet: Facet) -> Mapping[str, Object]:
         """Map uid to document for all resources that have this facet."""
-        return {uid: facets[facet].body for uid, facets in self._facets.items() if facet in facets}
+        versions = (self.version(uid, facet) for uid in self._contents.resources if facet in self.facets(uid))
+        return {version.resource.uid: version.body for version in versions if version is not None}
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
         """Return all known versions of a facet, oldest first; empty when only the current one is known."""
-        return tuple(self._history.get((uid, facet), ()))
+        return self._contents.history(uid, facet)
 
-    def remembered(self) -> Iterator[Resource]:
-        """Yield the resources of which history is known, those that are gone by now included, each once."""
-        seen: set[str] = set()
-        for (uid, _), versions in self._history.items():
-            if uid not in seen:
-                seen.add(uid)
-                yield versions[-1].resource
+    def remembered(self, since: datetime | None = None) -> Iterator[Resource]:
+        """Yield the resources of which history is known, those that are gone by now included, each once.
 
-    def changes(self, uid: str | None = None) -> Sequence[Change]:
-        """Return changes, oldest first: of one resource (empty uid: of none), or all when `uid` is None."""
-        if uid is not None:
-            return tuple(self._changes.get(uid, ()))
-        return sorted((c for many in self._changes.values() for c in many), key=lambda c: c.latest)
+        With `since` (UTC), at least those that changed after it.
+        """
+        return self._contents.remembered(since)
+
+    def changes(self, uid: str | None = None, *, since: datetime | None = None) -> Sequence[Change]:
+        """Return changes, oldest first: of one resource (empty uid: of none), or all when `uid` is None.
+
+        With `since` (UTC), changes at or before it may be left out.
+        """
+        return self._contents.all_changes(since) if uid is None else self._contents.changes(uid)
+
+    def runs(self, start: datetime, end: datetime) -> Sequence[Change]:
+        """Return the runs of deployments that overlap an interval (UTC), oldest first; other changes may be in it."""
+        return self._contents.runs(start, end)
 
     def symptoms(self, uid: str) -> Sequence[SymptomEvent]:
         """Return what a resource said of itself lately."""
-        return tuple(self._symptoms.get(uid, ()))
+        return self._contents.symptoms(uid)
 
     def outgoing(self, uid: str) -> Sequence[Relation]:
         """Relations whose source is `uid`."""
-        if uid not in self.nx:
-            return ()
-        return [self.relations[key] for _, _, key in self.nx.out_edges(uid, keys=True)]
+        return self._contents.outgoing(uid)
 
     def incoming(self, uid: str) -> Sequence[Relation]:
         """Relations whose target is `uid`."""
-        if uid not in self.nx:
-            return ()
-        return [self.relations[key] for _, _, key in self.nx.in_edges(uid, keys=True)]
+        return self._contents.incoming(uid)
 
     def impacts(self, uid: str) -> Iterator[tuple[str, Relation]]:
         """Yield each (uid, relation) that suffers directly when `uid` breaks."""
@@ -187,18 +195,3 @@ class EnvironmentGraph:
         for relation in self.incoming(uid):
             if IMPACT[relation.type] is Impact.SOURCE_TO_TARGET:
                 yield relation.source, relation
-
-
-def _with_aliases(known: Resource | None, other: Resource) -> Resource:
-    if known is None or set(other.aliases) <= set(known.aliases):
-        return known or other
-    merged = tuple(dict.fromkeys((*known.aliases, *other.aliases)))
-    return Resource(
-        uid=known.uid,
-        platform=known.platform,
-        kind=known.kind,
-        name=known.name,
-        namespace=known.namespace,
-        group=known.group,
-        aliases=merged,
-    )

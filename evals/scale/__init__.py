@@ -1,0 +1,1 @@
+"""How large an estate one machine can hold, and how fast it answers. Knows no database."""
