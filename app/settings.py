@@ -26,14 +26,30 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class ChartSettings(_Section):
+    """One release of a Helm chart."""
+
+    chart: str
+    """Folder of the chart, relative to the source's `path`."""
+    release: str = ""
+    """Name of the release; that of the chart when empty."""
+    namespace: str | None = None
+    """Where it is installed; `default` when absent."""
+    values: tuple[str, ...] = ()
+    """Files of values, relative to the source's `path`; the last one wins."""
+
+
 class ManifestsSource(_Section):
-    """Files: manifests, kustomizations, Terraform state, plan JSON or HCL, object dumps; plain or in git."""
+    """Files: manifests, kustomizations, Helm charts, Terraform state, plan JSON or HCL, compose files, object dumps;
+    plain or in git."""
 
     type: Literal["manifests"]
     path: Path
     """Directory, file, or git repository."""
     ref: str | None = None
     """Branch, tag or commit to read from git; without it the files on disk are read."""
+    charts: tuple[ChartSettings, ...] = ()
+    """Releases of Helm charts to render; when empty, each chart that is found, under its name with its own values."""
     name: str = ""
     """Name shown in answers; made from the path when empty."""
 

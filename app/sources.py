@@ -8,6 +8,7 @@ from datetime import datetime
 from app.environments import Sources
 from app.settings import (
     ChangeLogSource,
+    ChartSettings,
     EnvironmentSettings,
     EstateSource,
     KubernetesSource,
@@ -15,6 +16,7 @@ from app.settings import (
     StateSettings,
 )
 from graph.resource import Facet
+from tools.adapters.chart import ChartRelease
 from tools.adapters.cloudtrail import CloudTrail
 from tools.adapters.deployments import Deployments
 from tools.adapters.file_estate import FileEstate
@@ -44,6 +46,10 @@ def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable
     )
 
 
+def _release(chart: ChartSettings) -> ChartRelease:
+    return ChartRelease(chart=chart.chart, name=chart.release, namespace=chart.namespace, values=chart.values)
+
+
 class _Build:
     def __init__(self, settings: EnvironmentSettings, salt: bytes, clock: Callable[[], datetime]) -> None:
         self._settings = settings
@@ -64,6 +70,7 @@ class _Build:
                     source.name or f"files:{source.path.name}",
                     source.path,
                     ref=source.ref,
+                    charts=tuple(_release(c) for c in source.charts),
                     facet=facet,
                     cluster=self._cluster,
                     stack=self._stack,

@@ -6,12 +6,13 @@ plug-ins; references to remote places and out of the folder are refused before i
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -19,27 +20,18 @@ from graph.document import Object
 from graph.errors import Invalid
 from graph.resource import Resource
 from graph.version import Document, Origin, Unreadable
-from tools.adapters.documents import Broken, Located
+from tools.adapters.documents import MAX_YAML_BYTES, Broken, Located
 from tools.adapters.file_tree import FileTree
+from tools.adapters.foreign_program import Limits, run
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
 from tools.adapters.kustomization import Kustomization, closure, kustomizations, roots, source_documents
+from tools.adapters.rendering import Found, Rendering, Renderings
 from tools.adapters.yaml_documents import BrokenYaml, read_yaml
 
-_TIMEOUT_S: Final = 30.0
-_DEAD_PROXY: Final = "http://127.0.0.1:9"
-"""The discard port: nothing listens, so a request that slips through fails at once."""
+_LIMITS: Final = Limits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rendering:
-    """What the kustomizations of a tree gave."""
-
-    found: tuple[Document | Unreadable, ...]
-    covered: frozenset[str]
-    """Files that must not be read again as plain manifests."""
-
-
-def render_tree(tree: FileTree, reader: KubernetesReader, focus: str = "") -> Rendering:
+def render_tree(tree: FileTree, reader: KubernetesReader, focus: str = "", kept: Renderings | None = None) -> Rendering:
     """Render the kustomizations of a tree that no other builds on.
 
     With a kustomization in the folder `focus` (empty: the root of the tree), that one alone says what is declared, so
@@ -48,13 +40,30 @@ def render_tree(tree: FileTree, reader: KubernetesReader, focus: str = "") -> Re
     known = kustomizations(tree)
     if not known:
         return Rendering(found=(), covered=frozenset())
-    found: list[Document | Unreadable] = []
-    tops = roots(known, focus)
-    with tree.on_disk() as root:
-        for one in tops:
-            found += _render(one, known, tree, root, reader)
+    kept = kept or Renderings()
+    found: list[Found] = []
+    with ExitStack() as stack:
+        # Writing the files of a commit out takes time, which is saved when nothing has to be rendered.
+        root = cache(lambda: stack.enter_context(tree.on_disk()))
+        for one in roots(known, focus):
+            found += kept.of(_key(one, known, tree), partial(_render, one, known, tree, root, reader))
     covered = {p for one in known.values() for p in (one.file, *one.files)}
     return Rendering(found=tuple(found), covered=frozenset(tree.paths() if focus in known else covered))
+
+
+def _key(one: Kustomization, known: Mapping[str, Kustomization], tree: FileTree) -> bytes:
+    """Return a digest of all that rendering reads."""
+    digest = hashlib.sha256(one.folder.encode())
+    for part in closure(one, known):
+        digest.update("\0".join((part.folder, *part.problems)).encode())
+        for path in sorted({part.file, *part.files}):
+            try:
+                data = tree.read(path, limit=MAX_YAML_BYTES)
+            except Invalid as error:
+                data = error.reason.encode()
+            digest.update(f"\0{path}\0{len(data)}\0".encode())
+            digest.update(data)
+    return digest.digest()
 
 
 def kubectl() -> Path:
@@ -73,7 +82,11 @@ def kubectl() -> Path:
 
 
 def _render(
-    one: Kustomization, known: Mapping[str, Kustomization], tree: FileTree, root: Path, reader: KubernetesReader
+    one: Kustomization,
+    known: Mapping[str, Kustomization],
+    tree: FileTree,
+    root: Callable[[], Path],
+    reader: KubernetesReader,
 ) -> Iterator[Document | Unreadable]:
     chain = closure(one, known)
     sources = list(source_documents(tree, chain))
@@ -81,7 +94,7 @@ def _render(
     try:
         if problems:
             raise Invalid(problems[0])
-        text = _build(root / one.folder, root)
+        text = _build(root() / one.folder, root())
     except Invalid as error:
         yield from _failed(one, error.reason, sources, reader)
         return
@@ -96,28 +109,11 @@ def _render(
 
 
 def _build(folder: Path, root: Path) -> str:
-    with tempfile.TemporaryDirectory(prefix="plumbline-") as empty:
-        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-        proxies = {n: _DEAD_PROXY for name in names for n in (name, name.lower())}
-        environment = {"HOME": empty, "TMPDIR": empty, "PATH": "", "KUBECONFIG": f"{empty}/none", **proxies}
-        try:
-            done = subprocess.run(  # noqa: S603 - a fixed program, a list of arguments, no shell
-                [str(kubectl()), "kustomize", str(folder)],
-                capture_output=True,
-                timeout=_TIMEOUT_S,
-                env=environment,
-                cwd=empty,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Invalid(f"kustomize gave nothing within {_TIMEOUT_S:.0f} s") from error
-        except OSError as error:
-            raise Invalid(f"kustomize could not be started: {error.strerror}") from error
-    if done.returncode != 0:
-        message = " ".join(done.stderr.decode("utf-8", "replace").split()).removeprefix("error: ")
+    done = run([str(kubectl()), "kustomize", str(folder)], name="kustomize", limits=_LIMITS)
+    if not done.is_success:
+        message = done.error.removeprefix("error: ")
         raise Invalid(f"kustomize: {message.replace(f'{root}/', '').replace(str(root), '.')[:400]}")
-    return done.stdout.decode("utf-8", "replace")
+    return done.output.decode("utf-8", "replace")
 
 
 def _failed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,14 +15,17 @@ from graph.errors import Invalid, NotFound
 from graph.kinds.terraform.plan import is_plan
 from graph.resource import Facet
 from graph.version import Document, Origin, Snapshot, Unreadable
+from tools.adapters.chart import ChartRelease
 from tools.adapters.commit_tree import CommitTree
 from tools.adapters.documents import MAX_JSON_BYTES, Broken, read_documents
 from tools.adapters.file_origins import FileOrigins
 from tools.adapters.file_tree import DiskTree, FileTree
 from tools.adapters.git_repository import GitRepository
+from tools.adapters.helm import render_charts
 from tools.adapters.kubernetes_objects import KubernetesReader, as_list, is_manifest, what_is_missing
 from tools.adapters.kustomize import render_tree
 from tools.adapters.kustomize_scope import Scope, scope
+from tools.adapters.rendering import Renderings
 from tools.adapters.terraform_json import is_state
 
 _Part: TypeAlias = Document | Unreadable | Json
@@ -59,6 +62,7 @@ class ManifestSource:
         default_namespace: str | None = "default",
         complete: bool = True,
         ref: str | None = None,
+        charts: Sequence[ChartRelease] = (),
     ) -> None:
         """Describe where to read; nothing is read yet.
 
@@ -73,6 +77,7 @@ class ManifestSource:
             default_namespace: for namespaced objects that name none.
             complete: whether a resource that is not in the files does not exist.
             ref: branch, tag or commit to read instead of the files on disk; a bare repository is read at HEAD.
+            charts: which Helm charts to render and how; empty: each chart that is found, with its own values.
         """
         self.name = name
         self.facet = facet
@@ -82,7 +87,9 @@ class ManifestSource:
         self._clock = clock
         self._complete = complete
         self._ref = ref
+        self._charts = tuple(charts)
         self._kubernetes = KubernetesReader(cluster=cluster, default_namespace=default_namespace, salt=salt)
+        self._renderings = Renderings()
         self._parts: dict[str, tuple[bytes, list[_Part]]] = {}
         self._commits: dict[str, dict[str, str]] = {}
 
@@ -103,12 +110,14 @@ class ManifestSource:
             reach = scope(self._path)
             tree, origins = self._open(reach, stack)
             taken_at = self._clock()
-            rendering = render_tree(tree, self._kubernetes, reach.focus)
-            found = [*tree.faults(), *rendering.found]
+            self._renderings.start()
+            overlays = render_tree(tree, self._kubernetes, reach.focus, self._renderings)
+            charts = render_charts(tree, self._kubernetes, self._charts, self._renderings)
+            found = [*tree.faults(), *overlays.found, *charts.found]
             skipped = empty = 0
             terraform: list[tuple[str, Object]] = []
             parts: dict[str, tuple[bytes, list[_Part]]] = {}
-            for path in self._plain(tree, rendering.covered):
+            for path in self._plain(tree, overlays.covered | charts.covered):
                 parts[path] = self._read_file(tree, path)
                 for part in parts[path][1]:
                     if isinstance(part, Document | Unreadable):
