@@ -19,7 +19,7 @@ from graph.diagnosis.elimination import with_elimination
 from graph.diagnosis.emergency import with_emergency
 from graph.diagnosis.gaps import doubt, gaps
 from graph.diagnosis.hypothesis import Hypothesis, Weight
-from graph.diagnosis.ranking import Ranked, is_shown, merged, rank, total
+from graph.diagnosis.ranking import Ranked, is_shown, joined, merged, rank, total
 from graph.diagnosis.reach import Reach, reach
 from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
 from graph.diagnosis.support import weighed
@@ -81,7 +81,7 @@ def diagnose(
     )
     if not context.subjects:
         _look_everywhere(context)
-    hypotheses = merged(h for detector in DETECTORS for h in detector(context))
+    hypotheses = joined(merged(h for detector in DETECTORS for h in detector(context)))
     hypotheses = [weighed(context, with_emergency(context, h)) for h in hypotheses]
     hypotheses = with_elimination(context, _unexplained(context, hypotheses))
     ranked = rank(hypotheses, doubt=_doubt(context))

@@ -178,6 +178,37 @@ def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     return list(found.values())
 
 
+def joined(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """Join what the platform shows to be wrong with the change of that very place: one cause, with both its reasons."""
+    everything = list(hypotheses)
+    shown = [h for h in everything if is_shown(h) and not h.is_change]
+    told: set[int] = set()
+    result = []
+    for hypothesis in everything:
+        same = [s for s in shown if hypothesis.is_change and _is_same_place(hypothesis, s)]
+        told.update(id(s) for s in same)
+        for one in same:
+            hypothesis = replace(
+                hypothesis.with_points(*one.points),
+                summary=f"{one.summary} {hypothesis.summary}",
+                weight=Weight.BREAKS,
+                values=tuple(dict.fromkeys((*hypothesis.values, *one.values))),
+            )
+        result.append(hypothesis)
+    return [h for h in result if id(h) not in told]
+
+
+def _is_same_place(change: Hypothesis, shown: Hypothesis) -> bool:
+    return change.resource == shown.resource and any(
+        _is_on_way(place, other) for place in change.places for other in shown.places
+    )
+
+
+def _is_on_way(one: str, other: str) -> bool:
+    """Whether one JSON pointer leads to, or past, what the other names."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
 def _doubted(ranked: Ranked) -> Ranked:
     return Ranked(ranked.hypothesis, ranked.points, ranked.confidence * RIVAL_FACTOR)
 
