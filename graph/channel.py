@@ -46,7 +46,7 @@ def _deployer_channel(graph: EnvironmentGraph, place: Place, change: Change) -> 
     """A deployer's credentials are a deployment only inside a run that renders exactly this value."""
     runs = [
         c
-        for c in graph.changes()
+        for c in graph.runs(change.latest - RUN_SLACK, change.latest + RUN_SLACK)
         if c.kind in RUN_KINDS
         and c.uid in ("", place.uid)
         and (c.earliest or c.latest) - RUN_SLACK <= change.latest <= c.latest + RUN_SLACK

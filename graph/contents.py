@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Protocol
 
 from graph.change import Change
 from graph.evidence import SymptomEvent
 from graph.relation import Relation
-from graph.resource import Facet, Resource
+from graph.resource import Facet, Platform, Resource, place_of
 from graph.version import Version
 
 
@@ -32,7 +33,15 @@ class Contents(Protocol):
         ...
 
     def named(self, name: str) -> Collection[str]:
-        """Return the uids of the resources whose own name this is, in any case of its letters."""
+        """Return the uids of the resources that `names_of` gives this name, in any case of its letters."""
+        ...
+
+    def beside(self, uid: str) -> Collection[str]:
+        """Return the uids of the resources in the same place: the namespace in its cluster, or the stack."""
+        ...
+
+    def platforms(self, facet: Facet) -> Collection[Platform]:
+        """Return the platforms of the resources that have this facet."""
         ...
 
     def facets(self, uid: str) -> Collection[Facet]:
@@ -48,8 +57,8 @@ class Contents(Protocol):
         ...
 
     def remembered(self, since: datetime | None) -> Iterator[Resource]:
-        """Yield the resources of which history is known, each once; with `since` (UTC), those that may have changed
-        after it are enough."""
+        """Yield the resources that exist or that history knows, each once; with `since` (UTC), those that may have
+        changed after it are enough."""
         ...
 
     def changes(self, uid: str) -> Sequence[Change]:
@@ -104,7 +113,8 @@ class InMemory:
         self._by_alias: dict[str, str] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for resource in self.resources.values():
-            self._by_name[resource.name.lower()].append(resource.uid)
+            for name in names_of(resource):
+                self._by_name[name].append(resource.uid)
             for alias in resource.aliases:
                 self._by_alias.setdefault(alias, resource.uid)
         self._history: dict[tuple[str, Facet], list[Version]] = defaultdict(list)
@@ -123,11 +133,24 @@ class InMemory:
             self._outgoing[relation.source].append(relation)
             self._incoming[relation.target].append(relation)
 
+    @cached_property
+    def _places(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for uid in self.resources:
+            found[place_of(uid)].append(uid)
+        return found
+
     def by_alias(self, alias: str) -> str | None:
         return self._by_alias.get(alias)
 
     def named(self, name: str) -> Collection[str]:
         return self._by_name.get(name.lower(), ())
+
+    def beside(self, uid: str) -> Collection[str]:
+        return self._places.get(place_of(uid), ())
+
+    def platforms(self, facet: Facet) -> Collection[Platform]:
+        return {self.resources[uid].platform for uid, facets in self._facets.items() if facet in facets}
 
     def facets(self, uid: str) -> Collection[Facet]:
         return self._facets.get(uid, {}).keys()
@@ -139,11 +162,9 @@ class InMemory:
         return tuple(self._history.get((uid, facet), ()))
 
     def remembered(self, since: datetime | None) -> Iterator[Resource]:  # noqa: ARG002  (all is enough, too)
-        seen: set[str] = set()
-        for (uid, _), versions in self._history.items():
-            if uid not in seen:
-                seen.add(uid)
-                yield versions[-1].resource
+        yield from self.resources.values()
+        gone = {uid: versions[-1].resource for (uid, _), versions in self._history.items()}
+        yield from (resource for uid, resource in gone.items() if uid not in self.resources)
 
     def changes(self, uid: str) -> Sequence[Change]:
         return tuple(self._changes.get(uid, ()))
@@ -162,6 +183,12 @@ class InMemory:
 
     def incoming(self, uid: str) -> Sequence[Relation]:
         return self._incoming.get(uid, ())
+
+
+def names_of(resource: Resource) -> Collection[str]:
+    """Return what a resource is looked up by, in lower case: its name, and a Terraform address as a whole."""
+    name = resource.name.lower()
+    return {name, resource.display.lower()} if resource.platform is Platform.TERRAFORM else (name,)
 
 
 def with_aliases(known: Resource | None, other: Resource) -> Resource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from graph.environment import EnvironmentGraph
@@ -10,6 +10,7 @@ from graph.finding import LIVE_DRIFT, DriftReport, Finding, NotComparable, Sever
 from graph.kinds.kubernetes import compare as kubernetes
 from graph.kinds.terraform import compare as terraform
 from graph.resource import Facet, Platform, Resource
+from graph.surroundings import surroundings
 from graph.version import Document, Unreadable
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Verdict",
     "compare",
     "compare_graph",
+    "compare_part",
 ]
 
 _MISSING = frozenset({Verdict.DELETED_OUT_OF_BAND, Verdict.NEVER_APPLIED})
@@ -35,6 +37,7 @@ def compare(
     unreadable: Sequence[Unreadable] = (),
     complete: bool = True,
     declared_complete: bool = True,
+    only: frozenset[str] | None = None,
 ) -> DriftReport:
     """Compare what is declared with what was applied and what runs.
 
@@ -46,6 +49,7 @@ def compare(
             scope those resources do that are declared in it.
         complete: False when the observation is partial: what is missing from it is not known to be gone.
         declared_complete: False when more may be declared than `intended` holds: nothing is known to be undeclared.
+        only: uids of the resources to judge; the other documents are their surroundings. None: all.
 
     Returns:
         Findings ordered by resource and path. A resource that could not be read is never reported as clean.
@@ -60,20 +64,27 @@ def compare(
         unread=unread,
         is_intended_complete=declared_complete and all(u.is_bounded for u in unreadable),
         is_actual_complete=complete,
+        only=only,
     )
     cloud = _compare_cloud(intended, applied or (), actual, unread=unread, complete=complete)
     findings = sorted((*objects.findings, *cloud.findings), key=lambda f: (f.resource.uid, f.path, f.verdict))
     declared = {d.resource.uid for d in intended}
+    not_comparable = (
+        *(_unread(u) for u in unreadable if not u.scopes),
+        *(_unseen(everything[uid], reason) for uid, reason in hidden.items() if uid in declared),
+        *objects.not_comparable,
+        *cloud.not_comparable,
+    )
+    looked_at = objects.resources | cloud.resources | unread
+    if only is not None:
+        looked_at &= only
+        findings = [f for f in findings if f.resource.uid in only]
+        not_comparable = tuple(n for n in not_comparable if n.uid in only)
     return DriftReport(
-        resources=len(objects.resources | cloud.resources | unread),
+        resources=len(looked_at),
         findings=tuple(f for f in findings if f.is_live_drift),
         tolerated=tuple(f for f in findings if not f.is_live_drift),
-        not_comparable=(
-            *(_unread(u) for u in unreadable if not u.scopes),
-            *(_unseen(everything[uid], reason) for uid, reason in hidden.items() if uid in declared),
-            *objects.not_comparable,
-            *cloud.not_comparable,
-        ),
+        not_comparable=not_comparable,
     )
 
 
@@ -121,21 +132,43 @@ def compare_graph(graph: EnvironmentGraph) -> DriftReport:
 
     What a source did not say because its last reading failed, or was partial, counts as not comparable.
     """
-    facets = {facet: _documents(graph, facet) for facet in Facet}
+    return _compare_facets(graph, {facet: _documents(graph, facet, graph) for facet in Facet})
+
+
+def compare_part(graph: EnvironmentGraph, uids: Collection[str]) -> DriftReport:
+    """Compare some resources: what `compare_graph` says of them, from a look at them and at what surrounds them.
+
+    What no single resource is named for, such as a file that could not be parsed, is in the whole report only.
+
+    Args:
+        graph: the environment.
+        uids: of the resources to judge.
+    """
+    around = surroundings(graph, uids)
+    return _compare_facets(graph, {facet: _documents(graph, facet, around) for facet in Facet}, only=frozenset(uids))
+
+
+def _compare_facets(
+    graph: EnvironmentGraph, facets: Mapping[Facet, list[Document]], *, only: frozenset[str] | None = None
+) -> DriftReport:
     broken = {s.facet for s in graph.sources if s.error or s.is_partial or s.read_at is None}
+    applied = facets[Facet.APPLIED]
+    # The part that is looked at may hold no applied object although the environment does.
+    is_applied_known = bool(applied) or Platform.KUBERNETES in graph.platforms(Facet.APPLIED)
     return compare(
         intended=facets[Facet.INTENDED],
-        applied=facets[Facet.APPLIED] or None,
+        applied=applied if is_applied_known else None,
         actual=facets[Facet.ACTUAL],
         unreadable=graph.unreadable,
         complete=Facet.ACTUAL not in broken,
         declared_complete=Facet.INTENDED not in broken,
+        only=only,
     )
 
 
-def _documents(graph: EnvironmentGraph, facet: Facet) -> list[Document]:
+def _documents(graph: EnvironmentGraph, facet: Facet, resources: Iterable[Resource]) -> list[Document]:
     documents = []
-    for resource in graph:
+    for resource in resources:
         version = graph.version(resource.uid, facet)
         if version is not None:
             documents.append(Document(resource=resource, body=version.body, origin=version.origin))

@@ -19,7 +19,7 @@ from graph.document import Object
 from graph.errors import NotFound
 from graph.evidence import SymptomEvent
 from graph.relation import IMPACT, Impact, Relation
-from graph.resource import Facet, Resource
+from graph.resource import Facet, Platform, Resource
 from graph.version import Unreadable, Version
 
 
@@ -76,6 +76,8 @@ class EnvironmentGraph:
         self.as_of = as_of
         self.unreadable = tuple(unreadable)
         self.sources = tuple(sources)
+        self.kept: dict[object, object] = {}
+        """What pure functions found out about this view, by the function: it stays true as long as the view lives."""
         self._contents = contents or InMemory(
             versions=versions, relations=relations, history=history, changes=changes, symptoms=symptoms
         )
@@ -123,8 +125,16 @@ class EnvironmentGraph:
         return self._contents.resources.get(uid) if uid else None
 
     def named(self, name: str) -> Sequence[Resource]:
-        """Return the resources whose own name (without kind and namespace) this is, in any case of its letters."""
+        """Return the resources whose own name this is, without kind and namespace; case does not count."""
         return [self._contents.resources[uid] for uid in self._contents.named(name)]
+
+    def beside(self, uid: str) -> Sequence[Resource]:
+        """Return the resources in the place that a uid names: a namespace of a cluster, what is in none, or a stack."""
+        return [self._contents.resources[other] for other in self._contents.beside(uid)]
+
+    def platforms(self, facet: Facet) -> Collection[Platform]:
+        """Return the platforms of the resources that have this facet."""
+        return self._contents.platforms(facet)
 
     def facets(self, uid: str) -> Collection[Facet]:
         """Return the facets that a resource has, without looking at what they hold; none for an unknown one."""
@@ -149,7 +159,7 @@ class EnvironmentGraph:
         return self._contents.history(uid, facet)
 
     def remembered(self, since: datetime | None = None) -> Iterator[Resource]:
-        """Yield the resources of which history is known, those that are gone by now included, each once.
+        """Yield all resources, and those that are gone by now and that history knows, each once.
 
         With `since` (UTC), at least those that changed after it.
         """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graph.attribution import Place, attribute, attribute_place
 from graph.change import Change, Channel
 from graph.document import ABSENT, get
-from graph.drift import DriftReport, Finding, compare_graph
+from graph.drift import DriftReport, Finding, compare_part
 from graph.environment import EnvironmentGraph
 from graph.evidence import Gap
 from graph.resource import Facet, Resource, display_uid
@@ -52,7 +52,7 @@ def explain(graph: EnvironmentGraph, resource: Resource, path: str = "", *, depl
         path: JSON pointer into the actual object; empty for the whole resource.
         deployers: names of the actors that deployments run as.
     """
-    report = compare_graph(graph)
+    report = compare_part(graph, (resource.uid,))
     findings = tuple(f for f in report.findings if f.resource.uid == resource.uid and _touches(f, path))
     changes = [attribute(graph, f, deployers=deployers) for f in findings] or _known(graph, resource, path, deployers)
     return Explanation(

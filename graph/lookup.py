@@ -59,10 +59,12 @@ def find(graph: EnvironmentGraph, name: str, *, gone: bool = False) -> Resource:
         return graph.resource(name)
     if (known := graph.by_alias(name)) is not None:
         return known
+    present = {r.uid: r for word in (name, name.rpartition("/")[2]) for r in graph.named(word)}
+    if (found := _one(list(present.values()), name)) is not None:
+        return found
     past = [r for r in graph.remembered() if r.uid not in graph] if gone else []
-    for candidates in (list(graph), past):
-        if (found := _one(candidates, name)) is not None:
-            return found
+    if (found := _one(past, name)) is not None:
+        return found
     near = [r for r in graph if len(name) > 2 and name.lower() in r.display.lower()] or _alike(graph, name)
     hint = f"; did you mean {_listed(near)}?" if near else ""
     raise NotFound(f"no resource {name!r} in environment {graph.name!r} at {graph.as_of.isoformat()}{hint}")

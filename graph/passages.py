@@ -74,12 +74,12 @@ class Step:
     new: Json | Absent = ABSENT
 
 
-def steps(graph: EnvironmentGraph, scope: Scope, facets: Sequence[Facet]) -> Iterator[Step]:
-    """Yield every passage of every facet in scope, oldest first for each."""
+def steps(
+    graph: EnvironmentGraph, scope: Scope, facets: Sequence[Facet], since: datetime | None = None
+) -> Iterator[Step]:
+    """Yield every passage of every facet in scope, oldest first for each; with `since`, those before it may lack."""
     first = {(s.name, s.facet): s.first_read_at for s in graph.sources}
-    for resource in everything(graph):
-        if not scope.holds(resource):
-            continue
+    for resource in in_scope(graph, scope, since):
         for facet in facets:
             before: Version | None = None
             earliest: datetime | None = None
@@ -106,9 +106,13 @@ def _last_sight(span: Span) -> datetime | None:
     return min(span.version.last_seen, span.end) if span.end else span.version.last_seen
 
 
-def everything(graph: EnvironmentGraph) -> Iterable[Resource]:
-    """Return all resources of the graph and those that its history alone knows."""
-    return [*graph, *(r for r in graph.remembered() if r.uid not in graph)]
+def in_scope(graph: EnvironmentGraph, scope: Scope, since: datetime | None = None) -> Iterator[Resource]:
+    """Yield the resources that are asked about, those that are gone included; with `since`, unchanged ones may lack."""
+    if scope.uid in graph:
+        candidates: Iterable[Resource] = (graph.resource(scope.uid),)
+    else:
+        candidates = graph.remembered(since)
+    yield from (r for r in candidates if scope.holds(r))
 
 
 def fields(steps: Iterable[Step]) -> Iterator[Step]:

@@ -18,7 +18,7 @@ from graph.channel import RUN_SLACK
 from graph.document import ABSENT, Absent, Json
 from graph.environment import EnvironmentGraph
 from graph.evidence import Gap
-from graph.passages import EVERYTHING, Scope, Step, What, everything, facet_of, fields, shows, steps
+from graph.passages import EVERYTHING, Scope, Step, What, facet_of, fields, in_scope, shows, steps
 from graph.place import is_near, is_same, is_within, read, translate
 from graph.resource import Facet, display_uid
 from graph.spans import Span, rewound, spans, versions_of
@@ -97,7 +97,7 @@ def changes(
         limit: most changes of the answer; all when None.
         offset: changes to skip.
     """
-    passed = [s for s in steps(graph, scope, facets) if s.span.start > since and s.what is not What.FIRST_SEEN]
+    passed = [s for s in steps(graph, scope, facets, since) if s.span.start > since and s.what is not What.FIRST_SEEN]
     found: list[Step | Change] = [*fields(passed), *_unseen(graph, passed, since, scope, facets)]
     found.sort(key=_newest_first)
     page = found[offset:] if limit is None else found[offset : offset + limit]
@@ -161,10 +161,12 @@ def _unseen(
     by_uid: dict[str, list[Step]] = {}
     for step in steps:
         by_uid.setdefault(step.resource.uid, []).append(step)
-    known = {r.uid: r for r in everything(graph)}
-    for change in graph.changes():
-        uid = known[change.uid].uid if change.uid in known else change.uid
-        wanted = scope.holds(known[uid]) if uid in known else scope == EVERYTHING or scope.uid == change.uid
+    asked = {r.uid for r in in_scope(graph, scope, since)}
+    records = graph.changes(scope.uid) if scope.uid else graph.changes(since=since)
+    for change in records:
+        found = graph.by_alias(change.uid) or (graph.resource(change.uid) if change.uid in graph else None)
+        uid = found.uid if found else change.uid
+        wanted = uid in asked or (scope.holds(found) if found else scope == EVERYTHING or scope.uid == change.uid)
         if change.latest <= since or not wanted or facet_of(change) not in facets:
             continue
         if not any(shows(step, change) for step in by_uid.get(uid, ())):

@@ -90,3 +90,14 @@ def display_uid(uid: str) -> str:
         _, _, kind, namespace, name = rest.split("/", 4)
         return "/".join(part for part in (namespace if namespace != "-" else "", kind, name) if part)
     return rest.partition("/")[2] if scheme in ("tf", "svc") else uid
+
+
+def place_of(uid: str) -> str:
+    """Return the place that a uid names: the namespace of a cluster, what stands in no namespace, or the stack.
+
+    >>> place_of("k8s://demo/apps/Deployment/shop/checkout"), place_of("tf://shop/aws_kms_key.orders")
+    ('k8s://demo/shop', 'tf://shop')
+    """
+    scheme, _, rest = uid.partition("://")
+    parts = rest.split("/", 4)
+    return f"k8s://{parts[0]}/{parts[3]}" if scheme == "k8s" and len(parts) == 5 else f"{scheme}://{parts[0]}"

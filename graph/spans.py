@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from graph.change import Change
 from graph.channel import RUN_SLACK
+from graph.contents import InMemory
 from graph.environment import EnvironmentGraph
 from graph.resource import Facet
 from graph.version import Version
@@ -30,7 +32,7 @@ def versions_of(graph: EnvironmentGraph, uid: str, facet: Facet) -> Sequence[Ver
     """Return all known versions of a facet, the current one included, oldest first, as they looked at `as_of`."""
     known = graph.history(uid, facet)
     current = graph.version(uid, facet)
-    if current is not None and current not in known:
+    if current is not None and not any(_is_one(v, current) for v in known):
         known = (*known, current)
     return [_as_of(v, graph.as_of) for v in known if v.valid_from <= graph.as_of]
 
@@ -73,15 +75,31 @@ def rewound(graph: EnvironmentGraph, uid: str, at: datetime) -> EnvironmentGraph
         held = spans(past)
         if held and held[-1].version is not None:
             versions.append(held[-1].version)
-    changes = [c for c in (*graph.changes(uid), *graph.changes("")) if (c.earliest or c.latest) <= at + RUN_SLACK]
-    return EnvironmentGraph(
-        name=graph.name,
-        as_of=at,
-        versions=versions,
-        history=history,
-        relations=(),
-        changes=changes,
-        sources=graph.sources,
+    contents = _Past(graph, at, versions=versions, history=history, relations=(), changes=graph.changes(uid))
+    return EnvironmentGraph(name=graph.name, as_of=at, contents=contents, sources=graph.sources)
+
+
+class _Past(InMemory):
+    """One resource as it was, among the records of its environment that were there by then."""
+
+    def __init__(self, graph: EnvironmentGraph, at: datetime, **parts: Any) -> None:
+        super().__init__(**parts)
+        self._graph = graph
+        self._until = at + RUN_SLACK
+
+    def changes(self, uid: str) -> Sequence[Change]:
+        return [c for c in super().changes(uid) if (c.earliest or c.latest) <= self._until]
+
+    def runs(self, start: datetime, end: datetime) -> Sequence[Change]:
+        return self._graph.runs(start, min(end, self._until))
+
+
+def _is_one(version: Version, other: Version) -> bool:
+    """Whether two are the same version, maybe looked at at different times."""
+    return (version.source, version.valid_from, version.recorded_at) == (
+        other.source,
+        other.valid_from,
+        other.recorded_at,
     )
 
 

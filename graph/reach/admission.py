@@ -1,27 +1,35 @@
-"""Whom the NetworkPolicies that run now admit. A relation may also come from a declared policy that runs otherwise."""
+"""Whom a NetworkPolicy that runs now admits. A relation may also come from a declared policy that runs otherwise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from graph.environment import EnvironmentGraph
 from graph.kinds.kubernetes.relations import derive
+from graph.kinds.lenient import entries
 from graph.relation import RelationType
-from graph.resource import Facet, Platform
+from graph.resource import Facet, Platform, Resource
 from graph.version import Document
 
+_WITHOUT_PODS = frozenset({"ConfigMap", "Endpoints", "EndpointSlice", "Event", "Lease", "Secret", "Service"})
+"""Kinds of which there are many and that own no pod."""
 
-def admitted_now(graph: EnvironmentGraph) -> Mapping[str, frozenset[str]]:
-    """Map the uid of each running NetworkPolicy to the uids of the workloads that its rules admit."""
-    documents = [
-        Document(resource=resource, body=body)
-        for resource in graph
-        if resource.platform is Platform.KUBERNETES and (body := graph.body(resource.uid, Facet.ACTUAL)) is not None
-    ]
-    found: dict[str, set[str]] = {d.resource.uid: set() for d in documents if d.resource.kind == "NetworkPolicy"}
-    if not found:
-        return {}
-    for relation in derive(documents):
-        if relation.type is RelationType.ALLOWS and relation.source in found:
-            found[relation.source].add(relation.target)
-    return {policy: frozenset(callers) for policy, callers in found.items()}
+
+def admitted_by(graph: EnvironmentGraph, policy: str) -> frozenset[str]:
+    """Return the uids of the workloads that the rules of a running NetworkPolicy admit; none when it does not run."""
+    body = graph.body(policy, Facet.ACTUAL)
+    if body is None:
+        return frozenset()
+    reaches_out = any(
+        isinstance(peer, dict) and "namespaceSelector" in peer
+        for _, rule in entries(body, "spec", "ingress")
+        for _, peer in entries(rule, "from")
+    )
+    candidates: Iterable[Resource] = graph if reaches_out else graph.beside(policy)
+    documents = [Document(resource=graph.resource(policy), body=body)]
+    for resource in candidates:
+        if resource.uid != policy and resource.kind not in _WITHOUT_PODS and resource.kind != "NetworkPolicy":
+            other = graph.body(resource.uid, Facet.ACTUAL)
+            if other is not None and resource.platform is Platform.KUBERNETES:
+                documents.append(Document(resource=resource, body=other))
+    return frozenset(r.target for r in derive(documents) if r.type is RelationType.ALLOWS and r.source == policy)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from typing import TypeAlias
 
 from graph.environment import EnvironmentGraph
-from graph.reach.admission import admitted_now
+from graph.reach.admission import admitted_by
 from graph.relation import Relation, RelationType
 from graph.resource import Platform, Resource
 
@@ -55,31 +54,45 @@ Step: TypeAlias = Callable[[str], Iterator[tuple[str, Relation]]]
 
 
 class Folded:
-    """The relations of a graph between folded ends. Built once for each question."""
+    """The relations of a graph between folded ends. Built once for each question; looks only where it is led."""
 
     def __init__(self, graph: EnvironmentGraph) -> None:
         self.graph = graph
         self._home: dict[str, str] = {}
-        self._members: dict[str, list[str]] = {}
-        for resource in graph:
-            home = fold(graph, resource.uid)
-            self._home[resource.uid] = home
-            if home != resource.uid:
-                self._members.setdefault(home, []).append(resource.uid)
+        self._members: dict[str, tuple[str, ...]] = {}
+        self._admitted: dict[str, frozenset[str]] = {}
 
-    @cached_property
-    def admitted(self) -> Mapping[str, frozenset[str]]:
-        """The workloads that each running NetworkPolicy admits; computed when first asked for."""
-        found = admitted_now(self.graph)
-        return {policy: frozenset(map(self.home, callers)) for policy, callers in found.items()}
+    def admitted(self, policy: str) -> frozenset[str]:
+        """Return the workloads that a running NetworkPolicy admits."""
+        known = self._admitted.get(policy)
+        if known is None:
+            known = self._admitted[policy] = frozenset(map(self.home, admitted_by(self.graph, policy)))
+        return known
 
     def home(self, uid: str) -> str:
         """Return what `uid` is folded into."""
-        return self._home.get(uid, uid)
+        known = self._home.get(uid)
+        if known is None:
+            known = self._home[uid] = fold(self.graph, uid) if uid in self.graph else uid
+        return known
 
     def members(self, uid: str) -> tuple[str, ...]:
-        """Return the parts that are folded into `uid`."""
-        return tuple(self._members.get(uid, ()))
+        """Return the parts that are folded into `uid`, ordered by uid."""
+        known = self._members.get(uid)
+        if known is None:
+            known = self._members[uid] = tuple(sorted(self._parts(uid))) if self.home(uid) == uid else ()
+        return known
+
+    def _parts(self, home: str) -> set[str]:
+        found: set[str] = set()
+        waiting = [home]
+        while waiting:
+            for relation in self.graph.incoming(waiting.pop()):
+                part = relation.source
+                if relation.type is RelationType.OWNED_BY and part not in found and self.home(part) == home != part:
+                    found.add(part)
+                    waiting.append(part)
+        return found
 
     def impacts(self, uid: str) -> Iterator[tuple[str, Relation]]:
         """Yield each (folded uid, relation) that suffers directly when `uid` or one of its parts breaks."""

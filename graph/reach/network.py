@@ -62,7 +62,7 @@ def is_admitted(folded: Folded, at: Arrival, caller: str) -> bool:
 def _admits(folded: Folded, guard: str, caller: str) -> bool:
     """Whether a guard lets a caller in. A policy that does not run admits nobody."""
     if kind_of(folded.graph, guard) == "NetworkPolicy":
-        return caller in folded.admitted.get(guard, ())
+        return caller in folded.admitted(guard)
     return caller in folded.targets(guard, RelationType.ALLOWS)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Set
 
 from graph.document import get
-from graph.reach.folding import Folded, kind_of, workloads
+from graph.reach.call_evidence import CALL, call_evidence
+from graph.reach.folding import Folded, kind_of
 from graph.relation import RelationType
-from graph.resource import Facet, Platform, Resource, display_uid
-
-_CALL = frozenset({RelationType.CALLS, RelationType.CONNECTS_TO})
+from graph.resource import Facet, Platform, display_uid
 
 _NAMED = 10
 """Workloads that are named one by one; more are counted."""
@@ -48,27 +48,14 @@ def unseen(folded: Folded, reached: Set[str], *, max_depth: int | None) -> tuple
 
 def unseen_share(folded: Folded) -> float:
     """Return the share of workloads without call evidence, 0 to 1; 0 when there are no workloads."""
-    everything = workloads(folded.graph)
-    return len(_silent(folded)) / len(everything) if everything else 0.0
-
-
-def _silent(folded: Folded) -> list[Resource]:
-    return [r for uid, r in workloads(folded.graph).items() if not _has_call_evidence(folded, uid)]
-
-
-def _has_call_evidence(folded: Folded, uid: str) -> bool:
-    """Whether the workload is known to call something, or something is known to call it."""
-    if any(folded.targets(uid, kind) for kind in _CALL):
-        return True
-    fronts = (uid, *folded.sources(uid, RelationType.SELECTS))
-    incoming = (RelationType.CALLS, RelationType.ROUTES_TO)
-    return any(folded.sources(front, kind) for front in fronts for kind in incoming)
+    known = call_evidence(folded.graph)
+    return len(known.silent) / len(known.workloads) if known.workloads else 0.0
 
 
 def _without_call_evidence(folded: Folded) -> Iterator[str]:
-    silent = sorted(_silent(folded), key=lambda r: r.uid)
-    for resource in silent[:_NAMED]:
-        yield f"Nothing shows what {resource.display} calls, or who calls it."
+    silent = call_evidence(folded.graph).silent
+    for uid in heapq.nsmallest(_NAMED, silent):
+        yield f"Nothing shows what {folded.graph.resource(uid).display} calls, or who calls it."
     if len(silent) > _NAMED:
         yield f"The same holds for {len(silent) - _NAMED} more workloads."
 
@@ -84,7 +71,7 @@ def _outside_clients(folded: Folded, reached: Set[str]) -> Iterator[str]:
         if kind == "Service" and how == "ExternalName":
             yield f"{display_uid(uid)} stands for a service outside; its state is not known here."
         for relation in folded.graph.outgoing(uid):
-            if relation.type in _CALL and relation.target not in folded.graph:
+            if relation.type in CALL and relation.target not in folded.graph:
                 yield f"{display_uid(uid)} uses {display_uid(relation.target)}, which is outside of this environment."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -43,6 +43,7 @@ def compare(
     unread: frozenset[str] = frozenset(),
     is_intended_complete: bool = True,
     is_actual_complete: bool = True,
+    only: Collection[str] | None = None,
 ) -> Comparison:
     """Compare the Kubernetes objects of an environment.
 
@@ -55,6 +56,7 @@ def compare(
             says so.
         is_intended_complete: False: something declared could not be read, so no object can be called undeclared.
         is_actual_complete: False: an object that was not observed may exist all the same.
+        only: uids of the objects to judge; the others are looked at as their surroundings. None: all.
     """
     result = Comparison()
     live = {d.resource.uid: d for d in actual}
@@ -66,6 +68,8 @@ def compare(
         custom=custom_types(d.body for d in (*actual, *intended) if d.resource.kind == "CustomResourceDefinition"),
     )
     for uid, document in declared.items():
+        if only is not None and uid not in only:
+            continue
         found = live.get(adopted.get(uid, uid))
         result.resources.add(uid)
         if uid in unread:
@@ -82,8 +86,7 @@ def compare(
         else:
             result.findings.append(_missing(document, written.get(uid), knows=applied is not None))
     taken = {*declared, *adopted.values()}
-    extras = [d for uid, d in live.items() if uid not in taken]
-    extras = [d for d in extras if d.resource.uid not in unread]
+    extras = [d for uid, d in live.items() if uid not in taken and uid not in unread and (only is None or uid in only)]
     _extras(extras, declared, adopted, written, live, is_intended_complete, result)
     return result
 
