@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evals.kubectl.recording import CLUSTER, Recording
+from graph.diagnosis.mechanisms.gateways import CLIENT_ERROR
+from graph.evidence import ObservationKind, SymptomEvent
 from graph.resource import kubernetes_uid
 from graph.telemetry import Anomaly, Signal
 
@@ -24,12 +26,32 @@ _SIGNALS = {
 }
 
 
-def anomalies(answer: Any, recording: Recording) -> Iterator[Anomaly]:
-    """Yield the anomalies of a summary `{alerts: [{type, name, evidence: [text]}]}`; other alerts carry no levels."""
+def client_errors(answer: Any, recording: Recording) -> Iterator[SymptomEvent]:
+    """Yield what clients got back, from alerts `{entry_service, request_method, url, raw_error, occurrences}`."""
+    for alert in _alerts(answer):
+        if alert.get("entry_service") and alert.get("raw_error"):
+            yield SymptomEvent(
+                kind=ObservationKind.EVENT,
+                resource=recording.workload(str(alert["entry_service"])),
+                at=recording.now,
+                text=f"{alert.get('request_method', '')} {alert.get('url', '')}: {alert['raw_error']}",
+                reason=CLIENT_ERROR,
+                count=int(alert.get("occurrences") or 1),
+            )
+
+
+def _alerts(answer: Any) -> Iterator[Mapping[str, Any]]:
     if isinstance(answer, str):
         answer = json.loads(answer or "{}")
     for alert in (answer or {}).get("alerts") or ():
-        if isinstance(alert, Mapping) and alert.get("name"):
+        if isinstance(alert, Mapping):
+            yield alert
+
+
+def anomalies(answer: Any, recording: Recording) -> Iterator[Anomaly]:
+    """Yield the anomalies of a summary `{alerts: [{type, name, evidence: [text]}]}`; other alerts carry no levels."""
+    for alert in _alerts(answer):
+        if alert.get("name"):
             uid = _resource(alert, recording)
             for text in alert.get("evidence") or ():
                 yield from _read(uid, str(text))

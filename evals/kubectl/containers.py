@@ -107,12 +107,12 @@ def _state(line: Line) -> dict[str, Any]:
     if line.text_of("Exit Code"):
         detail["exitCode"] = int(line.text_of("Exit Code"))
     for label, field in (("Started", "startedAt"), ("Finished", "finishedAt")):
-        if found := _time(line.text_of(label)):
+        if found := time_of(line.text_of(label)):
             detail[field] = found
     return {line.value.lower(): {k: v for k, v in detail.items() if v not in ("", None)}}
 
 
-def _time(text: str) -> str:
+def time_of(text: str) -> str:
     """Read a time such as `Tue, 11 Nov 2025 17:19:24 +0800` into RFC 3339, UTC; empty when it is none."""
     try:
         return datetime.strptime(text, "%a, %d %b %Y %H:%M:%S %z").astimezone(UTC).isoformat()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from evals.kubectl.containers import containers
+from evals.kubectl.containers import containers, time_of
 from evals.kubectl.outline import Line
 
 _API = {
@@ -26,6 +26,8 @@ _API = {
     "statefulsets": ("apps/v1", "StatefulSet"),
     "daemonsets": ("apps/v1", "DaemonSet"),
     "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy"),
+    "ingresses": ("networking.k8s.io/v1", "Ingress"),
+    "jobs": ("batch/v1", "Job"),
 }
 CLUSTER_SCOPED = frozenset({"nodes", "persistentvolumes", "storageclasses"})
 _OWNER_API = {"ReplicaSet": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "Deployment": "apps/v1"}
@@ -76,6 +78,7 @@ def _pod(root: Line) -> dict[str, Any]:
         spec["nodeName"] = node
     spec["volumes"] = list(_volumes(root.get("Volumes")))
     status: dict[str, Any] = {"phase": root.text_of("Status").partition(" ")[0], "podIP": root.text_of("IP")}
+    status["startTime"] = time_of(root.text_of("Start Time"))
     if root.text_of("Reason"):
         status["reason"] = root.text_of("Reason")
     status["conditions"] = [
@@ -205,7 +208,7 @@ def _storage_class(root: Line) -> dict[str, Any]:
 
 
 def _workload(root: Line) -> dict[str, Any]:
-    """Status only: what is declared of a workload stands in its manifest."""
+    """Its status, and its pod template as far as describe prints one."""
     counts = {
         what: int(n)
         for n, what in re.findall(r"(\d+) (desired|updated|total|available|current)", root.text_of("Replicas"))
@@ -220,15 +223,34 @@ def _workload(root: Line) -> dict[str, Any]:
     ]
     if conditions:
         status["conditions"] = conditions
-    return {"spec": {"replicas": counts["desired"]} if "desired" in counts else {}, "status": status}
+    spec: dict[str, Any] = {"replicas": counts["desired"]} if "desired" in counts else {}
+    selector = {k: v for p in root.text_of("Selector").split(",") for k, sign, v in [p.partition("=")] if sign}
+    template = root.get("Pod Template")
+    if template is not None:
+        spec |= {"selector": {"matchLabels": selector}, "template": _template(template)}
+    return {"spec": spec, "status": status}
 
 
-def _data(root: Line) -> dict[str, Any]:
-    """Keys only: their values are printed in a form that cannot be read back."""
+def _template(block: Line) -> dict[str, Any]:
+    specs, _ = containers(block.get("Containers"))
+    inits, _ = containers(block.get("Init Containers"))
+    spec: dict[str, Any] = {
+        "containers": specs,
+        "initContainers": inits,
+        "volumes": list(_volumes(block.get("Volumes"))),
+    }
+    spec["serviceAccountName"] = block.text_of("Service Account")
+    spec["nodeSelector"] = block.pairs("Node-Selectors")
+    spec["tolerations"] = [_toleration(t) for t in block.values("Tolerations")]
+    return {"metadata": {"labels": block.pairs("Labels")}, "spec": {k: v for k, v in spec.items() if v}}
+
+
+def _secret(root: Line) -> dict[str, Any]:
+    """Keys only: of a Secret describe prints sizes."""
     names = [line.label for line in root.below]
     start = names.index("Data") + 2 if "Data" in names else len(names)
     keys = [line for line in root.below[start:] if line.label not in ("BinaryData", "Events", "====", "----")]
-    return {"data": {line.label: "" for line in keys if ":" in line.text}}
+    return {"type": root.text_of("Type"), "data": {line.label: "" for line in keys if ":" in line.text}}
 
 
 def _account(root: Line) -> dict[str, Any]:
@@ -246,7 +268,6 @@ _KINDS: dict[str, Callable[[Line], dict[str, Any]]] = {
     "Deployment": _workload,
     "StatefulSet": _workload,
     "ReplicaSet": _workload,
-    "Secret": _data,
-    "ConfigMap": _data,
+    "Secret": _secret,
     "ServiceAccount": _account,
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import yaml
 
-from evals.kubectl.events import events
-from evals.kubectl.objects import described
+from evals.kubectl.configuration import settings
+from evals.kubectl.events import events, listed_events
+from evals.kubectl.listed import listed
+from evals.kubectl.logs import lines
+from evals.kubectl.objects import CLUSTER_SCOPED, described
 from evals.kubectl.outline import outline
 from graph.diagnosis.mechanisms.nodes import UNIT_STOPPED
 from graph.document import Object
@@ -43,19 +46,24 @@ class Recording:
         for key, value in answers.items():
             tool, _, arguments = key.partition(":")
             self._answers.setdefault(tool, []).append((json.loads(arguments) if arguments else {}, value))
-        self.now = _instant(answers.get("collection_timestamp"))
+        self.now = _instant(answers.get("collection_timestamp"), _zone(answers.values()))
 
     def live(self) -> list[Document]:
-        """The objects that existed, with what their manifests say of what describe leaves out."""
+        """The objects that existed, by what tells most of them: YAML, describe with the manifest, a table."""
         manifests = {d.resource.uid: d.body for d in self.declared()}
         found: dict[str, Document] = {}
-        for plural, body in self._described():
+        for body in self._printed():
+            if (document := _document(body, self._namespace)) is not None:
+                found.setdefault(document.resource.uid, document)
+        for body in self._described():
             document = _document(body, self._namespace)
-            if document is not None and plural not in _SINGULAR:
-                manifest = manifests.get(document.resource.uid, {})
-                found[document.resource.uid] = Document(
-                    resource=document.resource, body=_merged(manifest, document.body)
-                )
+            if document is not None and document.resource.uid not in found:
+                whole = _completed(manifests.get(document.resource.uid, {}), document.body)
+                found[document.resource.uid] = Document(resource=document.resource, body=whole)
+        for body in self._listed():
+            if (document := _document(body, self._namespace)) is not None and document.resource.uid not in found:
+                whole = _completed(manifests.get(document.resource.uid, {}), document.body)
+                found[document.resource.uid] = Document(resource=document.resource, body=whole)
         return list(found.values())
 
     def declared(self) -> list[Document]:
@@ -70,16 +78,25 @@ class Recording:
 
     def symptoms(self) -> Iterator[SymptomEvent]:
         """Events of objects, lines of their logs, and services of nodes that do not run."""
-        for arguments, text in self._answers.get("DescribeResource", ()):
-            root = outline(str(text))
-            body = described(arguments.get("resource_type", ""), root)
+        told = set()
+        for plural, text in self._texts():
+            root = outline(text)
+            body = described(plural, root)
             document = _document(body, self._namespace) if body else None
             if document is not None:
+                told.add(document.resource.uid)
                 yield from events(root, resource=document.resource.uid, now=self.now)
+        for arguments, text in self._answers.get("GetResources", ()):
+            if arguments.get("resource_type") == "events":
+                place = arguments.get("namespace") or self._namespace
+                for event in listed_events(str(text), cluster=CLUSTER, namespace=place, now=self.now):
+                    if event.resource not in told:
+                        yield event
         for arguments, answer in self._answers.get("GetErrorLogs", ()):
             uid = self.workload(arguments.get("service_name", ""))
-            for line, count in _lines(answer):
-                yield SymptomEvent(kind=ObservationKind.LOG, resource=uid, at=None, text=line, count=count)
+            for line in lines(answer):
+                kind = ObservationKind.LOG
+                yield SymptomEvent(kind=kind, resource=uid, at=line.at, text=line.text, count=line.times)
         yield from self._units()
 
     def calls(self) -> Iterator[Call]:
@@ -132,12 +149,31 @@ class Recording:
             }
         return self._known
 
-    def _described(self) -> Iterator[tuple[str, Object]]:
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        """Yield (kind in the plural, text) of what was described."""
         for arguments, text in self._answers.get("DescribeResource", ()):
-            plural = arguments.get("resource_type", "")
-            body = described(plural, outline(str(text)))
+            if (plural := arguments.get("resource_type", "")) not in _SINGULAR:
+                yield plural, str(text)
+
+    def _described(self) -> Iterator[Object]:
+        for plural, text in self._texts():
+            body = described(plural, outline(text))
             if body is not None:
-                yield plural, body
+                yield body | ({"data": settings(text)} if plural == "configmaps" else {})
+
+    def _printed(self) -> Iterator[Object]:
+        """Objects that were printed whole, as YAML."""
+        for arguments, text in self._answers.get("GetResources", ()):
+            if arguments.get("name") and str(text).startswith("apiVersion:"):
+                yield from _yaml(str(text))
+
+    def _listed(self) -> Iterator[Object]:
+        """Objects of tables, the widest of each kind; labels stand in another one than selectors and nodes."""
+        for arguments, text in self._answers.get("GetResources", ()):
+            if not arguments.get("name") and arguments.get("output_wide"):
+                plural = arguments.get("resource_type", "")
+                place = "" if plural in CLUSTER_SCOPED else arguments.get("namespace") or self._namespace
+                yield from listed(plural, str(text), namespace=place)
 
     def _units(self) -> Iterator[SymptomEvent]:
         for arguments, text in self._answers.get("CheckNodeServiceStatus", ()):
@@ -155,9 +191,20 @@ class Recording:
 _SINGULAR = frozenset({"pod", "service", "statefulset"})
 
 
-def _instant(value: Any) -> datetime:
+_PRINTED = re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}")
+
+
+def _zone(texts: Iterable[Any]) -> tzinfo:
+    """The zone in which the recorder's tools print times."""
+    for text in texts:
+        if isinstance(text, str) and (found := _PRINTED.search(text)):
+            return datetime.strptime(found[0], "%a, %d %b %Y %H:%M:%S %z").tzinfo or UTC
+    return UTC
+
+
+def _instant(value: Any, zone: tzinfo) -> datetime:
     try:
-        return datetime.fromisoformat(str(value)).replace(tzinfo=UTC)
+        return datetime.fromisoformat(str(value)).replace(tzinfo=zone).astimezone(UTC)
     except ValueError:
         return datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -176,30 +223,21 @@ def _yaml(text: str) -> list[Any]:
         return []
 
 
+def _completed(manifest: Any, live: Any) -> Any:
+    """What was seen alive with what its manifest says: describe leaves out much of a pod template."""
+    whole = _merged(manifest, live)
+    template = (manifest.get("spec") or {}).get("template") if isinstance(manifest, dict) else None
+    if template:
+        whole["spec"]["template"] = template
+    return whole
+
+
 def _merged(manifest: Any, live: Any) -> Any:
-    """What was seen alive, completed by what the manifest says where describe says nothing."""
+    """What was seen alive, completed by what the manifest says where nothing was seen."""
     if not isinstance(manifest, dict) or not isinstance(live, dict):
         return live if live not in (None, "", [], {}) else manifest
     keys = dict.fromkeys((*live, *manifest))
     return {key: _merged(manifest.get(key), live.get(key)) if key in live else manifest[key] for key in keys}
-
-
-def _lines(answer: Any) -> Iterator[tuple[str, int]]:
-    """Yield (line, count) of an error summary: an object, its JSON text, or lists of lines by container."""
-    if isinstance(answer, str):
-        try:
-            answer = json.loads(answer)
-        except ValueError:
-            yield from ((line, 1) for line in answer.splitlines() if line.strip())
-            return
-    if isinstance(answer, Mapping) and isinstance(answer.get("patterns"), list):
-        for pattern in answer["patterns"]:
-            yield str(pattern.get("sample") or pattern.get("pattern") or ""), int(pattern.get("count") or 1)
-    elif isinstance(answer, Mapping):
-        for value in answer.values():
-            yield from _lines(value)
-    elif isinstance(answer, list):
-        yield from ((str(line), 1) for line in answer)
 
 
 def _edges(root: str, text: str) -> Iterator[tuple[str, str]]:

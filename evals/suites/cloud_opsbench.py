@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.model import Model
-from evals.kubectl.alerts import anomalies
+from evals.kubectl.alerts import anomalies, client_errors
 from evals.kubectl.recording import Recording
 from evals.suite import Prediction
 from graph.diagnosis.engine import diagnose
@@ -23,6 +23,7 @@ from graph.drift import DriftReport
 from graph.environment import EnvironmentGraph
 from graph.errors import Invalid
 from graph.incident import Alert, AlertStatus
+from graph.relation import RelationType
 from graph.relations import derive
 from graph.resource import Facet
 from graph.telemetry import Telemetry
@@ -55,7 +56,7 @@ class _Suite:
                 *(_version(d, Facet.INTENDED, recording) for d in declared),
             ],
             relations=derive(live),
-            symptoms=list(recording.symptoms()),
+            symptoms=[*recording.symptoms(), *client_errors(answers.get("GetAlerts:{}"), recording)],
         )
         alert = Alert(
             id="alert",
@@ -124,13 +125,24 @@ def _ranked(case: _Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
 
 
 def _entity(case: _Case, cause: Cause, target: str) -> str | None:
-    """Name the resource as the set does: an app covers its workload and its Service."""
+    """Name the resource as the set does; what is not on its list has no name there.
+
+    An app covers its workload, its Service, and what only it reads.
+    """
     resource = case.graph.resource(cause.resource) if cause.resource in case.graph else None
+    namespace = case.alert.labels["namespace"]
     if target == "node":
         return f"node/{resource.name}" if resource is not None and resource.kind == "Node" else None
     if target == "namespace":
-        return f"namespace/{case.alert.labels['namespace']}"
-    return f"app/{cause.resource.rpartition('/')[2]}"
+        return f"namespace/{namespace}"
+    listed = case.labels.get("objects", {}).get(namespace, {}).get("app")
+    names = [cause.resource.rpartition("/")[2]]
+    if resource is not None and resource.kind == "Service":
+        served = case.graph.outgoing(cause.resource)
+        names += [r.target.rpartition("/")[2] for r in served if r.type is RelationType.SELECTS]
+    else:
+        names += [r.source.rpartition("/")[2] for r in case.graph.incoming(cause.resource)]
+    return next((f"app/{name}" for name in names if listed is None or name in listed), None)
 
 
 _QUOTAS = (

@@ -15,7 +15,7 @@ from graph.evidence import SymptomEvent
 from graph.kinds.kubernetes.inventory import uid_near
 from graph.kinds.kubernetes.quantity import quantity
 from graph.kinds.kubernetes.workloads import Workload
-from graph.kinds.lenient import mapping
+from graph.kinds.lenient import mapping, text
 from graph.version import Document
 
 _QUOTA = re.compile(r"exceeded quota: (?P<name>[^\s,]+), requested: (?P<asked>.+?), used: .+?, limited: ")
@@ -23,7 +23,8 @@ _NO_ACCOUNT = re.compile(r"serviceaccount \"(?P<name>[^\"]+)\" not found")
 _RANGE = re.compile(r"(maximum|minimum) \w+ usage per (Container|Pod|PersistentVolumeClaim) is")
 _REFUSED = re.compile(r"admission webhook \"(?P<name>[^\"]+)\" denied|violates PodSecurity|denied the request")
 _WEBHOOK_DOWN = re.compile(r"failed calling webhook \"(?P<name>[^\"]+)\"")
-_FAILED_CREATE = ("FailedCreate", "ReplicaSetCreateError", "FailedUpdate")
+_FAILED_CREATE = ("FailedCreate", "ReplicaSetCreateError", "FailedUpdate", "FailedCreatePod")
+_UNSTATED = re.compile(r"failed quota: (?P<name>[^\s:]+): must specify (?P<what>[\w.,/-]+)")
 
 
 def admission(scene: Scene) -> Iterator[Mechanism]:
@@ -42,6 +43,19 @@ def _refused(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
         if found is not None:
             yield found
             return
+    if not scene.pods(workload.uid):
+        yield from _without_account(scene, workload)
+
+
+def _without_account(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
+    """A workload without any pod whose account does not exist, where the accounts of its namespace are known."""
+    name = text(workload.spec, "serviceAccountName") or text(workload.spec, "serviceAccount")
+    known = {a.resource.name for a in scene.live.beside(workload.document, "ServiceAccount")}
+    if name and known and name not in known:
+        summary = f"{workload.document.resource.display} runs as ServiceAccount {name}, which does not exist."
+        sign = Sign(text="No such account exists.", uid=workload.uid, path=workload.path("serviceAccountName"))
+        kind = "missing_service_account"
+        yield Mechanism(resource=workload.uid, kind=kind, summary=summary, signs=(sign,), strength=0.8)
 
 
 def _read(scene: Scene, workload: Workload, event: SymptomEvent) -> Mechanism | None:
@@ -54,6 +68,10 @@ def _read(scene: Scene, workload: Workload, event: SymptomEvent) -> Mechanism | 
         summary = f"The quota {quota['name']} of {resources} leaves no room for the pods of {name}."
         stops = (workload.uid,)
         return Mechanism(resource=uid, kind="quota_exceeded", summary=summary, signs=sign, stops=stops)
+    if unstated := _UNSTATED.search(event.text):
+        what = unstated["what"].rstrip(",.")
+        summary = f"The quota {unstated['name']} wants {what} stated, and the pods of {name} do not state it."
+        return Mechanism(resource=workload.uid, kind="limits_not_stated", summary=summary, signs=sign)
     if account := _NO_ACCOUNT.search(event.text):
         uid = uid_near(workload.document, kind="ServiceAccount", name=account["name"])
         if uid in scene.live:
@@ -99,6 +117,8 @@ def _used_up(quota: Document) -> list[str]:
 
 _COUNTED = {
     "services": "Service",
+    "services.nodeports": "Service",
+    "services.loadbalancers": "Service",
     "count/services": "Service",
     "configmaps": "ConfigMap",
     "count/configmaps": "ConfigMap",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from graph.diagnosis.mechanisms.addresses import addressing
 from graph.diagnosis.mechanisms.admission import admission
 from graph.diagnosis.mechanisms.crashes import crashes
 from graph.diagnosis.mechanisms.databases import databases
+from graph.diagnosis.mechanisms.gateways import gateways
 from graph.diagnosis.mechanisms.mechanism import Mechanism
 from graph.diagnosis.mechanisms.nodes import nodes
+from graph.diagnosis.mechanisms.policies import policies
+from graph.diagnosis.mechanisms.ports import conflicts
 from graph.diagnosis.mechanisms.probes import probes
+from graph.diagnosis.mechanisms.resolution import resolution
 from graph.diagnosis.mechanisms.routing import routing
 from graph.diagnosis.mechanisms.runtime import runtime
 from graph.diagnosis.mechanisms.saturation import saturation
@@ -17,6 +22,7 @@ from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.mechanisms.scheduling import scheduling
 from graph.diagnosis.mechanisms.startup import startup
 from graph.diagnosis.mechanisms.storage import mounting
+from graph.diagnosis.mechanisms.stores import refusing
 
 FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
     admission,
@@ -25,7 +31,13 @@ FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
     mounting,
     probes,
     runtime,
+    conflicts,
+    refusing,
     routing,
+    addressing,
+    resolution,
+    gateways,
+    policies,
     nodes,
     saturation,
     databases,

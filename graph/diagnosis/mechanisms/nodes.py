@@ -32,7 +32,9 @@ _KINDS = {
     "coredns": "cluster_dns_down",
 }
 _NO_RUNTIME = re.compile(
-    r"(containerd|crio|cri-dockerd|dockershim)\S*\.sock: connect: (no such file|connection refused)"
+    r"(containerd|crio|cri-dockerd|dockershim|docker)\S*\.sock\S*: connect: (no such file|connection refused)"
+    r"|container runtime (is|status check may not have completed|network not ready)[^\n]{0,20}down|PLEG is not healthy",
+    re.IGNORECASE,
 )
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
@@ -44,6 +46,7 @@ def nodes(scene: Scene) -> Iterator[Mechanism]:
         yield from _conditions(node)
     yield from _runtime(scene)
     yield from _scheduler(scene)
+    yield from _unreachable_from(scene)
 
 
 def _units(scene: Scene, node: Document) -> Iterator[Mechanism]:
@@ -73,6 +76,8 @@ def _conditions(node: Document) -> Iterator[Mechanism]:
             continue
         # The control plane says Unknown when the kubelet has stopped reporting.
         cause = "kubelet_down" if kind == "Ready" and status == "Unknown" else _of_condition(kind)
+        if cause == "node_not_ready" and _NO_RUNTIME.search(text(condition, "message")):
+            cause = "container_runtime_down"
         yield Mechanism(
             resource=node.resource.uid,
             kind=cause,
@@ -131,6 +136,24 @@ def _scheduler(scene: Scene) -> Iterator[Mechanism]:
             ),
             strength=0.6,
         )
+
+
+def _unreachable_from(scene: Scene) -> Iterator[Mechanism]:
+    """A node from which no Service answers, while others get through: nothing on it translates Service addresses."""
+    tried: dict[str, list[bool]] = defaultdict(list)
+    for check in scene.telemetry.checks:
+        tried[check.source].append(check.is_open)
+    well = [uid for uid, many in tried.items() if sum(many) > len(many) / 2]
+    for uid, many in sorted(tried.items()):
+        node = scene.live.get(uid)
+        if node is not None and well and len(many) > 2 and not any(many):
+            yield Mechanism(
+                resource=uid,
+                kind="kube_proxy_down",
+                summary=f"From node {node.resource.name} no Service answers; from other nodes they do.",
+                signs=(Sign(text=f"{len(many)} attempts to connect from it failed.", uid=uid),),
+                strength=0.7,
+            )
 
 
 def _is_control_plane(node: Document) -> bool:

@@ -17,15 +17,23 @@ from graph.kinds.lenient import entries, mapping, text
 
 _FAILED = re.compile(r"^(?P<which>Liveness|Readiness|Startup) probe (failed|errored)")
 _WRONG_PROTOCOL = re.compile(
-    r"malformed HTTP (response|status)|HTTP/1\.x transport connection broken|HTTP response to HTTPS client"
+    r"malformed HTTP (response|status|version)|HTTP/1\.x transport connection broken|HTTP response to HTTPS client"
+    r"|HTTP request to an HTTPS server|frame too large|tls: |x509: "
     r"|first record does not look like a TLS"
     r"|(does not|doesn't|not) implement(ed)?\b.*(grpc|health)|unknown service grpc\.health"
-    r"|error reading server preface|HTTP/2",
+    r"|error reading server preface|HTTP/2|unexpected HTTP status code received from server|Unimplemented",
     re.IGNORECASE,
 )
-_NO_ANSWER = re.compile(r"connection refused|failed to connect|timeout|deadline exceeded|no route", re.IGNORECASE)
+_NO_ANSWER = re.compile(
+    r"connection refused|failed to connect|time(d )?out|timeout|deadline exceeded|no route|statuscode: 5\d\d|EOF"
+    r"|connection reset|health rpc (did not|probe failed)|command .* timed out",
+    re.IGNORECASE,
+)
 _SHORT_S = 3
 """A process that is asked this many seconds after its start, without a second chance, may not be up yet."""
+_HASTY_S = 30
+"""Many runtimes take this long to start; a liveness probe that gives up before may be what ends them."""
+_WAYS = ("httpGet", "tcpSocket", "grpc", "exec")
 
 
 def probes(scene: Scene) -> Iterator[Mechanism]:
@@ -63,6 +71,8 @@ def _judge(workload: Workload, which: str, events: list[SymptomEvent]) -> Iterat
             continue
         path = workload.path(name, index, f"{which.lower()}Probe")
         problem, why, strength = _problem(probe, container, event)
+        if problem == "too_early" and which == "Readiness":
+            continue  # A readiness probe that begins early only waits longer.
         if problem:
             yield Mechanism(
                 resource=workload.uid,
@@ -86,12 +96,41 @@ def _problem(probe: Object, container: Object, event: SymptomEvent) -> tuple[str
         return "wrong_port", f"asks port {port}, which the container does not declare.", 1.0
     if not _NO_ANSWER.search(event.text):
         return "", "", 0.0
-    failures, period = probe.get("failureThreshold", 3), probe.get("periodSeconds", 10)
-    delay = probe.get("initialDelaySeconds", 0)
-    given = delay + period * (failures - 1) if all(isinstance(v, int) for v in (failures, period, delay)) else 0
+    if _others_speak_otherwise(probe, container):
+        return "wrong_protocol", "speaks another protocol than the other probes of the same port.", 0.85
+    given = _given_s(probe)
     if given <= _SHORT_S:
         return "too_early", f"gives up {given} s after the start.", 0.95
+    if given <= _HASTY_S and _is_like_readiness(probe, container):
+        return "too_early", f"gives up {given} s after the start.", 0.6
     return "", "", 0.0
+
+
+def _given_s(probe: Object) -> int:
+    """Seconds after its start for which a container may fail a probe that is declared like this."""
+    failures, period = probe.get("failureThreshold", 3), probe.get("periodSeconds", 10)
+    delay = probe.get("initialDelaySeconds", 0)
+    if isinstance(failures, int) and isinstance(period, int) and isinstance(delay, int):
+        return delay + period * (failures - 1)
+    return 0
+
+
+def _way(probe: Object) -> str:
+    return next((way for way in _WAYS if way in probe), "")
+
+
+def _others_speak_otherwise(probe: Object, container: Object) -> bool:
+    """Whether another probe asks the same port by another protocol; a plain connection suits every protocol."""
+    others = [mapping(container, f"{w}Probe") for w in ("liveness", "readiness", "startup")]
+    same = [o for o in others if o and o != probe and _port(o, container) == _port(probe, container) is not None]
+    ways = {_way(o) for o in same} - {"tcpSocket", "exec", ""}
+    return bool(ways) and _way(probe) in ("httpGet", "grpc") and _way(probe) not in ways
+
+
+def _is_like_readiness(probe: Object, container: Object) -> bool:
+    """Whether readiness is told in the same way: then what the probe asks is right, and only its patience is not."""
+    readiness = mapping(container, "readinessProbe")
+    return bool(readiness) and (_way(probe), _port(probe, container)) == (_way(readiness), _port(readiness, container))
 
 
 def _port(probe: Object, container: Object) -> object:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeVar
 
 from graph.environment import EnvironmentGraph
 from graph.evidence import ObservationKind, SymptomEvent
@@ -16,6 +17,8 @@ from graph.kinds.lenient import mapping
 from graph.resource import Facet, Platform
 from graph.telemetry import Telemetry
 from graph.version import Document
+
+_T = TypeVar("_T")
 
 FRESH = timedelta(minutes=5)
 """A warning that came back within this time is one of the present."""
@@ -35,6 +38,14 @@ class Scene:
         self.graph = graph
         self.telemetry = telemetry
         self._is_in_scope = is_in_scope
+        self._found: dict[tuple[str, str], Any] = {}
+
+    def once(self, key: tuple[str, str], find: Callable[[], _T]) -> _T:
+        """Return what `find` gives, looked for once for each key: several mechanisms ask for the same."""
+        if key not in self._found:
+            self._found[key] = find()
+        found: _T = self._found[key]
+        return found
 
     @property
     def now(self) -> datetime:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
@@ -14,7 +15,8 @@ from graph.diagnosis.mechanisms.storage import unbound_claims
 from graph.document import Json, Object
 from graph.evidence import SymptomEvent
 from graph.kinds.kubernetes.inventory import labels_of
-from graph.kinds.kubernetes.selectors import equals_all
+from graph.kinds.kubernetes.quantity import quantity
+from graph.kinds.kubernetes.selectors import equals_all, matches
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping, strings, text
 from graph.version import Document
@@ -76,10 +78,10 @@ def _constraint(scene: Scene, workload: Workload, message: str) -> tuple[str, st
         nodes = [n for n in nodes if _fits_any(terms, n)]
         if not nodes:
             return "node_affinity_mismatch", "no node meets its required node affinity.", workload.path("affinity")
-    return _among(nodes, workload, message) if nodes else _stated(message, workload)
+    return _among(scene, nodes, workload, message) if nodes else _stated(message, workload)
 
 
-def _among(nodes: Iterable[Document], workload: Workload, message: str) -> tuple[str, str, str]:
+def _among(scene: Scene, nodes: Iterable[Document], workload: Workload, message: str) -> tuple[str, str, str]:
     """Look at the nodes that the pod itself would accept."""
     tolerations = [t for _, t in entries(workload.spec, "tolerations")]
     open_nodes = [
@@ -93,7 +95,39 @@ def _among(nodes: Iterable[Document], workload: Workload, message: str) -> tuple
             "every node that it accepts has a taint that it does not tolerate.",
             workload.path("tolerations"),
         )
-    return _stated(message, workload)
+    return _stated(message, workload) if message else _computed(scene, open_nodes, workload)
+
+
+def _computed(scene: Scene, nodes: Sequence[Document], workload: Workload) -> tuple[str, str, str]:
+    """What follows from the objects where no scheduler spoke: a request that no node could ever meet, or a conflict."""
+    for resource in ("cpu", "memory"):
+        asked = sum(
+            (_request(c, resource) for name, _, c in workload.containers() if name == "containers"), Fraction(0)
+        )
+        room = [q for n in nodes if (q := quantity(mapping(n.body, "status", "allocatable").get(resource))) is not None]
+        if asked and room and all(asked > most for most in room):
+            why = f"it requests more {resource} than any node has."
+            return f"insufficient_{resource}", why, workload.path("containers")
+    apart = mapping(workload.spec, "affinity", "podAntiAffinity")
+    for index, term in entries(apart, "requiredDuringSchedulingIgnoredDuringExecution"):
+        if nodes and all(_has_repelled(scene, term, workload, n) for n in nodes):
+            where = "requiredDuringSchedulingIgnoredDuringExecution"
+            path = workload.path("affinity", "podAntiAffinity", where, index)
+            return "pod_anti_affinity_conflict", "pods that it must not share a node with run on every node.", path
+    return "", "", ""
+
+
+def _request(container: Object, resource: str) -> Fraction:
+    resources = mapping(container, "resources")
+    asked = mapping(resources, "requests").get(resource, mapping(resources, "limits").get(resource))
+    return quantity(asked) or Fraction(0)
+
+
+def _has_repelled(scene: Scene, term: Object, workload: Workload, node: Document) -> bool:
+    """Whether a node runs a pod that a term of anti-affinity keeps away from."""
+    pods = scene.live.beside(workload.document, "Pod")
+    here = [p for p in pods if text(p.body, "spec", "nodeName") == node.resource.name]
+    return any(matches(term.get("labelSelector"), labels_of(p.body)) for p in here)
 
 
 def _stated(message: str, workload: Workload) -> tuple[str, str, str]:

@@ -22,7 +22,9 @@ from graph.version import Document
 
 _NOT_FOUND = re.compile(r"persistentvolumeclaim \"([^\"]+)\" not found")
 _WRITE_DENIED = re.compile(
-    r"permission denied|read-only file system|operation not permitted|EACCES|EROFS", re.IGNORECASE
+    r"permission denied|read-only file system|operation not permitted|EACCES|EROFS|AccessDenied(Exception)?\b"
+    r"|not writable|is not accessible|Errcode: 13",
+    re.IGNORECASE,
 )
 _QUOTA_OF_CLAIMS = re.compile(r"(^|\.)requests\.storage$|persistentvolumeclaims$")
 
