@@ -103,6 +103,10 @@ class Delta:
     """New or changed, each resource at most once."""
     gone: tuple[str, ...] = ()
     """uids of resources that this source no longer has."""
+    since: datetime | None = None
+    """UTC; up to then what is told here was still as told before; None: not known."""
+    unreadable: tuple[Unreadable, ...] | None = None
+    """Everything that the source can't read now; None: as before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

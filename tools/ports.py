@@ -58,6 +58,13 @@ class WatchedSource(StateSource, Protocol):
         """
         ...
 
+    def catch_up(self, within_s: float) -> bool:
+        """Make sure that `hear` was told all that was so when this was called; return whether that is so.
+
+        Called from another thread while `watch` runs; False at once when it does not.
+        """
+        ...
+
 
 class ChangeSource(Protocol):
     """Gives changes: commits, audit records, deployments."""

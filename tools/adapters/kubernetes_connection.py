@@ -55,7 +55,7 @@ class Connection:
             sleep: waits for some seconds between attempts.
         """
         self._access = access
-        self._where = f"the API server {access.server} (context {access.context!r})"
+        self._answers = Answers(access)
         self._client = httpx.Client(
             base_url=access.server,
             headers={**access.headers, "User-Agent": "plumbline"},
@@ -88,6 +88,10 @@ class Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
         self._client.close()
 
     def get(self, path: str, params: Mapping[str, str] | None = None, *, accept: str = "application/json") -> Object:
@@ -104,55 +108,75 @@ class Connection:
         return self._retrying(self._get, path, dict(params or {}), accept)
 
     def _get(self, path: str, params: dict[str, str], accept: str) -> Object:
-        extensions = {"sni_hostname": self._access.server_name} if self._access.server_name else {}
         try:
-            response = self._client.get(path, params=params, headers={"Accept": accept}, extensions=extensions)
-        except httpx.TimeoutException as error:
-            raise Unreachable(f"{self._where} did not answer in time to GET {path}") from error
+            response = self._client.get(
+                path, params=params, headers={"Accept": accept}, extensions=sni_of(self._access)
+            )
         except httpx.HTTPError as error:
-            raise self._no_connection(error) from error
-        self._check(response, path)
+            raise self._answers.failure(error, path) from error
+        self._answers.check(response, path)
+        where = self._answers.where
         if len(response.content) > _MAX_ANSWER_BYTES:
-            raise Unexpected(f"{self._where} answered more than {_MAX_ANSWER_BYTES >> 20} MiB to GET {path}")
+            raise Unexpected(f"{where} answered more than {_MAX_ANSWER_BYTES >> 20} MiB to GET {path}")
         try:
             body = response.json()
         except (ValueError, RecursionError) as error:
-            raise Unexpected(f"{self._where} answered no JSON to GET {path}: is it an API server?") from error
+            raise Unexpected(f"{where} answered no JSON to GET {path}: is it an API server?") from error
         if not isinstance(body, dict):
-            raise Unexpected(f"{self._where} answered no JSON object to GET {path}: is it an API server?")
+            raise Unexpected(f"{where} answered no JSON object to GET {path}: is it an API server?")
         return body
 
-    def _check(self, response: httpx.Response, path: str) -> None:
+
+class Answers:
+    """What the refusals of one API server mean, and what its silence does."""
+
+    def __init__(self, access: ClusterAccess) -> None:
+        self.where = f"the API server {access.server} (context {access.context!r})"
+        self._user = access.user
+
+    def check(self, response: httpx.Response, path: str) -> None:
+        """Do nothing for an answer that holds what was asked for.
+
+        Raises:
+            OutsideError, NotFound: any other; see `Connection.get`.
+        """
         code = response.status_code
         if code == 200:
             return
-        user = self._access.user
         if code == 401:
             raise Refused(
-                f"{self._where} does not accept the credentials of user {user!r}: renew the token or certificate"
+                f"{self.where} does not accept the credentials of user {self._user!r}: renew the token or certificate"
             )
         if code == 403:
-            raise Denied(f"user {user!r} may not GET {path}: grant `get` and `list` on it to read it")
+            raise Denied(f"user {self._user!r} may not GET {path}: grant `get` and `list` on it to read it")
         if code == 404:
-            raise NotFound(f"{self._where} has no {path}")
+            raise NotFound(f"{self.where} has no {path}")
         if code == 410:
             raise Gone(f"a page of {path} expired")
         if code == 429 or code >= 500:
-            raise Busy(f"{self._where} answers {code} to GET {path}", wait_s=_retry_after(response))
-        raise Unexpected(f"{self._where} answers {code} to GET {path}")
+            raise Busy(f"{self.where} answers {code} to GET {path}", wait_s=_retry_after(response))
+        raise Unexpected(f"{self.where} answers {code} to GET {path}")
 
-    def _no_connection(self, error: httpx.HTTPError) -> OutsideError:
+    def failure(self, error: httpx.HTTPError, path: str) -> OutsideError:
+        """Say in our words why there was no answer."""
+        if isinstance(error, httpx.TimeoutException):
+            return Unreachable(f"{self.where} did not answer in time to GET {path}")
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return Refused(
-                    f"the certificate of {self._where} does not verify ({cause.verify_message}): "
+                    f"the certificate of {self.where} does not verify ({cause.verify_message}): "
                     "check certificate-authority in the kubeconfig"
                 )
             if isinstance(cause, ssl.SSLError):
-                return Refused(f"no TLS connection to {self._where}: {cause.reason or cause}")
+                return Refused(f"no TLS connection to {self.where}: {cause.reason or cause}")
             cause = cause.__cause__ or cause.__context__
-        return Unreachable(f"{self._where} can't be reached ({error}): check the address, the network and the VPN")
+        return Unreachable(f"{self.where} can't be reached ({error}): check the address, the network and the VPN")
+
+
+def sni_of(access: ClusterAccess) -> dict[str, str]:
+    """The host name to verify, as httpx wants to be told, where it is not the one of the URL."""
+    return {"sni_hostname": access.server_name} if access.server_name else {}
 
 
 _backoff = wait_random_exponential(multiplier=0.3, max=5)

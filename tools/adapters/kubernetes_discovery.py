@@ -30,6 +30,8 @@ class Listable:
     kind: str
     plural: str
     is_namespaced: bool
+    is_watchable: bool = False
+    """Whether the server sends changes of its objects by itself."""
 
     @property
     def api_version(self) -> str:
@@ -101,14 +103,15 @@ def _aggregated(answer: Object, cluster: str, faults: list[Unreadable]) -> Itera
                 scopes = (kubernetes_scope(cluster=cluster, group=name),)
                 faults.append(Unreadable(where=f"/apis/{name}/{label}", reason=reason, scopes=scopes))
             for resource in _objects(version.get("resources")):
-                kind = resource.get("responseKind")
-                if "list" in _texts(resource.get("verbs")) and isinstance(kind, dict) and kind.get("kind"):
+                kind, verbs = resource.get("responseKind"), _texts(resource.get("verbs"))
+                if "list" in verbs and isinstance(kind, dict) and kind.get("kind"):
                     yield Listable(
                         group=name,
                         version=label,
                         kind=str(kind["kind"]),
                         plural=str(resource.get("resource")),
                         is_namespaced=resource.get("scope") == "Namespaced",
+                        is_watchable="watch" in verbs,
                     )
 
 
@@ -128,14 +131,15 @@ def _stepwise(
             faults.append(Unreadable(where=path, reason=str(error), scopes=scopes))
             continue
         for resource in _objects(answer.get("resources")):
-            name, kind = resource.get("name"), resource.get("kind")
-            if isinstance(name, str) and "/" not in name and kind and "list" in _texts(resource.get("verbs")):
+            name, kind, verbs = resource.get("name"), resource.get("kind"), _texts(resource.get("verbs"))
+            if isinstance(name, str) and "/" not in name and kind and "list" in verbs:
                 yield Listable(
                     group=group,
                     version=version,
                     kind=str(kind),
                     plural=name,
                     is_namespaced=resource.get("namespaced") is True,
+                    is_watchable="watch" in verbs,
                 )
 
 

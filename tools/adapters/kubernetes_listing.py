@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,12 +23,28 @@ _NAMESPACE: Final = Listable(group="", version="v1", kind="Namespace", plural="n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The objects below one path, as of one version of the cluster."""
+
+    path: str
+    items: Sequence[Object]
+    resource_version: str
+    """From where a watch of this path goes on; empty when the server gives none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """The objects of one kind that the user may see."""
 
-    items: Sequence[Object]
+    parts: Sequence[Part]
+    """One for all namespaces, or one for each of those that the user may see."""
     unread: Unreadable | None = None
     """The namespaces that the user may not see; None when these are all objects of the kind."""
+
+    @property
+    def items(self) -> Sequence[Object]:
+        """All objects."""
+        return [item for part in self.parts for item in part.items]
 
 
 class Lister:
@@ -58,7 +74,7 @@ class Lister:
         """
         accept = _METADATA_ONLY if metadata_only else _JSON
         try:
-            return Listing(items=self._all(kind.path, accept))
+            return Listing(parts=[self._all(kind.path, accept)])
         except Denied:
             if not kind.is_namespaced:
                 raise
@@ -66,6 +82,16 @@ class Lister:
             if listing is None:
                 raise
             return listing
+
+    def list_path(self, path: str, *, metadata_only: bool = False) -> Part:
+        """List what is below one path again.
+
+        Raises:
+            Denied: the user may not list it any more.
+            NotFound: the server does not know it any more.
+            OutsideError: it can't be listed.
+        """
+        return self._all(path, _METADATA_ONLY if metadata_only else _JSON)
 
     def unread(self, kind: Listable, error: OutsideError) -> Unreadable:
         """Say that nothing is known of the objects of a kind, why, and what to grant."""
@@ -77,18 +103,18 @@ class Lister:
     def _by_namespace(self, kind: Listable, accept: str) -> Listing | None:
         """List a kind in one namespace after the other; None when no single one allows it."""
         namespaces, are_all = self._namespaces()
-        items: list[Object] = []
+        parts: list[Part] = []
         read, denied = [], []
         for namespace in namespaces:
             try:
-                items += self._all(kind.path_in(namespace), accept)
+                parts.append(self._all(kind.path_in(namespace), accept))
                 read.append(namespace)
             except (Denied, NotFound):
                 denied.append(namespace)
         if not read:
             return None
         if are_all and not denied:
-            return Listing(items=items)
+            return Listing(parts=parts)
         scopes = {n: kind.scope(self._cluster, n) for n in namespaces}
         reason = (
             f"user {self._connection.user!r} may list {kind.title} only in {', '.join(read[:10])}"
@@ -99,13 +125,14 @@ class Lister:
         else:
             everything, known = (kind.scope(self._cluster),), tuple(scopes[n] for n in read)
             unread = Unreadable(where=kind.path, reason=reason, scopes=everything, except_scopes=known)
-        return Listing(items=items, unread=unread)
+        return Listing(parts=parts, unread=unread)
 
     def _namespaces(self) -> tuple[Sequence[str], bool]:
         """Return the namespaces to try, and whether they are all that there are."""
         if self._known is None:
             try:
-                found = [str(item["metadata"]["name"]) for item in self._all(_NAMESPACE.path, _METADATA_ONLY)]
+                listed = self._all(_NAMESPACE.path, _METADATA_ONLY).items
+                found = [str(item["metadata"]["name"]) for item in listed]
             except (Denied, NotFound):
                 self._known = self._declared, False
             else:
@@ -114,23 +141,26 @@ class Lister:
                 self._known = some, len(some) == len(found)
         return self._known
 
-    def _all(self, path: str, accept: str) -> Sequence[Object]:
+    def _all(self, path: str, accept: str) -> Part:
         """Return the objects at a path; a list whose pages expire is begun anew, at last in one piece."""
         for _ in range(_RESTARTS):
             try:
-                return list(self._pages(path, accept, _PAGE))
+                return self._pages(path, accept, _PAGE)
             except Gone:
                 continue
-        return list(self._pages(path, accept, None))
+        return self._pages(path, accept, None)
 
-    def _pages(self, path: str, accept: str, limit: int | None) -> Iterator[Object]:
+    def _pages(self, path: str, accept: str, limit: int | None) -> Part:
         params = {"limit": str(limit)} if limit else {}
+        items: list[Object] = []
         while True:
             answer = self._connection.get(path, params, accept=accept)
-            items = answer.get("items")
-            yield from (item for item in items if isinstance(item, dict)) if isinstance(items, list) else ()
+            found = answer.get("items")
+            items += (item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
             metadata = answer.get("metadata")
-            token = metadata.get("continue") if isinstance(metadata, dict) else None
+            metadata = metadata if isinstance(metadata, dict) else {}
+            token = metadata.get("continue")
             if not token:
-                return
+                # All pages are of the version of the first one; each says so.
+                return Part(path=path, items=items, resource_version=str(metadata.get("resourceVersion") or ""))
             params["continue"] = str(token)

@@ -1,0 +1,523 @@
+"""Watches all kinds of a cluster in one thread, so that a change is told within moments and none is missed.
+
+Each kind is listed once; a watch goes on from the version of that list. A watch that ends goes on from the last version
+that was heard of; where that is too old, that kind alone is listed again and told as the difference. Kinds that can't
+be watched are listed in an interval. What is broken, refused or not understood is named for as long as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Final, Protocol
+
+from graph.errors import NotFound, OutsideError, Refused, Unexpected, Unreachable
+from graph.resource import Facet
+from graph.version import Delta, Document, Snapshot, Unreadable
+from tools.adapters.kubernetes_connection import Connection, Denied, Gone
+from tools.adapters.kubernetes_discovery import Listable
+from tools.adapters.kubernetes_listing import Lister
+from tools.adapters.kubernetes_reading import ClusterReading, KindReading, ObjectReader, kinds_of_state, read_kind
+from tools.adapters.kubernetes_watch_stream import Malformed, WatchConnections, WatchEvent, WatchRequest
+from tools.adapters.kubernetes_watched_path import Difference, WatchedPath
+
+Hear = Callable[[Snapshot | Delta], None]
+
+_MOST_WATCHES: Final = 256
+"""Each is a connection; what is beyond that is listed in an interval."""
+_MOST_DOCUMENTS: Final = 2000
+"""In one delta; more are told in several."""
+_LAG: Final = timedelta(seconds=5)
+"""How long an event may be on its way while the watch looks alive."""
+_SOON_S: Final = 1.0
+"""A watch that ends sooner was cut."""
+_ANNOUNCERS: Final = frozenset({"CustomResourceDefinition", "APIService"})
+"""Kinds whose changes bring or take other kinds."""
+_JSON: Final = "application/json"
+_METADATA_ONLY: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often and how long; all in seconds."""
+
+    gather_s: float = 0.1
+    """What comes within this is told as one."""
+    watch_s: int = 290
+    """The server ends a watch after this; load balancers like to end connections after 5 minutes."""
+    quiet_s: float = 150.0
+    """Servers send a bookmark about every minute; a watch on which nothing comes for longer is opened anew."""
+    poll_s: float = 30.0
+    """Between two lists of a kind that can't be watched."""
+    discover_s: float = 300.0
+    """Between two looks for new kinds and new permissions, without a sign that there are some."""
+    announced_s: float = 1.0
+    """From a sign of new kinds to the look."""
+    grace_s: float = 10.0
+    """A watch that is open again sooner was never broken."""
+    give_up_s: float = 60.0
+    """When nothing at all can be watched for this long, the source is out of reach."""
+    heartbeat_s: float = 10.0
+    """Silence after which it is said that all is as it was."""
+    longest_pause_s: float = 30.0
+    """Between two attempts."""
+    list_again_s: float = 60.0
+    """At least between two lists because of events that were not understood."""
+
+
+class Cluster(Protocol):
+    """How to reach the cluster; credentials are read anew with each call."""
+
+    def connect(self) -> Connection: ...
+
+    def lister(self, connection: Connection) -> Lister: ...
+
+    def watches(self) -> WatchConnections: ...
+
+
+class ClusterWatch:
+    """One run of a watch. What it counts stays readable while it runs."""
+
+    def __init__(
+        self,
+        source: str,
+        cluster: Cluster,
+        reader: ObjectReader,
+        hear: Hear,
+        *,
+        clock: Callable[[], datetime],
+        pace: Pace | None = None,
+    ) -> None:
+        """Do nothing yet.
+
+        Args:
+            source: name of the source in deltas.
+            cluster: what to watch.
+            reader: makes documents of objects.
+            hear: is told what changes, in the thread that calls `run`.
+            clock: gives the present, UTC.
+            pace: intervals; those for real clusters by default.
+        """
+        self.counts: Counter[str] = Counter()
+        """`events`, `listed`, `too_old`, `broken`, `malformed` and `discovered`: how often each happened."""
+        self._source, self._cluster, self._reader, self._hear = source, cluster, reader, hear
+        self._clock, self._pace = clock, pace or Pace()
+        self._followers: dict[str, _Follower] = {}
+        self._kinds: dict[tuple[str, str], KindReading] = {}
+        self._faults: list[Unreadable] = []
+        self._pending: dict[str, Document | None] = {}
+        self._since: datetime | None = None
+        self._told_gaps: tuple[Unreadable, ...] = ()
+        self._told_at = clock()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, reading: ClusterReading, read_at: datetime, connection: Connection, stop: Event) -> None:
+        """Go on from a list until `stop` is set.
+
+        Args:
+            reading: everything, as it was told already.
+            read_at: UTC; when the list began.
+            connection: for lists; closed by the caller, as those that `cluster` gives later are here.
+            stop: ends the run.
+
+        Raises:
+            OutsideError: out of reach, or refused, for too long. What `hear` raises ends the run as it is.
+        """
+        self._connections = [connection]
+        self._lister = self._cluster.lister(connection)
+        self._told_gaps = reading.unreadable(self._reader.cluster)
+        self._faults = reading.faults
+        asyncio.run(self._run(reading, read_at, stop))
+
+    def catch_up(self, within_s: float) -> bool:
+        """List everything again, from another thread, and return whether all differences were told in time."""
+        loop = self._loop
+        if loop is None:
+            return False
+        try:
+            asked = asyncio.run_coroutine_threadsafe(self._catch_up(within_s), loop)
+            return asked.result(within_s + 1)
+        except (RuntimeError, TimeoutError, asyncio.CancelledError):
+            return False  # the run ended meanwhile
+
+    async def _run(self, reading: ClusterReading, read_at: datetime, stop: Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._announced = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._watches = self._cluster.watches()
+        self._begin(reading, read_at)
+        seeker = asyncio.create_task(self._seek_kinds())
+        seeker.add_done_callback(self.ended)
+        try:
+            while not stop.is_set() and self._failure is None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), self._pace.gather_s)
+                self._tell()
+        finally:
+            self._loop = None
+            tasks = [seeker, *(f.task for f in self._followers.values())]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._watches.close()
+            for connection in self._connections[1:]:
+                connection.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _begin(self, reading: ClusterReading, read_at: datetime) -> None:
+        by_scope: dict[str, list[Document]] = {}
+        for document in reading.documents.values():
+            by_scope.setdefault(document.resource.uid.rsplit("/", 2)[0], []).append(document)
+        for kind in reading.kinds:
+            self._follow(kind, by_scope.get(kind.kind.scope(self._reader.cluster).rstrip("/"), ()), read_at)
+        reading.documents = {}  # they were told; nobody needs them for as long as this runs
+
+    def _follow(self, reading: KindReading, documents: Iterable[Document], read_at: datetime) -> None:
+        """Watch the paths of a kind from their lists on."""
+        kind = reading.kind
+        self._kinds[kind.group, kind.plural] = reading
+        for part in reading.parts:
+            path = WatchedPath(kind, part.path, self._reader, heard_at=read_at)
+            namespace = part.path.rpartition("/namespaces/")[2].partition("/")[0] if part.path != kind.path else None
+            path.seed(part, (d for d in documents if namespace in (None, d.resource.namespace)))
+            for fault in reading.unreadable:
+                if fault.resource is None:
+                    path.lose(fault.reason)
+            is_watched = kind.is_watchable and bool(part.resource_version)
+            is_watched = is_watched and sum(f.is_watched for f in self._followers.values()) < _MOST_WATCHES
+            self._followers[part.path] = _Follower(self, path, is_watched=is_watched)
+
+    async def _seek_kinds(self) -> None:
+        """Look for new kinds and new permissions, at once where something says that there are some."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._announced.wait(), self._pace.discover_s)
+                await asyncio.sleep(self._pace.announced_s)
+            self._announced.clear()
+            try:
+                await self._discover()
+            except OutsideError as error:
+                if isinstance(error, Refused) and not isinstance(error, Denied):
+                    self.fail(error)
+                # Otherwise the watches themselves tell what is out of reach.
+
+    async def _discover(self) -> None:
+        found, self._faults = await asyncio.to_thread(
+            kinds_of_state, self._connections[-1], cluster=self._reader.cluster
+        )
+        self._lister = self._cluster.lister(self._connections[-1])
+        self.counts["discovered"] += 1
+        wanted = {(k.group, k.plural): k for k in found}
+        for key, known in list(self._kinds.items()):
+            scope = known.kind.scope(self._reader.cluster)
+            if key not in wanted and not any(scope.startswith(f.scopes) for f in self._faults):
+                await self._drop(key)
+        scopes = {k.kind.scope(self._reader.cluster): key for key, k in self._kinds.items() if k.is_whole}
+        for key, kind in wanted.items():
+            reading = self._kinds.get(key)
+            is_served_elsewhere = scopes.get(kind.scope(self._reader.cluster), key) != key
+            if is_served_elsewhere or (reading is not None and reading.unread is None and reading.kind == kind):
+                continue
+            await self._take_up(key, kind)
+
+    async def _take_up(self, key: tuple[str, str], kind: Listable) -> None:
+        """List a kind that is new, or that the user may perhaps see more of by now, and tell what is new."""
+        documents: dict[str, Document] = {}
+        read_at = self._clock()
+        reading = await asyncio.to_thread(read_kind, self._lister, self._reader, kind, documents)
+        if reading is None:
+            return
+        before = await self._stop(key)
+        self._follow(reading, documents.values(), read_at)
+        gone = [] if reading.unread or reading.unreadable else before - documents.keys()
+        self.tell_soon(Difference({**documents, **dict.fromkeys(gone)}), None)
+
+    async def _drop(self, key: tuple[str, str]) -> None:
+        """Tell that a kind is gone with all its objects."""
+        self.tell_soon(Difference(dict.fromkeys(await self._stop(key))), None)
+        del self._kinds[key]
+
+    async def _stop(self, key: tuple[str, str]) -> set[str]:
+        """Watch a kind no more, and return the resources of it."""
+        known = self._kinds.get(key)
+        uids: set[str] = set()
+        for path in [f.path for f in self._followers.values() if known and f.path.kind == known.kind]:
+            follower = self._followers.pop(path.path)
+            follower.task.cancel()
+            await asyncio.gather(follower.task, return_exceptions=True)
+            uids |= set(path.uids)
+        return uids
+
+    async def _catch_up(self, within_s: float) -> bool:
+        followers = list(self._followers.values())
+        waits = [asyncio.ensure_future(f.list_now()) for f in followers]
+        done, late = await asyncio.wait(waits, timeout=within_s) if waits else (set(), set())
+        for wait in late:
+            wait.cancel()
+        self._tell()
+        return not late and all(wait.result() for wait in done)
+
+    def tell_soon(self, difference: Difference, since: datetime | None) -> None:
+        """Note what is to be told; `since` (UTC) is a time at which it was not yet so."""
+        if not difference.found:
+            return
+        was_empty = not self._pending
+        self._pending |= difference.found
+        if was_empty:
+            self._since = since
+        elif self._since is not None:
+            self._since = min(self._since, since) if since else None
+        if any(uid.split("/", 5)[4] in _ANNOUNCERS for uid in difference.found):
+            self._announced.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End the run."""
+        self._failure = self._failure or error
+        self._ended.set()
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """A task that should live as long as the run has ended: unless it was told to, the run can't go on."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def missing(self) -> None:
+        """A path is unknown to the server: its kind may be gone."""
+        self._announced.set()
+
+    def _tell(self) -> None:
+        """Tell what was gathered, and what can't be read where that has changed."""
+        now = self._clock()
+        self._check_reach(now)
+        gaps = self._gaps(now)
+        pending, self._pending = list(self._pending.items()), {}
+        is_due = now - self._told_at >= timedelta(seconds=self._pace.heartbeat_s)
+        if not pending and gaps == self._told_gaps and not is_due:
+            return
+        for start in range(0, len(pending) or 1, _MOST_DOCUMENTS):
+            some = pending[start : start + _MOST_DOCUMENTS]
+            self._hear(
+                Delta(
+                    facet=Facet.ACTUAL,
+                    source=self._source,
+                    at=now,
+                    documents=tuple(d for _, d in some if d is not None),
+                    gone=tuple(uid for uid, d in some if d is None),
+                    since=self._since,
+                    unreadable=None if gaps == self._told_gaps else gaps,
+                )
+            )
+            self._told_gaps = gaps
+        self._told_at, self._since = self._clock(), None
+
+    def _gaps(self, now: datetime) -> tuple[Unreadable, ...]:
+        """Everything that is not known just now; what one API group denies may be whole in another."""
+        before = now - timedelta(seconds=self._pace.grace_s)
+        cluster = self._reader.cluster
+        gaps = [*self._faults, *(k.unread for k in self._kinds.values() if k.unread)]
+        for follower in self._followers.values():
+            gaps += follower.path.unreadable(cluster, broken_before=before)
+        whole = {k.kind.scope(cluster) for k in self._kinds.values() if k.is_whole}
+        whole -= {s for g in gaps for s in g.scopes if g.where in self._followers}
+        return tuple(g for g in gaps if not g.scopes or not whole.issuperset(g.scopes))
+
+    def _check_reach(self, now: datetime) -> None:
+        """Give up when nothing at all can be heard any more."""
+        long_ago = now - timedelta(seconds=self._pace.give_up_s)
+        paths = [f.path for f in self._followers.values()]
+        if paths and all(p.broken_since is not None and p.broken_since <= long_ago for p in paths):
+            self.fail(Unreachable(f"no watch could be kept open since {long_ago:%H:%M:%S} UTC: {paths[0].reason}"))
+
+    async def renew(self) -> None:
+        """Use credentials that are read anew; what is open stays open.
+
+        Raises:
+            OutsideError: there are none.
+        """
+        before = self._watches
+        self._watches = self._cluster.watches()
+        self._connections.append(await asyncio.to_thread(self._cluster.connect))
+        self._lister = self._cluster.lister(self._connections[-1])
+        asyncio.get_running_loop().call_later(self._pace.watch_s + 60, lambda: asyncio.ensure_future(before.close()))
+
+    @property
+    def watches(self) -> WatchConnections:
+        """Opens watches."""
+        return self._watches
+
+    @property
+    def lister(self) -> Lister:
+        """Lists; to be used in another thread."""
+        return self._lister
+
+    @property
+    def pace(self) -> Pace:
+        """Intervals."""
+        return self._pace
+
+    @property
+    def reader(self) -> ObjectReader:
+        """Makes documents of objects."""
+        return self._reader
+
+    def now(self) -> datetime:
+        """The present, UTC."""
+        return self._clock()
+
+
+class _Follower:
+    """Follows one path for as long as its task lives."""
+
+    def __init__(self, watch: ClusterWatch, path: WatchedPath, *, is_watched: bool) -> None:
+        self.path = path
+        self.is_watched = is_watched
+        self._watch = watch
+        self._attempt: asyncio.Task[None] | None = None
+        self._waiting: list[asyncio.Future[bool]] = []
+        self._renewed_at = self._listed_for_loss_at = float("-inf")
+        self.task = asyncio.create_task(self._follow())
+        self.task.add_done_callback(watch.ended)
+
+    async def list_now(self) -> bool:
+        """List again at once, and return whether that worked."""
+        wait: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(wait)
+        self.path.must_list = True
+        if self._attempt is not None:
+            self._attempt.cancel()
+        return await wait
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            begun = _monotonic()
+            self._attempt = asyncio.create_task(self._once())
+            try:
+                await asyncio.wait([self._attempt])
+            finally:
+                self._attempt.cancel()
+            if self._attempt.cancelled():
+                continue  # somebody wants a new list
+            error = self._attempt.exception()
+            if error is not None and not isinstance(error, OutsideError | NotFound):
+                raise error
+            # What ends as soon as it begins must not be begun again at once for ever.
+            failures = failures + 1 if _monotonic() - begun < _SOON_S or self.path.broken_since else 0
+            if isinstance(error, Gone):
+                self._watch.counts["too_old"] += 1
+                self.path.must_list = True
+            elif error is not None:
+                await self._broken(error)
+                failures = max(failures, 2)
+            if failures > 1:
+                await self._pause(failures)
+
+    async def _once(self) -> None:
+        """List where that is needed, then watch until the watch ends; or wait, where there is none."""
+        if self.path.must_list:
+            await self._list()
+        if self.is_watched:
+            await self._stream()
+        else:
+            self._heard()
+            await asyncio.sleep(self._watch.pace.poll_s)
+            self.path.must_list = True
+
+    async def _list(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        begun = self._watch.now()
+        try:
+            hidden = self._watch.reader.is_hidden(self.path.kind)
+            part = await asyncio.to_thread(self._watch.lister.list_path, self.path.path, metadata_only=hidden)
+        except BaseException:
+            self._waiting = [*waiting, *self._waiting]
+            raise
+        self._watch.counts["listed"] += 1
+        self._watch.tell_soon(self.path.list_again(part), self.path.heard_at)
+        self._heard(begun)
+        _answer(waiting, is_done=True)
+
+    async def _stream(self) -> None:
+        pace = self._watch.pace
+        is_hidden = self._watch.reader.is_hidden(self.path.kind)
+        wanted = WatchRequest(
+            path=self.path.path,
+            resource_version=self.path.resource_version,
+            timeout_s=int(pace.watch_s * random.uniform(0.8, 1)),  # noqa: S311  (spreads load, hides nothing)
+            quiet_s=pace.quiet_s,
+            accept=_METADATA_ONLY if is_hidden else _JSON,
+        )
+        is_open = False
+        try:
+            async with aclosing(self._watch.watches.events(wanted)) as events:
+                async for event in events:
+                    is_open = True
+                    self._take(event)
+                    if self.path.must_list:
+                        return
+        except (Denied, Unexpected):
+            if is_open:
+                raise
+            # It may be listed and not watched.
+            self._watch.counts["unwatchable"] += 1
+            self.is_watched = False
+
+    def _take(self, event: WatchEvent | Malformed | None) -> None:
+        if isinstance(event, WatchEvent):
+            self._watch.counts["events"] += event.type != "BOOKMARK"
+            self._watch.tell_soon(self.path.hear(event), self.path.heard_at)
+        elif isinstance(event, Malformed):
+            self._watch.counts["malformed"] += 1
+            self.path.lose(event.reason)
+        self._heard()
+        if self.path.lost and _monotonic() - self._listed_for_loss_at >= self._watch.pace.list_again_s:
+            self._listed_for_loss_at = _monotonic()
+            self.path.must_list = True
+
+    def _heard(self, at: datetime | None = None) -> None:
+        self.path.heard_at = max(self.path.heard_at, (at or self._watch.now()) - _LAG)
+        self.path.broken_since = None
+
+    async def _broken(self, error: OutsideError | NotFound) -> None:
+        self._watch.counts["broken"] += 1
+        self.path.broken_since = self.path.broken_since or self._watch.now()
+        self.path.reason = str(error)
+        waiting, self._waiting = self._waiting, []
+        _answer(waiting, is_done=False)
+        if isinstance(error, NotFound):
+            self._watch.missing()
+        elif isinstance(error, Refused) and not isinstance(error, Denied):
+            await self._refused(error)
+
+    async def _refused(self, error: Refused) -> None:
+        """Credentials run out: try once with new ones."""
+        if _monotonic() - self._renewed_at < self._watch.pace.give_up_s:
+            self._watch.fail(error)
+            return
+        self._renewed_at = _monotonic()
+        try:
+            await self._watch.renew()
+        except OutsideError as failed:
+            self._watch.fail(failed)
+
+    async def _pause(self, failures: int) -> None:
+        """Wait longer with each failure, and not as long as all the others."""
+        longest = min(self._watch.pace.longest_pause_s, 0.2 * 2 ** min(failures, 10))
+        await asyncio.sleep(longest * random.uniform(0.5, 1))  # noqa: S311  (spreads load, hides nothing)
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _answer(waiting: list[asyncio.Future[bool]], *, is_done: bool) -> None:
+    for wait in waiting:
+        if not wait.done():
+            wait.set_result(is_done)
