@@ -196,8 +196,9 @@ class ServedCluster:
                 if writes is not None:
                     since = max([since, *(w.revision for w in writes)])
                     lines = [selection.event(w) for w in writes if selection.has(w.body) and not self.faults.is_mute]
-                    lines += self.faults.lines[sent_lines:]
-                    sent_lines = len(self.faults.lines)
+                    extra = self.faults.lines[sent_lines:]
+                    sent_lines += len(extra)
+                    lines += extra
                     if time.monotonic() >= bookmark_at and has_bookmarks and self.faults.has_bookmarks:
                         bookmark_at = time.monotonic() + self._bookmark_every_s
                         since = max(since, self.store.revision)
