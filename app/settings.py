@@ -39,6 +39,17 @@ class ChartSettings(_Section):
     """Files of values, relative to the source's `path`; the last one wins."""
 
 
+class ComposeSettings(_Section):
+    """One Docker Compose project."""
+
+    files: tuple[str, ...] = Field(min_length=1)
+    """Compose files, relative to the source's `path`, in the order of `-f`."""
+    project: str = ""
+    """Name of the project; when empty the one that its files or its folder give."""
+    profiles: frozenset[str] = frozenset()
+    """Profiles that are switched on."""
+
+
 class ManifestsSource(_Section):
     """Files: manifests, kustomizations, Helm charts, Terraform state, plan JSON or HCL, compose files, object dumps;
     plain or in git."""
@@ -50,6 +61,8 @@ class ManifestsSource(_Section):
     """Branch, tag or commit to read from git; without it the files on disk are read."""
     charts: tuple[ChartSettings, ...] = ()
     """Releases of Helm charts to render; when empty, each chart that is found, under its name with its own values."""
+    compose: tuple[ComposeSettings, ...] = ()
+    """Compose projects to read; when empty, the files that `docker compose` finds by itself in each folder."""
     name: str = ""
     """Name shown in answers; made from the path when empty."""
 

@@ -9,6 +9,7 @@ from app.environments import Sources
 from app.settings import (
     ChangeLogSource,
     ChartSettings,
+    ComposeSettings,
     EnvironmentSettings,
     EstateSource,
     KubernetesSource,
@@ -18,6 +19,7 @@ from app.settings import (
 from graph.resource import Facet
 from tools.adapters.chart import ChartRelease
 from tools.adapters.cloudtrail import CloudTrail
+from tools.adapters.compose_files import ComposeRun
 from tools.adapters.deployments import Deployments
 from tools.adapters.file_estate import FileEstate
 from tools.adapters.git_history import GitHistory
@@ -50,6 +52,10 @@ def _release(chart: ChartSettings) -> ChartRelease:
     return ChartRelease(chart=chart.chart, name=chart.release, namespace=chart.namespace, values=chart.values)
 
 
+def _run(project: ComposeSettings) -> ComposeRun:
+    return ComposeRun(files=project.files, name=project.project, profiles=project.profiles)
+
+
 class _Build:
     def __init__(self, settings: EnvironmentSettings, salt: bytes, clock: Callable[[], datetime]) -> None:
         self._settings = settings
@@ -71,6 +77,7 @@ class _Build:
                     source.path,
                     ref=source.ref,
                     charts=tuple(_release(c) for c in source.charts),
+                    compose=tuple(_run(c) for c in source.compose),
                     facet=facet,
                     cluster=self._cluster,
                     stack=self._stack,

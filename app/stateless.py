@@ -9,6 +9,7 @@ from pathlib import Path
 from graph.document import ABSENT, Absent, Json, Object
 from graph.drift import DriftReport, Finding, NotComparable, compare
 from graph.errors import NotFound
+from graph.kinds.compose.identity import under_one_name
 from graph.resource import Facet, Platform
 from graph.version import Document, Snapshot
 from tools.adapters.manifests import ManifestSource
@@ -21,10 +22,10 @@ def compare_paths(*, intended: Path, applied: Path | None, actual: Path) -> Drif
     """Compare the declared state in `intended` with the dump of what runs in `actual`.
 
     Args:
-        intended: manifests, kustomizations or Terraform, plain or in git.
+        intended: manifests, kustomizations, Helm charts, Terraform or Compose files, plain or in git.
         applied: what the deployer last wrote; when None taken from the objects' own annotation, and from the state
             before the refresh that a Terraform plan or the state beside the sources in `intended` tells.
-        actual: object dumps such as those of `kubectl get -o yaml`, or a Terraform state.
+        actual: object dumps such as those of `kubectl get -o yaml` or `docker inspect`, or a Terraform state.
 
     Raises:
         NotFound: there is nothing at a path, or nothing in it that declares or describes resources. That is not the
@@ -39,8 +40,12 @@ def compare_paths(*, intended: Path, applied: Path | None, actual: Path) -> Drif
     unreadable = [u for s in (declared, written, live) if s for u in s.unreadable]
     return compare(
         intended=declared.documents,
-        applied=written.documents if written else _last_applied(intended, declared, salt),
-        actual=live.documents,
+        applied=(
+            under_one_name(written.documents, declared.documents)
+            if written
+            else _last_applied(intended, declared, salt)
+        ),
+        actual=under_one_name(live.documents, declared.documents),
         unreadable=unreadable,
         complete=live.complete,
     )
@@ -101,6 +106,7 @@ def _read(path: Path, facet: Facet, salt: bytes) -> Snapshot:
     if not reading.is_state:
         raise NotFound(
             f"nothing in {str(path)!r} declares or describes a resource: check the path; expected are manifests, "
-            "a kustomization, Terraform, or a dump as `kubectl get -o yaml` gives it"
+            "a kustomization, a Helm chart, Terraform, a Compose file, or a dump as `kubectl get -o yaml` or "
+            "`docker inspect` gives it"
         )
     return reading.snapshot

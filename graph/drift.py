@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from graph.environment import EnvironmentGraph
 from graph.finding import LIVE_DRIFT, DriftReport, Finding, NotComparable, Severity, Verdict
+from graph.kinds.compose import compare as compose
 from graph.kinds.kubernetes import compare as kubernetes
 from graph.kinds.terraform import compare as terraform
 from graph.resource import Facet, Platform, Resource
@@ -59,7 +60,7 @@ def compare(
     unread = frozenset({*hidden, *(u.resource.uid for u in unreadable if u.resource and not u.is_read)})
     objects = kubernetes.compare(
         intended=_of(Platform.KUBERNETES, intended),
-        applied=_applied_objects(applied),
+        applied=_applied_of(Platform.KUBERNETES, applied),
         actual=_of(Platform.KUBERNETES, actual),
         unread=unread,
         is_intended_complete=declared_complete and all(u.is_bounded for u in unreadable),
@@ -67,15 +68,28 @@ def compare(
         only=only,
     )
     cloud = _compare_cloud(intended, applied or (), actual, unread=unread, complete=complete)
-    findings = sorted((*objects.findings, *cloud.findings), key=lambda f: (f.resource.uid, f.path, f.verdict))
+    projects, unclear_projects = compose.compare(
+        intended=_of(Platform.COMPOSE, intended),
+        applied=_applied_of(Platform.COMPOSE, applied),
+        actual=_of(Platform.COMPOSE, actual),
+        unread=unread,
+        complete=complete,
+    )
+    services = {
+        d.resource.uid for d in (*intended, *(applied or ()), *actual) if d.resource.platform is Platform.COMPOSE
+    }
+    findings = sorted(
+        (*objects.findings, *cloud.findings, *projects), key=lambda f: (f.resource.uid, f.path, f.verdict)
+    )
     declared = {d.resource.uid for d in intended}
     not_comparable = (
         *(_unread(u) for u in unreadable if not u.scopes),
         *(_unseen(everything[uid], reason) for uid, reason in hidden.items() if uid in declared),
         *objects.not_comparable,
         *cloud.not_comparable,
+        *unclear_projects,
     )
-    looked_at = objects.resources | cloud.resources | unread
+    looked_at = objects.resources | cloud.resources | services | unread
     if only is not None:
         looked_at &= only
         findings = [f for f in findings if f.resource.uid in only]
@@ -179,9 +193,9 @@ def _of(platform: Platform, documents: Sequence[Document]) -> list[Document]:
     return [d for d in documents if d.resource.platform is platform]
 
 
-def _applied_objects(applied: Sequence[Document] | None) -> list[Document] | None:
-    """Return the applied Kubernetes objects; None where the applied state is that of another platform only."""
-    objects = _of(Platform.KUBERNETES, applied or ())
+def _applied_of(platform: Platform, applied: Sequence[Document] | None) -> list[Document] | None:
+    """Return the applied documents of a platform; None where the applied state is that of other platforms only."""
+    objects = _of(platform, applied or ())
     return None if applied is None or (applied and not objects) else objects
 
 

@@ -27,6 +27,15 @@ class Verdict(StrEnum):
     NOT_COMPARABLE = "not_comparable"
 
 
+def three_way(*, intended_is_applied: bool, actual_is_applied: bool, actual_is_intended: bool) -> Verdict:
+    """Return the verdict on one place. Equality by meaning is not transitive in every corner: all three are asked."""
+    if actual_is_applied:
+        return Verdict.IN_SYNC if intended_is_applied or actual_is_intended else Verdict.PENDING_ROLLOUT
+    if intended_is_applied:
+        return Verdict.OUT_OF_BAND_CHANGE
+    return Verdict.CONVERGED_BY_HAND if actual_is_intended else Verdict.CONFLICT
+
+
 class Severity(StrEnum):
     NORMAL = "normal"
     COSMETIC = "cosmetic"

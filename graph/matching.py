@@ -258,6 +258,8 @@ def _is_thing(resource: Resource) -> bool:
     """Whether people name such a resource when they mean a system, not a part of its configuration."""
     if resource.platform is Platform.SERVICE:
         return True
+    if resource.platform is Platform.COMPOSE:
+        return resource.kind == "service"
     if resource.platform is Platform.TERRAFORM:
         return not resource.kind.endswith(_QUIET_CLOUD) and not resource.kind.startswith("aws_iam_")
     return resource.kind in _THINGS

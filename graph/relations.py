@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from graph.kinds.compose import relations as compose
 from graph.kinds.kubernetes import relations as kubernetes
 from graph.kinds.lenient import text
 from graph.kinds.terraform import relations as terraform
@@ -45,6 +46,7 @@ def derive(documents: Sequence[Document]) -> list[Relation]:
     found = [
         *kubernetes.derive(documents, aliases=aliases),
         *terraform.derive(documents),
+        *compose.derive(documents),
         *_pod_identities(documents, lookup),
     ]
     return list(dict.fromkeys(found))

@@ -22,6 +22,8 @@ class Platform(StrEnum):
 
     KUBERNETES = "kubernetes"
     TERRAFORM = "terraform"
+    COMPOSE = "compose"
+    """Docker Compose: services, networks, volumes, secrets and configs of a project."""
     SERVICE = "service"
     """A service, node or data store that is known by name only, from traces, metrics or a service map."""
 
@@ -32,10 +34,12 @@ class Resource:
 
     uid: str
     """Stable id: `k8s://CLUSTER/GROUP/KIND/NAMESPACE/NAME` (group `core` and namespace `-` where there is none)
-    or `tf://STACK/ADDRESS`, or `svc://ENVIRONMENT/NAME` of what is known by name only."""
+    or `tf://STACK/ADDRESS`, or `compose://PROJECT/KIND/NAME`, or `svc://ENVIRONMENT/NAME` of what is known by name
+    only."""
     platform: Platform
     kind: str
-    """Kubernetes kind, or Terraform resource type such as `aws_iam_role`."""
+    """Kubernetes kind, Terraform resource type such as `aws_iam_role`, or for Compose `service`, `network`, `volume`,
+    `secret` or `config`."""
     name: str
     namespace: str | None = None
     """Kubernetes namespace; None for cluster-scoped and for Terraform resources."""
@@ -46,7 +50,9 @@ class Resource:
 
     @property
     def display(self) -> str:
-        """Short name for people: `NAMESPACE/KIND/NAME`, `KIND/NAME`, or the Terraform address."""
+        """Short name for people: `NAMESPACE/KIND/NAME`, `KIND/NAME`, the Terraform address, or `PROJECT/KIND/NAME`."""
+        if self.platform is Platform.COMPOSE:
+            return self.uid.partition("://")[2]
         if self.platform is Platform.TERRAFORM:
             return self.uid.partition("://")[2].partition("/")[2]
         return "/".join(part for part in (self.namespace, self.kind, self.name) if part)
@@ -72,6 +78,11 @@ def terraform_uid(*, stack: str, address: str) -> str:
     return f"tf://{stack}/{address}"
 
 
+def compose_uid(*, project: str, kind: str, name: str) -> str:
+    """Build the uid of something in a Docker Compose project, e.g. `compose://shop/service/web`."""
+    return f"compose://{project}/{kind}/{name}"
+
+
 def service_uid(*, environment: str, name: str) -> str:
     """Build the uid of something that is known by name only, e.g. `svc://shop/checkout`."""
     return f"svc://{environment}/{name}"
@@ -84,8 +95,12 @@ def display_uid(uid: str) -> str:
     'shop/Deployment/checkout'
     >>> display_uid("tf://shop/aws_kms_key.orders")
     'aws_kms_key.orders'
+    >>> display_uid("compose://shop/service/web")
+    'shop/service/web'
     """
     scheme, _, rest = uid.partition("://")
+    if scheme == "compose":
+        return rest
     if scheme == "k8s" and rest.count("/") >= 4:
         _, _, kind, namespace, name = rest.split("/", 4)
         return "/".join(part for part in (namespace if namespace != "-" else "", kind, name) if part)

@@ -52,7 +52,7 @@ def judged_with(graph: EnvironmentGraph, uids: Collection[str]) -> frozenset[str
         if kind in _GOVERNING:
             cluster = place_of(uid).removeprefix("k8s://").partition("/")[0]
             found |= {r.uid for r in graph if r.uid.startswith(f"k8s://{cluster}/") and r.kind not in _MADE_IN_NUMBERS}
-        elif uid.startswith("tf://") or kind in _BOUND_ELSEWHERE:
+        elif uid.startswith(("tf://", "compose://")) or kind in _BOUND_ELSEWHERE:
             found |= {r.uid for r in graph.beside(uid) if r.kind not in _MADE_IN_NUMBERS}
         name = uid.rpartition("/")[2]
         found |= {r.uid for r in graph.named(name) if r.kind == kind}

@@ -11,7 +11,8 @@ from typing import Final
 
 from graph.document import Json
 from graph.errors import Invalid
-from tools.adapters.yaml_documents import MAX_DEPTH, BrokenYaml, read_yaml
+from tools.adapters.yaml_documents import MAX_DEPTH, BrokenYaml, Resolve, read_yaml
+from tools.adapters.yaml_scalars import resolve
 
 MAX_YAML_BYTES: Final = 20 * 2**20
 """A hand-written file this large is a mistake or an attack; reading it takes about a minute."""
@@ -54,12 +55,13 @@ class Broken:
     """Line of the file on which `text` begins."""
 
 
-def read_documents(data: bytes, *, name: str) -> Iterator[Located | Broken]:
+def read_documents(data: bytes, *, name: str, plain: Resolve = resolve) -> Iterator[Located | Broken]:
     """Yield the JSON or YAML documents of a file, gzipped or not, in order.
 
     Args:
         data: the bytes of the file.
         name: its name; `.json` and `.gz` in it choose the format.
+        plain: what a YAML scalar without quotes or tag means.
     """
     stem = name.lower()
     try:
@@ -81,7 +83,7 @@ def read_documents(data: bytes, *, name: str) -> Iterator[Located | Broken]:
     if len(data) > MAX_YAML_BYTES:
         yield Broken(reason=f"larger than {MAX_YAML_BYTES >> 20} MiB")
         return
-    for document in read_yaml(text):
+    for document in read_yaml(text, plain=plain):
         if isinstance(document, BrokenYaml):
             yield Broken(reason=document.reason, line=document.line, text=document.text, start=document.start)
         else:

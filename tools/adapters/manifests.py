@@ -1,4 +1,4 @@
-"""State that stands in files: manifests, Terraform, object dumps. Joins the readers of each format, parses none."""
+"""State that stands in files: manifests, charts, Terraform, Compose, object dumps. Joins their readers, parses none."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import Final, TypeAlias
 
 from graph.document import Json, Object
 from graph.errors import Invalid, NotFound
+from graph.kinds.compose.inspection import is_inspection, observed
 from graph.kinds.terraform.plan import is_plan
 from graph.resource import Facet
 from graph.version import Document, Origin, Snapshot, Unreadable
 from tools.adapters.chart import ChartRelease
 from tools.adapters.commit_tree import CommitTree
+from tools.adapters.compose_files import ComposeRun, read_projects
 from tools.adapters.documents import MAX_JSON_BYTES, Broken, read_documents
 from tools.adapters.file_origins import FileOrigins
 from tools.adapters.file_tree import DiskTree, FileTree
@@ -63,6 +65,7 @@ class ManifestSource:
         complete: bool = True,
         ref: str | None = None,
         charts: Sequence[ChartRelease] = (),
+        compose: Sequence[ComposeRun] = (),
     ) -> None:
         """Describe where to read; nothing is read yet.
 
@@ -78,6 +81,7 @@ class ManifestSource:
             complete: whether a resource that is not in the files does not exist.
             ref: branch, tag or commit to read instead of the files on disk; a bare repository is read at HEAD.
             charts: which Helm charts to render and how; empty: each chart that is found, with its own values.
+            compose: which Compose files make a project; empty: those that `docker compose` finds in each folder.
         """
         self.name = name
         self.facet = facet
@@ -88,6 +92,7 @@ class ManifestSource:
         self._complete = complete
         self._ref = ref
         self._charts = tuple(charts)
+        self._compose = tuple(compose)
         self._kubernetes = KubernetesReader(cluster=cluster, default_namespace=default_namespace, salt=salt)
         self._renderings = Renderings()
         self._parts: dict[str, tuple[bytes, list[_Part]]] = {}
@@ -113,11 +118,12 @@ class ManifestSource:
             self._renderings.start()
             overlays = render_tree(tree, self._kubernetes, reach.focus, self._renderings)
             charts = render_charts(tree, self._kubernetes, self._charts, self._renderings)
-            found = [*tree.faults(), *overlays.found, *charts.found]
+            projects = read_projects(tree, self._compose, folder_name=self._folder_name(), salt=self._salt)
+            found = [*tree.faults(), *overlays.found, *charts.found, *projects.found]
             skipped = empty = 0
             terraform: list[tuple[str, Object]] = []
             parts: dict[str, tuple[bytes, list[_Part]]] = {}
-            for path in self._plain(tree, overlays.covered | charts.covered):
+            for path in self._plain(tree, overlays.covered | charts.covered | projects.covered):
                 parts[path] = self._read_file(tree, path)
                 for part in parts[path][1]:
                     if isinstance(part, Document | Unreadable):
@@ -149,6 +155,10 @@ class ManifestSource:
         uncommitted = tuple(sorted(files - commits.keys())) if origins.is_git else ()
         anything = bool(found or empty) or is_terraform
         return ManifestReading(snapshot=snapshot, is_state=anything, skipped=skipped, uncommitted=uncommitted)
+
+    def _folder_name(self) -> str:
+        path = self._path.resolve()
+        return (path if path.is_dir() else path.parent).name
 
     def _open(self, reach: Scope, stack: ExitStack) -> tuple[FileTree, FileOrigins]:
         """Return the files to read and what tells their commits: the disk, or the commit that `ref` names."""
@@ -200,6 +210,8 @@ class ManifestSource:
                 yield from list(self._kubernetes.read(part, origin)) or [part.value]
             elif listed := as_list(part.value):
                 yield from self._kubernetes.read(replace(part, value=listed), origin)
+            elif is_inspection(part.value):
+                yield from observed(part.value, salt=self._salt)
             elif reason := what_is_missing(part.value):
                 yield Unreadable(where=path, reason=reason, line=part.line)
             else:

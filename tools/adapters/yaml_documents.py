@@ -7,9 +7,9 @@ a line ends a document wherever it stands (YAML 1.2.2, section 9.1.2).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import yaml
 
@@ -50,17 +50,25 @@ class BrokenYaml:
     text: str
 
 
-def read_yaml(text: str) -> Iterator[YamlDocument | BrokenYaml]:
+Resolve: TypeAlias = Callable[[str], Json]
+"""What a plain scalar means; raises ValueError for what has no JSON form."""
+
+
+def read_yaml(text: str, *, plain: Resolve = resolve) -> Iterator[YamlDocument | BrokenYaml]:
     """Yield the documents of a stream in order; empty ones are left out.
 
     A key that stands twice in a mapping makes its document unreadable: which of the two values counts depends on the
     reader.
+
+    Args:
+        text: the stream.
+        plain: what a scalar without quotes or tag means; as `kubectl` reads it unless told otherwise.
     """
     for line, chunk in _chunks(text):
         if _BLANK.match(chunk):
             continue
         try:
-            yield _read(chunk, line)
+            yield _Builder(line, plain).build(chunk)
         except _Refused as error:
             yield BrokenYaml(reason=error.reason, line=line + error.line, start=line, text=chunk)
         except yaml.MarkedYAMLError as error:
@@ -110,15 +118,12 @@ class _Frame:
     merge_next: bool = False
 
 
-def _read(chunk: str, first_line: int) -> YamlDocument:
-    return _Builder(first_line).build(chunk)
-
-
 class _Builder:
     """Builds one document from parser events with a stack of its own, so that depth costs no recursion."""
 
-    def __init__(self, first_line: int) -> None:
+    def __init__(self, first_line: int, plain: Resolve) -> None:
         self._first_line = first_line
+        self._plain = plain
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Json, int]] = {}
         self._open_anchors: set[str] = set()
@@ -156,7 +161,7 @@ class _Builder:
         try:
             if event.tag and event.tag != "!":
                 return resolve_tagged(event.value, event.tag)
-            return resolve(event.value) if event.implicit[0] else event.value
+            return self._plain(event.value) if event.implicit[0] else event.value
         except ValueError as error:
             raise _Refused(str(error), line) from error
 

@@ -30,7 +30,7 @@ def resolve(text: str) -> Json:
     """Return the value of a plain (unquoted, untagged) scalar.
 
     >>> [resolve(t) for t in ("y", "012", "08", "1:30", "1_000", "~")]
-    [True, 10, 8, '1:30', 1000, None]
+    [True, 10, 8.0, '1:30', 1000, None]
 
     Raises:
         ValueError: an infinity or not-a-number, which JSON can't hold.
@@ -45,6 +45,19 @@ def resolve(text: str) -> Json:
     if first.isdigit() or first in "+-.":
         return _number(text)
     return text
+
+
+def resolve_core(text: str) -> Json:
+    """Return the value of a plain scalar as go-yaml v3 reads it, hence Docker Compose: words are no booleans.
+
+    >>> [resolve_core(t) for t in ("on", "n", "true", "0o12")]
+    ['on', 'n', True, 10]
+
+    Raises:
+        ValueError: an infinity or not-a-number, which JSON can't hold.
+    """
+    is_word = (text in _TRUE or text in _FALSE) and text.lower() not in {"true", "false"}
+    return text if is_word else resolve(text)
 
 
 def resolve_tagged(text: str, tag: str) -> Json:

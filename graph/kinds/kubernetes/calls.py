@@ -11,37 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from graph.kinds.addresses import STATED, Place, Setting, mentions
 from graph.kinds.kubernetes.inventory import Inventory, cluster_of
 from graph.kinds.kubernetes.selectors import equals_all
-from graph.kinds.kubernetes.settings import Place, Setting, settings
+from graph.kinds.kubernetes.settings import settings
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping
 from graph.relation import Relation, RelationType
 from graph.version import Document
-
-_ADDRESS = re.compile(
-    r"(?P<url>(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?:[^\s/@\"']*@)?)?"
-    r"(?<![\w.\-])(?P<host>[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9\-]+)*)\.?"
-    r"(?::(?P<port>[0-9]{1,5})(?![0-9A-Za-z]))?(?![A-Za-z0-9\-])"
-)
-_SAYS_ADDRESS = re.compile(
-    r"(?:^|[_.\-])(?:hosts?|hostname|addr|address|urls?|uri|endpoints?|servers?|dsn|brokers?)$", re.IGNORECASE
-)
-_KEY_BEFORE = re.compile(r"([A-Za-z0-9_.\-]+)[\"']?\s*[:=]\s*[\"']?$")
-_SCHEME_PORTS = {
-    "http": "80",
-    "https": "443",
-    "redis": "6379",
-    "postgres": "5432",
-    "postgresql": "5432",
-    "mysql": "3306",
-    "mongodb": "27017",
-    "amqp": "5672",
-    "kafka": "9092",
-}
-
-STATED, NAMED = 0.95, 0.7
-"""Confidence of a name that stands in an address, and of one that only stands where an address is expected."""
 
 
 class Services(NamedTuple):
@@ -54,12 +31,6 @@ class Services(NamedTuple):
 
 
 _NO_SERVICES = Services({}, frozenset())
-
-
-class _Mention(NamedTuple):
-    host: str
-    port: str
-    confidence: float
 
 
 def calls(
@@ -77,7 +48,7 @@ def calls(
     all_settings = list(settings(workload, inventory))
     values = {s.name: s.value for s in all_settings if s.place is Place.VARIABLE}
     for setting in all_settings:
-        for mention in _mentions(setting, services.names):
+        for mention in mentions(setting, services.names):
             service = _resolve(mention.host, workload, services.named)
             if service is None or _is_own(service, workload):
                 continue
@@ -105,37 +76,6 @@ def services_by_name(inventory: Inventory) -> dict[str, Services]:
         name = (document.resource.namespace or "", document.resource.name)
         found.setdefault(cluster_of(document), {})[name] = document
     return {cluster: Services(named, frozenset(name for _, name in named)) for cluster, named in found.items()}
-
-
-def _mentions(setting: Setting, names: frozenset[str]) -> Iterator[_Mention]:
-    for line in setting.value.splitlines() if setting.place is Place.FILE else (setting.value,):
-        for match in _ADDRESS.finditer(line):
-            host = match["host"].lower()
-            # The second part is the Service where the first one is a pod of a headless one.
-            if names.isdisjoint(host.split(".")[:2]):
-                continue
-            # A name after a slash that ends no scheme is part of a path.
-            if not match["url"] and match.start("host") and line[match.start("host") - 1] == "/":
-                continue
-            mention = _weigh(setting, line, match, host)
-            if mention:
-                yield mention
-
-
-def _weigh(setting: Setting, line: str, match: re.Match[str], host: str) -> _Mention | None:
-    port = match["port"] or _SCHEME_PORTS.get((match["scheme"] or "").lower(), "")
-    if match["url"] or host.count(".") >= 2:
-        return _Mention(host, port, STATED)
-    key = _KEY_BEFORE.search(line, 0, match.start("host"))
-    named = key[1] if key else setting.name if setting.place is not Place.FILE else ""
-    expected = bool(_SAYS_ADDRESS.search(named))
-    if match["port"]:
-        certain = expected or setting.place is not Place.FILE
-        return _Mention(host, port, STATED if certain else NAMED)
-    rest = line[match.end() :]
-    if expected and (not rest or rest[0] in "\"', ;/)]}"):
-        return _Mention(host, "", NAMED if setting.place is not Place.FILE else STATED)
-    return None
 
 
 def _port_beside(setting: Setting, values: Mapping[str, str]) -> str:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
 
 from graph.document import Json, Object, pointer
+from graph.kinds.addresses import Place, Setting
 from graph.kinds.kubernetes.inventory import Inventory, uid_near
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping, text
@@ -19,30 +18,6 @@ _VARIABLE = re.compile(r"\$\$|\$\(([A-Za-z_.\-][A-Za-z0-9_.\-]*)\)")
 
 MAX_FILE_CHARS = 200_000
 """A ConfigMap holds at most 1 MiB; larger texts are data rather than settings."""
-
-
-class Place(Enum):
-    """Where a setting stands."""
-
-    VARIABLE = "variable"
-    ARGUMENT = "argument"
-    FILE = "file"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One value that a container of a workload sees."""
-
-    place: Place
-    name: str
-    """Name of the variable or file; for an argument the flag before it."""
-    value: str
-    path: str
-    """JSON pointer into the workload's body that brings the value in."""
-    source: str = ""
-    """uid of the ConfigMap that holds the value; empty when the workload holds it itself."""
-    key: str = ""
-    """Key in that ConfigMap."""
 
 
 def settings(workload: Workload, inventory: Inventory) -> Iterator[Setting]:

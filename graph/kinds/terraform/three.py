@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from graph.document import ABSENT, Absent, Json, pointer
 from graph.document import canonical as text_of
-from graph.finding import Verdict
+from graph.finding import Verdict, three_way
 from graph.kinds.terraform.scalars import spelled_alike
 
 Way = tuple[str | int, ...]
@@ -91,7 +91,11 @@ def leaf(place: Place, values: Three) -> list[Difference]:
         _equal(place, values.actual, values.applied),
         _equal(place, values.actual, values.intended),
     ]
-    found = _verdict(*(answer is not None for answer in answers))
+    found = three_way(
+        intended_is_applied=answers[0] is not None,
+        actual_is_applied=answers[1] is not None,
+        actual_is_intended=answers[2] is not None,
+    )
     if found is not Verdict.IN_SYNC:
         return [difference(place, values, found)]
     if all(is_nothing(v) for v in values):
@@ -123,14 +127,3 @@ def _equal(place: Place, one: Json | Absent, other: Json | Absent) -> str | None
         return "A03" if text_of(place.normal(one)) == text_of(place.normal(other)) else None
     one, other = (None if v is ABSENT else v for v in (one, other))
     return spelled_alike(place.attribute, one, other, place.identities)
-
-
-def _verdict(intended_is_applied: bool, actual_is_applied: bool, actual_is_intended: bool) -> Verdict:
-    """Return the verdict. Equality by meaning is not transitive in every corner, so all three answers are asked for."""
-    if intended_is_applied and actual_is_applied:
-        return Verdict.IN_SYNC
-    if actual_is_applied:
-        return Verdict.IN_SYNC if actual_is_intended else Verdict.PENDING_ROLLOUT
-    if intended_is_applied:
-        return Verdict.OUT_OF_BAND_CHANGE
-    return Verdict.CONVERGED_BY_HAND if actual_is_intended else Verdict.CONFLICT

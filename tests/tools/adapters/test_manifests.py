@@ -47,12 +47,11 @@ def test_finds_each_object_with_its_file_and_line(tmp_path: Path) -> None:
 
 
 def test_leaves_out_files_that_are_no_manifests_and_counts_them(tmp_path: Path) -> None:
-    """Values files, workflows, compose files and settings of tools are neither state nor faults."""
+    """Values files, workflows and settings of tools are neither state nor faults."""
     write(
         tmp_path,
         {
             "values.yaml": "image: x\n",
-            "compose.yaml": "services: {web: {image: nginx}}\n",
             "ci.yml": "on: push\njobs: {}\n",
             "kind.yaml": "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\n",
             "kubeconfig.yaml": "apiVersion: v1\nkind: Config\nusers: []\n",
@@ -61,7 +60,7 @@ def test_leaves_out_files_that_are_no_manifests_and_counts_them(tmp_path: Path) 
         },
     )
     reading = inspect(tmp_path)
-    assert (len(reading.snapshot.documents), reading.snapshot.unreadable, reading.skipped) == (1, (), 5)
+    assert (len(reading.snapshot.documents), reading.snapshot.unreadable, reading.skipped) == (1, (), 4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Docker Compose: what its files mean, what runs of it, how that hangs together."""
