@@ -13,8 +13,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from graph.document import ABSENT, Absent, Json, Object, canonical, pointer
 from graph.finding import Finding, NotComparable, Verdict, three_way
-from graph.kinds.compose.inspection import OBSERVED
 from graph.kinds.compose.identity import project_of
+from graph.kinds.compose.inspection import OBSERVED
 from graph.kinds.compose.shape import plain
 from graph.kinds.kubernetes.quantity import image as full_image
 from graph.kinds.lenient import entries, mapping
