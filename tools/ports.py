@@ -81,6 +81,20 @@ class ChangeSource(Protocol):
         ...
 
 
+class FollowedSource(ChangeSource, Protocol):
+    """A stream of changes that is still being written, and that can be asked often for what is new."""
+
+    def news(self) -> ChangeBatch:
+        """Return what was added since the last call, oldest first; at the first call all that the stream keeps.
+
+        A record that is not complete yet comes with a later call; one that never will be is a gap.
+
+        Raises:
+            OutsideError: nothing can be read just now.
+        """
+        ...
+
+
 class SymptomSource(Protocol):
     """Gives what running systems say of themselves: events, log lines, metric readings."""
 

@@ -6,7 +6,7 @@ Records come late, unordered and at times twice; `eventID` identifies one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,8 @@ from graph.evidence import Gap, ObservationKind, SymptomEvent
 from graph.kinds.terraform.sensitive import masked
 from tools.adapters.cloudtrail_identity import caller
 from tools.adapters.cloudtrail_writes import Write, writes
-from tools.adapters.json_lines import read_lines
+from tools.adapters.followed_lines import FollowedLines
+from tools.adapters.json_lines import Line, read_lines
 from tools.adapters.timestamps import read_time
 from tools.ports import ChangeBatch
 
@@ -33,7 +34,7 @@ _LONGEST_LINE_BYTES: Final = 64 * 2**20
 
 
 class CloudTrail:
-    """A `ChangeSource` and a `SymptomSource` over CloudTrail files."""
+    """A `FollowedSource` and a `SymptomSource` over CloudTrail files."""
 
     def __init__(self, name: str, path: Path, *, deployers: Collection[str], salt: bytes) -> None:
         """Describe where to read.
@@ -48,6 +49,18 @@ class CloudTrail:
         self._path = path
         self._deployers = frozenset(deployers)
         self._salt = salt
+        self._followed = FollowedLines(path, max_line_bytes=_LONGEST_LINE_BYTES)
+        self._told = _Known()
+
+    def news(self) -> ChangeBatch:
+        """Return the writes that were delivered since the last call; see `FollowedSource`.
+
+        Raises:
+            NotFound: there is no such file.
+            OutsideError: it can't be read.
+        """
+        records, gaps = self._records(self._followed.news())
+        return ChangeBatch(changes=tuple(self._writes(records, self._told)), gaps=tuple(gaps))
 
     def changes(self, since: datetime | None) -> ChangeBatch:
         """Return the writes that succeeded after `since`, oldest first. Earlier records tell what was before.
@@ -56,24 +69,27 @@ class CloudTrail:
             NotFound: there is no such file.
             OutsideError: it can't be read.
         """
-        records, gaps = self._records()
-        known = _Known()
-        changes: list[Change] = []
-        for at, record in records:
-            if _is_write(record):
-                changes += self._changes(record, at, known)
-        kept = [c for c in changes if since is None or c.latest > since]
+        records, gaps = self._records(self._lines())
+        kept = [c for c in self._writes(records, _Known()) if since is None or c.latest > since]
         return ChangeBatch(changes=tuple(kept), gaps=tuple(gaps))
 
     def symptoms(self, since: datetime) -> Sequence[SymptomEvent]:
         """Return calls that were denied after `since`, oldest first, each under the role or user that met it."""
-        records, _ = self._records()
+        records, _ = self._records(self._lines())
         return [self._denial(record, at) for at, record in records if at > since and _is_denial(record)]
 
-    def _records(self) -> tuple[list[tuple[datetime, Object]], list[Gap]]:
+    def _lines(self) -> Iterator[Line | Gap]:
+        return read_lines(self._path, max_line_bytes=_LONGEST_LINE_BYTES)
+
+    def _writes(self, records: Iterable[tuple[datetime, Object]], known: _Known) -> Iterator[Change]:
+        for at, record in records:
+            if _is_write(record):
+                yield from self._changes(record, at, known)
+
+    def _records(self, lines: Iterable[Line | Gap]) -> tuple[list[tuple[datetime, Object]], list[Gap]]:
         gaps: list[Gap] = []
         records: dict[str, tuple[datetime, Object]] = {}
-        for line in read_lines(self._path, max_line_bytes=_LONGEST_LINE_BYTES):
+        for line in lines:
             if isinstance(line, Gap):
                 gaps.append(line)
                 continue

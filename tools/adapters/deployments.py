@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -9,16 +10,27 @@ from graph.change import Change
 from graph.errors import Invalid
 from graph.evidence import Gap
 from tools.adapters.change_event import read_cloud_event
-from tools.adapters.json_lines import read_lines
+from tools.adapters.followed_lines import FollowedLines
+from tools.adapters.json_lines import Line, read_lines
 from tools.ports import ChangeBatch
 
 
 class Deployments:
-    """A `ChangeSource` over a file or folder of CloudEvents of type `dev.plumbline.change.v1`."""
+    """A `FollowedSource` over a file or folder of CloudEvents of type `dev.plumbline.change.v1`."""
 
     def __init__(self, name: str, path: Path) -> None:
         self.name = name
         self._path = path
+        self._followed = FollowedLines(path)
+
+    def news(self) -> ChangeBatch:
+        """Return the changes that were told since the last call; see `FollowedSource`.
+
+        Raises:
+            NotFound: there is no such file.
+            OutsideError: it can't be read.
+        """
+        return self._batch(self._followed.news())
 
     def changes(self, since: datetime | None) -> ChangeBatch:
         """Return the changes that ended after `since`, oldest first; an event that stands twice counts once.
@@ -27,9 +39,14 @@ class Deployments:
             NotFound: there is no such file.
             OutsideError: it can't be read.
         """
+        batch = self._batch(read_lines(self._path))
+        kept = tuple(c for c in batch.changes if since is None or c.latest > since)
+        return ChangeBatch(changes=kept, gaps=batch.gaps)
+
+    def _batch(self, lines: Iterable[Line | Gap]) -> ChangeBatch:
         changes: dict[str, Change] = {}
         gaps: list[Gap] = []
-        for line in read_lines(self._path):
+        for line in lines:
             if isinstance(line, Gap):
                 gaps.append(line)
                 continue
@@ -38,5 +55,4 @@ class Deployments:
                     changes[change.id] = change
             except Invalid as error:
                 gaps.append(Gap(what=f"line {line.number} of {self._path.name}", why=error.reason))
-        kept = [c for c in changes.values() if since is None or c.latest > since]
-        return ChangeBatch(changes=tuple(sorted(kept, key=lambda c: c.latest)), gaps=tuple(gaps))
+        return ChangeBatch(changes=tuple(sorted(changes.values(), key=lambda c: c.latest)), gaps=tuple(gaps))

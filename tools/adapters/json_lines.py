@@ -18,6 +18,10 @@ MAX_LINE_BYTES: Final = 4 * 2**20
 """An audit record carries at most two objects, and an API server takes objects of up to 1.5 MiB."""
 
 
+SUFFIXES: Final = frozenset({".jsonl", ".json", ".log", ".gz"})
+"""Names of the files in a folder that are read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One object and where it stands."""
@@ -38,7 +42,7 @@ def read_lines(path: Path, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[
     """
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if file.is_file() and file.suffix in {".jsonl", ".json", ".log", ".gz"}:
+            if file.is_file() and file.suffix in SUFFIXES:
                 yield from read_lines(file, max_line_bytes=max_line_bytes)
         return
     if not path.exists():
@@ -66,22 +70,26 @@ def _read(file: IO[bytes], path: Path, limit: int) -> Iterator[Line | Gap]:
         if len(raw) > limit:
             while raw and not raw.endswith(b"\n"):
                 raw = file.readline(limit)
-            yield _gap(path, number, f"longer than {limit >> 20} MiB")
+            yield gap_of(path, number, f"longer than {limit >> 20} MiB")
             continue
         if not raw.strip():
             continue
-        try:
-            read = read_json(raw.decode())
-        except UnicodeDecodeError:
-            yield _gap(path, number, "no text")
-            continue
-        if isinstance(read, Broken):
-            yield _gap(path, number, read.reason if raw.endswith(b"\n") else "cut off in the middle")
-        elif isinstance(read.value, dict):
-            yield Line(number=number, value=read.value)
-        else:
-            yield _gap(path, number, "JSON, but no object")
+        yield read_line(raw, path, number, is_ended=raw.endswith(b"\n"))
 
 
-def _gap(path: Path, number: int, why: str) -> Gap:
+def read_line(raw: bytes, path: Path, number: int, *, is_ended: bool = True) -> Line | Gap:
+    """Read one line of a file; a gap with its number where it holds no JSON object."""
+    try:
+        read = read_json(raw.decode())
+    except UnicodeDecodeError:
+        return gap_of(path, number, "no text")
+    if isinstance(read, Broken):
+        return gap_of(path, number, read.reason if is_ended else "cut off in the middle")
+    if isinstance(read.value, dict):
+        return Line(number=number, value=read.value)
+    return gap_of(path, number, "JSON, but no object")
+
+
+def gap_of(path: Path, number: int, why: str) -> Gap:
+    """Say that a line is lost."""
     return Gap(what=f"line {number} of {path.name}", why=f"the record is not usable ({why}); what it said is unknown")

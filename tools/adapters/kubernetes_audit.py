@@ -5,7 +5,7 @@ Format: `audit.k8s.io/v1` Event, one a line (https://kubernetes.io/docs/referenc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from graph.kinds.kubernetes.scope import identity_group
 from graph.resource import kubernetes_uid
 from tools.adapters.actors import is_control_plane, kubernetes_actor
 from tools.adapters.audit_fields import patch_leaves, written_fields
+from tools.adapters.followed_lines import FollowedLines
 from tools.adapters.json_lines import Line, read_lines
 from tools.adapters.kubernetes_plurals import KINDS
 from tools.adapters.timestamps import read_time
@@ -62,7 +63,7 @@ _KIND_OF_CHANGE: Final = {
 
 
 class KubernetesAudit:
-    """A `ChangeSource` over audit log files of one cluster."""
+    """A `FollowedSource` over audit log files of one cluster."""
 
     def __init__(self, name: str, path: Path, *, cluster: str, deployers: Collection[str], salt: bytes) -> None:
         """Describe where to read.
@@ -79,6 +80,17 @@ class KubernetesAudit:
         self._cluster = cluster
         self._deployers = frozenset(deployers)
         self._salt = salt
+        self._followed = FollowedLines(path)
+        self._follower = self._reader()
+
+    def news(self) -> ChangeBatch:
+        """Return the writes that were logged since the last call; see `FollowedSource`.
+
+        Raises:
+            NotFound: there is no such file.
+            OutsideError: it can't be read.
+        """
+        return self._batch(self._followed.news(), self._follower)
 
     def changes(self, since: datetime | None) -> ChangeBatch:
         """Return the writes after `since`, oldest first. Earlier records are read too: they tell what was before.
@@ -87,9 +99,14 @@ class KubernetesAudit:
             NotFound: there is no such file.
             OutsideError: it can't be read.
         """
+        batch = self._batch(read_lines(self._path), self._reader())
+        changes = batch.changes
+        return ChangeBatch(changes=tuple(c for c in changes if since is None or c.latest > since), gaps=batch.gaps)
+
+    def _batch(self, lines: Iterable[Line | Gap], reader: _Reader) -> ChangeBatch:
         gaps: list[Gap] = []
         records: dict[str, tuple[datetime, int, Object]] = {}
-        for position, line in enumerate(read_lines(self._path)):
+        for position, line in enumerate(lines):
             if isinstance(line, Gap):
                 gaps.append(line)
             elif self._is_write(line.value):
@@ -101,10 +118,12 @@ class KubernetesAudit:
                     gaps.append(_without(line))
                 else:
                     records.setdefault(key, (at, position, line.value))
-        reader = _Reader(self.name, self._cluster, self._deployers, self._salt)
         ordered = sorted(records.values(), key=lambda r: r[:2])
-        changes = [c for at, _, record in ordered for c in reader.read(record, at)]
-        return ChangeBatch(changes=tuple(c for c in changes if since is None or c.latest > since), gaps=tuple(gaps))
+        changes = tuple(c for at, _, record in ordered for c in reader.read(record, at))
+        return ChangeBatch(changes=changes, gaps=tuple(gaps))
+
+    def _reader(self) -> _Reader:
+        return _Reader(self.name, self._cluster, self._deployers, self._salt)
 
     @staticmethod
     def _is_write(record: Object) -> bool:
