@@ -1,20 +1,61 @@
-"""Builds the environment of a case: a graph of what is known, as the product would hold it."""
+"""A case as the product sees it: its environment, its alerts, and what was measured; and the product's answer to it.
+
+Suites translate formats into a world and names out of the answer. What lies between is the function that an alert takes
+in production.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from graph.change import Change
+from graph.diagnosis.engine import diagnose
+from graph.diagnosis.result import Diagnosis
+from graph.drift import DriftReport, compare_graph
 from graph.environment import EnvironmentGraph, SourceState
 from graph.evidence import SymptomEvent
+from graph.incident import Alert, AlertStatus, OpenIncident
 from graph.relation import Relation, RelationType
 from graph.resource import Facet, Platform, Resource, service_uid
-from graph.telemetry import Call
+from graph.telemetry import NOTHING_MEASURED, Call, Telemetry
+from graph.triage import Decision, triage
 from graph.version import Document, Version
 
 ENVIRONMENT = "case"
 SOURCE = "case"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that a case gives."""
+
+    graph: EnvironmentGraph
+    alerts: tuple[Alert, ...]
+    telemetry: Telemetry = NOTHING_MEASURED
+    open_incidents: tuple[OpenIncident, ...] = ()
+    deployers: frozenset[str] = frozenset()
+    is_declared: bool = False
+    """Whether the case says what was declared apart from what runs, so that drift can be told."""
+
+
+def diagnosed(world: World) -> Diagnosis:
+    """Put the alerts of a case to the product."""
+    nothing = DriftReport(resources=len(world.graph), findings=())
+    return diagnose(
+        world.graph,
+        world.alerts,
+        drift=compare_graph(world.graph) if world.is_declared else nothing,
+        deployers=world.deployers,
+        open_incidents=world.open_incidents,
+        telemetry=world.telemetry,
+    )
+
+
+def triaged(world: World) -> tuple[Decision, ...]:
+    """Ask the product which alerts of a case wake a person."""
+    return triage(world.graph, world.alerts, telemetry=world.telemetry, open_incidents=world.open_incidents)
 
 
 def environment(
@@ -36,6 +77,43 @@ def environment(
         changes=changes,
         symptoms=symptoms,
         sources=[SourceState(SOURCE, facet, now, "") for facet, documents in facets if documents],
+    )
+
+
+def alert_of(
+    *,
+    title: str,
+    at: datetime,
+    description: str = "",
+    severity: str = "",
+    key: str = "alert",
+    labels: dict[str, str] | None = None,
+    metric: str = "",
+    value: float | None = None,
+    threshold: float | None = None,
+    ended_at: datetime | None = None,
+    form: str = "",
+    firings: int = 1,
+) -> Alert:
+    """Return an alert of a case; `labels` without a text are left out."""
+    kept = {k: v for k, v in (labels or {}).items() if v}
+    return Alert(
+        id=key,
+        sender="alertmanager",
+        key=key,
+        status=AlertStatus.FIRING if ended_at is None else AlertStatus.RESOLVED,
+        title=title,
+        description=description,
+        severity=severity,
+        service=kept.get("service", ""),
+        labels=kept,
+        started_at=at,
+        ended_at=ended_at,
+        metric=metric,
+        value=value,
+        threshold=threshold,
+        form=form,
+        firings=firings,
     )
 
 

@@ -70,3 +70,16 @@ class Change:
     """The deployment run this belongs to, where known."""
     evidence: tuple[str, ...] = ()
     """Ids of the changes that an attribution rests on, strongest first; empty for a change as a source gave it."""
+    files: tuple[str, ...] = ()
+    """Paths that a commit touches."""
+    diff: str = ""
+    """Unified diff of a commit; empty when it is not known. Untrusted data."""
+    instances: tuple[str, ...] = ()
+    """Of a deployment: names of the instances (pods) of the new version that exist so far."""
+    completed_at: datetime | None = None
+    """UTC; of a deployment: when the last of `instances` was up; None when it is not, or when nobody knows."""
+
+    @property
+    def version(self) -> str:
+        """What the source calls the version that a commit makes and a deployment brings: mostly a commit id."""
+        return self.reference or self.id

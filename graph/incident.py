@@ -49,6 +49,17 @@ class Alert:
     started_at: datetime
     """UTC"""
     ended_at: datetime | None = None
+    """UTC; when it cleared; None while it has not."""
+    metric: str = ""
+    """Name of the metric that it judges; empty when the sender does not say."""
+    value: float | None = None
+    """Reading of `metric` at `started_at`."""
+    threshold: float | None = None
+    """What `value` was compared with."""
+    form: str = ""
+    """Id of the form of log line that the sender ties it to; empty when there is none."""
+    firings: int = 1
+    """How often it fired within the hour up to `started_at`, this time included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +86,10 @@ class OpenIncident:
     """UTC"""
     resolved_at: datetime | None = None
     """UTC; None while it is open."""
+    metric: str = ""
+    """Name of the metric that it is about; empty when it is about none in particular."""
+    form: str = ""
+    """Id of the form of log line that it is about; empty when it is about none."""
 
     def is_open_at(self, earliest: datetime | None, latest: datetime) -> bool:
         """Whether the incident was open at some time between `earliest` (None: any time before) and `latest`."""

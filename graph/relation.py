@@ -52,6 +52,8 @@ class RelationType(StrEnum):
     """Terraform resource to another that its expressions name."""
     PRODUCES = "produces"
     """Resource (such as an ExternalSecret) to the object that a controller makes from it."""
+    RUNS_ON = "runs_on"
+    """Something that runs to the machine it runs on."""
     REALISES = "realises"
     """One identity of a thing to another identity of the same thing."""
 
@@ -74,6 +76,7 @@ IMPACT: dict[RelationType, Impact] = {
     RelationType.ENCRYPTS_WITH: Impact.TARGET_TO_SOURCE,
     RelationType.REFERENCES: Impact.TARGET_TO_SOURCE,
     RelationType.PRODUCES: Impact.SOURCE_TO_TARGET,
+    RelationType.RUNS_ON: Impact.TARGET_TO_SOURCE,
     RelationType.REALISES: Impact.TARGET_TO_SOURCE,
 }
 """Declared for every type: the arrow alone does not tell which way impact flows."""

@@ -6,7 +6,7 @@ Knows no monitoring system. Times are seconds since 1970-01-01 UTC as floats, si
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -33,6 +33,14 @@ class Signal(StrEnum):
     LAG = "lag"
     """Age or number of messages that wait."""
     OTHER = "other"
+
+
+class Mood(StrEnum):
+    """What a form of log line speaks of, as whoever groups the lines judged it."""
+
+    BAD = "bad"
+    NEUTRAL = "neutral"
+    GOOD = "good"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,6 +79,10 @@ class LogLine:
     count: int = 1
     baseline: float | None = None
     """How many lines of this form a window of the same length held before; None when nobody knows."""
+    form: str = ""
+    """Id of the form of line; empty when it was not grouped."""
+    mood: Mood | None = None
+    """None when nobody judged it."""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -114,6 +126,17 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What somebody whom the environment depends on says of their own service, e.g. on a status page."""
+
+    provider: str
+    at: float | None
+    """Seconds since 1970-01-01 UTC; None when it says no time."""
+    text: str
+    """State and message as they stand there. Untrusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Anomaly:
     """A measure that left its usual range, found by us (`graph.anomaly`) or by the monitoring."""
 
@@ -149,10 +172,11 @@ class Telemetry:
     checks: tuple[Check, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     """What the monitoring itself calls unusual; what we find in `series` is not in it."""
+    notices: tuple[Notice, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.series or self.logs or self.spans or self.calls or self.checks or self.anomalies)
+        return not any(getattr(self, one.name) for one in fields(self))
 
 
 NOTHING_MEASURED = Telemetry()

@@ -7,13 +7,17 @@ since people set it beforehand and in both directions wrong.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 
-from graph.telemetry import Floats
+from graph.environment import EnvironmentGraph
+from graph.incident import Alert, OpenIncident
+from graph.matching import candidates
+from graph.telemetry import NOTHING_MEASURED, Floats, LogLine, Mood, Telemetry
 
 PAGE_FROM = 1.0
 """Points from which an alert is taken for real."""
@@ -25,133 +29,142 @@ _LATER = 0.05
 """Part of its level that a reading must move to count as moving."""
 
 
-class Mood(StrEnum):
-    """What a form of log line speaks of."""
-
-    BAD = "bad"
-    NEUTRAL = "neutral"
-    GOOD = "good"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogForm:
-    """A form of log line that goes with an alert."""
-
-    id: str
-    text: str
-    """Untrusted."""
-    count: int
-    growth: float
-    """How much more often than before, as a share: 1.0 is twice as often."""
-    mood: Mood | None
-    """None when nobody judged it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One alert that wants to wake somebody."""
-
-    id: str
-    service: str
-    metric: str
-    fired_at: float
-    """Seconds since 1970-01-01 UTC."""
-    value: float
-    threshold: float
-    severity: int | None
-    """1 is the gravest; None when the alert has none."""
-    fired_last_hour: int = 1
-    resolved_after_s: float | None = None
-    """None: it has not cleared."""
-    form: LogForm | None = None
-    times: Floats
-    """Of the readings of the metric, before and after; seconds since 1970-01-01 UTC, ascending."""
-    values: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """Something that people work on already, or planned."""
-
-    id: str
-    services: frozenset[str]
-    metric: str
-    """Empty: any."""
-    form: str
-    """Id of its form of log line; empty when it has none."""
-    since: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Whether an alert wakes a person, and why."""
 
-    page: str
+    alert: str
     """id"""
     is_page: bool
     points: float
     reasons: tuple[str, ...]
     same_as: str = ""
-    """id of the page, incident or planned change that covers it."""
+    """id of the alert, incident or planned change that covers it."""
 
 
-def triage(pages: Sequence[Page], known: Sequence[Known] = ()) -> tuple[Decision, ...]:
-    """Decide for each page; decisions come in the order of the pages."""
+def triage(
+    graph: EnvironmentGraph,
+    alerts: Sequence[Alert],
+    *,
+    telemetry: Telemetry = NOTHING_MEASURED,
+    open_incidents: Sequence[OpenIncident] = (),
+) -> tuple[Decision, ...]:
+    """Decide which alerts wake a person.
+
+    Args:
+        graph: the environment, for what each alert is about.
+        alerts: those that came together, in any order.
+        telemetry: readings of the metrics that the alerts judge, and the forms of log lines that they name.
+        open_incidents: what people work on already, or planned.
+
+    Returns:
+        One decision for each alert, in the order of `alerts`.
+    """
+    pages = [_page(graph, alert, telemetry) for alert in alerts]
     real: dict[str, tuple[float, tuple[str, ...]]] = {}
     decisions: dict[str, Decision] = {}
     for page in pages:
         points, reasons = _judge(page)
-        owner = next((k for k in known if _covers(k, page)), None)
+        owner = next((k for k in open_incidents if _covers(k, page)), None)
         if owner is not None:
             text = f"{owner.id} is about this already."
-            decisions[page.id] = Decision(page=page.id, is_page=False, points=points, reasons=(text,), same_as=owner.id)
+            decisions[page.id] = Decision(
+                alert=page.id, is_page=False, points=points, reasons=(text,), same_as=owner.id
+            )
         elif points < PAGE_FROM:
-            decisions[page.id] = Decision(page=page.id, is_page=False, points=points, reasons=reasons)
+            decisions[page.id] = Decision(alert=page.id, is_page=False, points=points, reasons=reasons)
         else:
             real[page.id] = points, reasons
     for group in _groups([p for p in pages if p.id in real]):
-        told = min(group, key=lambda p: (p.severity if p.severity is not None else 9, p.fired_at, p.id))
+        told = min(group, key=lambda p: (p.gravity, p.fired_at, p.id))
         for page in group:
             points, reasons = real[page.id]
             is_told = page is told
             why = reasons if is_told else (f"{told.id} tells of the same fault.", *reasons)
             decisions[page.id] = Decision(
-                page=page.id,
-                is_page=is_told,
-                points=points,
-                reasons=why,
-                same_as="" if is_told else told.id,
+                alert=page.id, is_page=is_told, points=points, reasons=why, same_as="" if is_told else told.id
             )
     return tuple(decisions[page.id] for page in pages)
 
 
-def _judge(page: Page) -> tuple[float, tuple[str, ...]]:
-    points = [*_of_logs(page.form), *_of_course(page), *_of_habit(page)]
+class _Page(NamedTuple):
+    """One alert with what was measured of it."""
+
+    alert: Alert
+    subject: str
+    """uid of what it is about; the sender's name of it where no resource is known"""
+    form: LogLine | None
+    times: Floats
+    """Of the readings of its metric, before and after; seconds since 1970-01-01 UTC, ascending."""
+    values: Floats
+
+    @property
+    def id(self) -> str:
+        return self.alert.id
+
+    @property
+    def fired_at(self) -> float:
+        return self.alert.started_at.timestamp()
+
+    @property
+    def gravity(self) -> int:
+        """1 is the gravest."""
+        text = self.alert.severity.lower()
+        digits = re.fullmatch(r"(?:sev|p|s)?-?(\d)", text)
+        return int(digits[1]) if digits else _GRAVITY.get(text, 9)
+
+
+_GRAVITY = {"critical": 1, "emergency": 1, "error": 2, "high": 2, "warning": 3, "medium": 3, "low": 4, "info": 5}
+
+
+def _page(graph: EnvironmentGraph, alert: Alert, telemetry: Telemetry) -> _Page:
+    found = candidates(graph, alert)
+    subject = found[0].uid if found else alert.service
+    form = next((line for line in telemetry.logs if alert.form and line.form == alert.form), None)
+    mine = (s for s in telemetry.series if alert.metric and s.metric == alert.metric and s.resource == subject)
+    series = next(mine, None)
+    none = np.array([])
+    return _Page(alert, subject, form, series.times if series else none, series.values if series else none)
+
+
+def _judge(page: _Page) -> tuple[float, tuple[str, ...]]:
+    points = [*_of_logs(page.form), *_of_course(page), *_of_habit(page.alert)]
     return sum(worth for worth, _ in points), tuple(text for _, text in sorted(points, reverse=True))
 
 
-def _of_logs(form: LogForm | None) -> Iterator[tuple[float, str]]:
+def _of_logs(form: LogLine | None) -> Iterator[tuple[float, str]]:
     if form is None:
         return
     if form.mood is Mood.BAD:
         yield 1.2, "What the logs say of it speaks of a failure."
     elif form.mood is not None:
         yield -1.2, "What the logs say of it is ordinary."
-    if form.growth >= 0.5:
-        worth = min(2.0, math.log2(1 + form.growth)) * (0.3 if form.mood in (Mood.NEUTRAL, Mood.GOOD) else 1.0)
-        yield worth, f"They say it {1 + form.growth:.3g} times as often as before."
-    elif form.growth < 0.1:
+    growth = _growth(form)
+    if growth is None:
+        return
+    if growth >= 0.5:
+        worth = min(2.0, math.log2(1 + growth)) * (0.3 if form.mood in (Mood.NEUTRAL, Mood.GOOD) else 1.0)
+        yield worth, f"They say it {1 + growth:.3g} times as often as before."
+    elif growth < 0.1:
         yield -0.4, "They say it no more often than before."
 
 
-def _of_course(page: Page) -> Iterator[tuple[float, str]]:
+def _growth(form: LogLine) -> float | None:
+    """How much more often than before, as a share: 1.0 is twice as often; None where nobody knows."""
+    if not form.count:
+        return -1.0
+    return round(form.count / form.baseline - 1, 6) if form.baseline else None
+
+
+def _of_course(page: _Page) -> Iterator[tuple[float, str]]:
     """What the metric did after the alert fired."""
     after = page.values[(page.times >= page.fired_at) & np.isfinite(page.values)]
-    if after.size < 2:
+    value, threshold = page.alert.value, page.alert.threshold
+    if after.size < 2 or value is None or threshold is None:
         return
-    sign = -1.0 if page.value < page.threshold else 1.0
+    sign = -1.0 if value < threshold else 1.0
     first, last = sign * float(after[0]), sign * float(after[-1])
-    limit, lowest = sign * page.threshold, float(np.min(sign * after))
+    limit, lowest = sign * threshold, float(np.min(sign * after))
     step = _LATER * max(abs(first), abs(limit))
     if last > limit and lowest <= limit and last > first + step:
         yield 2.0, "It came back worse after it had cleared."
@@ -161,38 +174,39 @@ def _of_course(page: Page) -> Iterator[tuple[float, str]]:
         yield 1.2, "It goes on getting worse."
     elif last < first - step:
         yield -0.8, "It is getting better."
-    elif _is_level(page, sign):
+    elif _is_level(page, value, sign):
         yield -0.4, "It stays at a new level."
 
 
-def _is_level(page: Page, sign: float) -> bool:
+def _is_level(page: _Page, value: float, sign: float) -> bool:
     """Whether the metric rose to a level below its ceiling and stays there."""
     before = page.values[(page.times < page.fired_at) & np.isfinite(page.values)]
-    return before.size > 0 and sign * float(before[-1]) < sign * page.value and page.value not in (100.0, 0.0)
+    return before.size > 0 and sign * float(before[-1]) < sign * value and value not in (100.0, 0.0)
 
 
-def _of_habit(page: Page) -> Iterator[tuple[float, str]]:
-    if page.resolved_after_s is None:
+def _of_habit(alert: Alert) -> Iterator[tuple[float, str]]:
+    if alert.ended_at is None:
         yield 0.6, "It has not cleared."
-    elif page.resolved_after_s <= _QUICK_S:
-        yield -1.0, f"It cleared by itself after {page.resolved_after_s:.0f} s."
-    if page.fired_last_hour >= _FLAPS and page.resolved_after_s is not None:
-        yield -0.8, f"It fired {page.fired_last_hour} times within an hour."
+        return
+    cleared_s = (alert.ended_at - alert.started_at).total_seconds()
+    if cleared_s <= _QUICK_S:
+        yield -1.0, f"It cleared by itself after {cleared_s:.0f} s."
+    if alert.firings >= _FLAPS:
+        yield -0.8, f"It fired {alert.firings} times within an hour."
 
 
-def _covers(known: Known, page: Page) -> bool:
+def _covers(known: OpenIncident, page: _Page) -> bool:
     """Whether people know of this: the same service with the same measure, or the same lines in its logs."""
-    if known.since > page.fired_at:
+    if known.opened_at > page.alert.started_at or (known.resolved_at and known.resolved_at < page.alert.started_at):
         return False
-    is_place = page.service in known.services
-    is_measure = not known.metric or known.metric == page.metric
-    is_form = bool(known.form) and page.form is not None and page.form.id == known.form
-    return is_place and (is_form or (is_measure and bool(known.metric)))
+    is_measure = bool(known.metric) and known.metric == page.alert.metric
+    is_form = bool(known.form) and page.form is not None and page.form.form == known.form
+    return page.subject in known.subjects and (is_form or is_measure)
 
 
-def _groups(pages: Iterable[Page]) -> list[list[Page]]:
+def _groups(pages: Iterable[_Page]) -> list[list[_Page]]:
     """Real pages that go with the same form of log line are of one fault; so are repeats of the same measure."""
-    groups: list[list[Page]] = []
+    groups: list[list[_Page]] = []
     for page in pages:
         home = next((g for g in groups if any(_is_same(page, other) for other in g)), None)
         if home is None:
@@ -202,7 +216,7 @@ def _groups(pages: Iterable[Page]) -> list[list[Page]]:
     return groups
 
 
-def _is_same(one: Page, other: Page) -> bool:
+def _is_same(one: _Page, other: _Page) -> bool:
     if one.form is not None and other.form is not None:
-        return one.form.id == other.form.id
-    return (one.service, one.metric) == (other.service, other.metric)
+        return one.form.form == other.form.form
+    return (one.subject, one.alert.metric) == (other.subject, other.alert.metric)

@@ -3,67 +3,60 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agents.model import Model
 from evals.suite import Prediction
-from graph.diagnosis.ailments import Ailment, ailments
-from graph.diagnosis.spread import Link, LinkType, spreads
-from graph.telemetry import LogLine, Series, Signal, Telemetry
+from evals.suites.tables import read_json, read_series, seconds, time
+from evals.world import World, alert_of, diagnosed, environment, service, uid_of
+from graph.change import Change
+from graph.relation import Relation, RelationType
+from graph.resource import display_uid
+from graph.telemetry import LogLine, Mood, Telemetry
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    links: tuple[Link, ...]
-    telemetry: Telemetry
-    told: str
-    rollouts: Mapping[str, float]
+_MOODS = {"negative": Mood.BAD, "neutral": Mood.NEUTRAL, "positive": Mood.GOOD}
 
 
 class _Suite:
-    def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:  # noqa: ARG002  (names are those of the case)
+    def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (names are those of the case)
         data = folder / "workdir"
-        alert = _json(data / "alert.json")
+        about = read_json(data / "alert.json")
         names = _names(data)
-        fired = _seconds(alert["fired_at"])
-        return _Case(
-            links=tuple(dict.fromkeys(_links(_json(data / "service_map.json"), names))),
-            telemetry=Telemetry(series=tuple(_series(data / "metrics.csv")), logs=tuple(_logs(data, names))),
-            told=alert["service"],
-            rollouts=_rollouts(data, fired),
+        relations = list(dict.fromkeys(_relations(read_json(data / "service_map.json"), names)))
+        telemetry = Telemetry(series=tuple(read_series(data / "metrics.csv")), logs=tuple(_logs(data, names)))
+        speakers = [*(s.resource for s in telemetry.series), *(line.resource for line in telemetry.logs)]
+        known = {uid_of(about["service"]), *speakers, *(u for r in relations for u in (r.source, r.target))}
+        graph = environment(
+            now=time(about["fired_at"]),
+            actual=[service(display_uid(uid)) for uid in sorted(known)],
+            relations=relations,
+            changes=list(_deploys(data)),
         )
+        alert = alert_of(
+            title=str(about.get("summary") or about["metric"]),
+            at=time(about["fired_at"]),
+            labels={"service": about["service"]},
+            metric=about["metric"],
+        )
+        return World(graph=graph, alerts=(alert,), telemetry=telemetry)
 
-    def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the account needs none)
-        unwell = ailments(case.telemetry)
-        unwell.setdefault(case.told, [])
-        known = {uid: signs for uid, signs in unwell.items() if signs}
-        found = spreads(case.links, known, told=case.told, texts=_texts(known), rollouts=case.rollouts)
-        if not found:
-            return {"abstained": True, "note": f"nothing was measured that explains {case.told}"}
-        best = found[0]
-        ahead = best.score - (found[1].score if len(found) > 1 else 0.0)
+    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+        found = diagnosed(case)
+        if not found.accounts or not found.causes:
+            return {"abstained": True, "note": found.summary}
+        first, cause = found.accounts[0], found.causes[0]
         return {
-            "origin": best.origin,
-            "propagation": [{"from": s.source, "to": s.target} for s in best.steps],
-            "blast_radius": list(best.victims),
-            "ranked": [{"entity": best.origin, "score": round(min(0.9, 0.4 + 0.4 * ahead), 2)}],
-            "note": " ".join(best.reasons[:3]),
+            "origin": display_uid(first.origin),
+            "propagation": [{"from": display_uid(s.source), "to": display_uid(s.target)} for s in first.steps],
+            "blast_radius": [display_uid(uid) for uid in first.victims],
+            "ranked": [{"entity": display_uid(cause.resource), "score": cause.confidence}],
+            "note": found.summary,
         }
 
 
 SUITE = _Suite()
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _bare(name: str) -> str:
@@ -77,73 +70,68 @@ def _names(data: Path) -> dict[str, str]:
         return {_bare(row["service"]): row["service"] for row in csv.DictReader(file)}
 
 
-def _links(found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Link]:
+def _relations(found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Relation]:
     for edge in found.get("edges") or ():
-        yield Link(source=edge["from"], target=edge["to"], type=LinkType.CALLS)
-    for service in found.get("services") or ():
-        if not isinstance(service, Mapping):
+        yield _relation(edge["from"], edge["to"], RelationType.CALLS)
+    for one in found.get("services") or ():
+        if not isinstance(one, Mapping):
             continue
-        name = service["name"]
-        for store in (*(service.get("datastores") or ()), *filter(None, (service.get("resolver"),))):
-            yield Link(source=name, target=names.get(_bare(store), str(store)), type=LinkType.USES)
-        if service.get("node"):
-            node = str(service["node"])
-            yield Link(source=name, target=names.get(_bare(node), f"node:{_bare(node)}"), type=LinkType.RUNS_ON)
+        for store in (*(one.get("datastores") or ()), *filter(None, (one.get("resolver"),))):
+            yield _relation(one["name"], names.get(_bare(store), str(store)), RelationType.CONNECTS_TO)
+        if one.get("node"):
+            yield _relation(one["name"], _node(str(one["node"]), names), RelationType.RUNS_ON)
 
 
-def _series(path: Path) -> Iterator[Series]:
-    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    with path.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["value"]:
-                found[row["service"], row["metric"]].append((_seconds(row["timestamp"]), float(row["value"])))
-    for (service, metric), readings in found.items():
-        times, values = zip(*sorted(readings), strict=True)
-        yield Series(
-            resource=service, metric=metric, signal=Signal.OTHER, times=np.array(times), values=np.array(values)
-        )
+def _relation(source: str, target: str, kind: RelationType) -> Relation:
+    return Relation(source=uid_of(source), target=uid_of(target), type=kind, via="service map")
+
+
+def _node(name: str, names: Mapping[str, str]) -> str:
+    return names.get(_bare(name), f"node:{_bare(name)}")
 
 
 def _logs(data: Path, names: Mapping[str, str]) -> Iterator[LogLine]:
-    for pattern in _json(data / "patterns.json").get("patterns") or ():
-        change = float(str(pattern.get("delta_vs_baseline") or 0).replace("+", "") or 0)
+    for pattern in read_json(data / "patterns.json").get("patterns") or ():
+        more = float(str(pattern.get("delta_vs_baseline") or 0).replace("+", "") or 0)
         count = int(pattern.get("count") or 0)
-        is_bad = pattern.get("sentiment") == "negative"
         yield LogLine(
-            resource=pattern["service"],
-            at=_seconds(pattern["first_seen"]) if pattern.get("first_seen") else None,
-            severity="error" if is_bad and change >= 0.5 * count and count >= _MANY else "",
+            resource=uid_of(pattern["service"]),
+            at=seconds(pattern["first_seen"]) if pattern.get("first_seen") else None,
+            severity="",
             text=str(pattern.get("signature") or ""),
             count=count,
-            baseline=max(0.0, count - change),
+            baseline=max(0.0, count - more),
+            mood=_MOODS.get(str(pattern.get("sentiment"))),
         )
-    for event in _json(data / "events.json").get("events") or ():
+    for event in _events(data):
         kind, _, name = str(event.get("object") or "").partition("/")
         if kind == "node" and event.get("type") != "Deployment":
             text = f"{event.get('reason')} {event.get('message')}"
-            owner = names.get(_bare(name), f"node:{_bare(name)}")
-            yield LogLine(resource=owner, at=_seconds(event["timestamp"]), severity="error", text=text)
+            owner = uid_of(_node(name, names))
+            yield LogLine(resource=owner, at=seconds(event["timestamp"]), severity="error", text=text)
 
 
-_MANY = 200
-"""Lines of one form below which a service grumbles, and nobody suffers."""
+def _deploys(data: Path) -> Iterator[Change]:
+    for event in _events(data):
+        if event.get("type") == "Deployment":
+            yield _deploy(str(event["object"]).partition("/")[2], event)
+    found = read_json(data / "context" / "deploys.json")
+    for deploy in found.get("deploys") or () if isinstance(found, Mapping) else ():
+        if deploy.get("service"):
+            yield _deploy(deploy["service"], deploy)
 
 
-def _rollouts(data: Path, fired: float) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for event in _json(data / "events.json").get("events") or ():
-        if event.get("type") == "Deployment" and _seconds(event["timestamp"]) <= fired:
-            found[str(event["object"]).partition("/")[2]] = _seconds(event["timestamp"])
-    deploys = _json(data / "context" / "deploys.json")
-    for deploy in deploys.get("deploys") or () if isinstance(deploys, Mapping) else ():
-        if deploy.get("service") and _seconds(deploy["timestamp"]) <= fired:
-            found[deploy["service"]] = max(found.get(deploy["service"], 0.0), _seconds(deploy["timestamp"]))
-    return found
+def _deploy(name: str, about: Mapping[str, Any]) -> Change:
+    at = time(about["timestamp"])
+    return Change(
+        id=f"deploy:{name}:{about['timestamp']}",
+        uid=uid_of(name),
+        kind="deploy",
+        earliest=at,
+        latest=at,
+        reference=str(about.get("commit_sha") or ""),
+    )
 
 
-def _texts(unwell: Mapping[str, list[Ailment]]) -> dict[str, str]:
-    return {uid: " ".join(a.what for a in signs if " " in a.what) for uid, signs in unwell.items()}
-
-
-def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+def _events(data: Path) -> list[dict[str, Any]]:
+    return list(read_json(data / "events.json").get("events") or ())

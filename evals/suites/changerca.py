@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.world import uid_of
-from graph.diagnosis.releases import Blamed, Release, rank_releases
+from evals.world import World, alert_of, called, diagnosed, environment, service, uid_of
+from graph.change import Change
 from graph.resource import display_uid
 from graph.telemetry import Call, Series, Signal, Telemetry
 
@@ -27,53 +27,50 @@ _COLUMNS = {
 _EDGES = ("source_success.csv", "destination_success.csv")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    releases: tuple[Release, ...]
-    telemetry: Telemetry
-    at: float
-
-
 class _Suite:
-    def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:  # noqa: ARG002  (the set has no labels)
+    def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (the set has no labels)
         about = json.loads((folder / "case.json").read_text(encoding="utf-8"))
         at = float(about["detect_timestamp"])
+        now = datetime.fromtimestamp(at, UTC)
         series = tuple(_instances(folder, at)) + tuple(_edges(folder, at))
-        calls = {(s.peer, s.resource) for s in series if s.peer}
-        return _Case(
-            releases=tuple(_releases(about["plan"], at)),
-            telemetry=Telemetry(series=series, calls=tuple(Call(caller=a, callee=b) for a, b in sorted(calls))),
-            at=at,
+        calls = [Call(caller=a, callee=b) for a, b in sorted({(s.peer, s.resource) for s in series if s.peer})]
+        releases = list(_releases(about["plan"], at))
+        known = {*(u for c in calls for u in (c.caller, c.callee)), *(r.uid for r in releases)}
+        graph = environment(
+            now=now,
+            actual=[service(display_uid(uid)) for uid in sorted(known)],
+            relations=called(calls),
+            changes=releases,
         )
+        alert = alert_of(title="Calls fail while releases roll out", at=now)
+        return World(graph=graph, alerts=(alert,), telemetry=Telemetry(series=series))
 
-    def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the ranking needs none)
-        ranked = rank_releases(case.releases, case.telemetry, at=case.at)
-        names = [display_uid(b.release.service) for b in ranked]
-        note = f"{names[0]}: {' '.join(ranked[0].reasons) or 'nothing speaks against any release'}" if ranked else ""
-        scored = [{"entity": n, "score": _confidence(ranked)} for n in names[:1]]
-        return {"release": names, "ranked": scored, "abstained": not names, "note": note}
+    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+        found = diagnosed(case)
+        suspects = found.change.suspects if found.change else ()
+        names = [display_uid(s.change.uid) for s in suspects]
+        ranked = [{"entity": display_uid(s.change.uid), "score": s.confidence} for s in suspects[:1]]
+        return {"release": names, "ranked": ranked, "abstained": not names, "note": found.summary}
 
 
 SUITE = _Suite()
 
 
-def _confidence(ranked: Sequence[Blamed]) -> float:
-    """How far the first is ahead of the second, as a share of its own score."""
-    first, second = ranked[0].score, ranked[1].score if len(ranked) > 1 else 0.0
-    return round(min(0.9, 0.4 + 0.5 * (first - second)), 2) if first > 0 else 0.2
-
-
-def _releases(plan: Mapping[str, Any], at: float) -> Iterator[Release]:
+def _releases(plan: Mapping[str, Any], at: float) -> Iterator[Change]:
     for name, about in plan.items():
-        steps = [step for begun, step in about["process"].items() if float(begun) <= at]
+        begun = float(about["release_time"])
+        steps = [step for started, step in about["process"].items() if float(started) <= at]
         done = [float(s["release_complete_timestamp"]) for s in steps if s.get("release_complete_timestamp")]
         done = [moment for moment in done if moment <= at]
-        if float(about["release_time"]) <= at:
-            yield Release(
-                service=uid_of(name),
-                started_at=float(about["release_time"]),
-                completed_at=max(done, default=None),
-                new=frozenset(pod for step in steps for pod in step["release_pod"]),
+        if begun <= at:
+            yield Change(
+                id=f"release:{name}",
+                uid=uid_of(name),
+                kind="deploy",
+                earliest=datetime.fromtimestamp(begun, UTC),
+                latest=datetime.fromtimestamp(max(done, default=begun), UTC),
+                instances=tuple(sorted({pod for step in steps for pod in step["release_pod"]})),
+                completed_at=datetime.fromtimestamp(max(done), UTC) if done else None,
             )
 
 

@@ -17,17 +17,12 @@ from agents.model import Model
 from evals.kubectl.alerts import anomalies, client_errors
 from evals.kubectl.recording import Recording
 from evals.suite import Prediction
-from graph.diagnosis.engine import diagnose
+from evals.world import World, alert_of, diagnosed, environment
 from graph.diagnosis.result import Cause, Diagnosis
-from graph.drift import DriftReport
-from graph.environment import EnvironmentGraph
 from graph.errors import Invalid
-from graph.incident import Alert, AlertStatus
 from graph.relation import RelationType
 from graph.relations import derive
-from graph.resource import Facet
 from graph.telemetry import Telemetry
-from graph.version import Document, Version
 
 _HIDDEN = re.compile(r'"output_yaml"|"resource_type":"(namespaces|pod|service|statefulset|rolebindings)","name":"[^"]')
 """Questions whose answers are recorded, but which no tool of the benchmark can ask."""
@@ -36,9 +31,7 @@ _ANSWERS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
-    graph: EnvironmentGraph
-    alert: Alert
-    telemetry: Telemetry
+    world: World
     labels: Mapping[str, Any]
 
 
@@ -48,36 +41,23 @@ class _Suite:
         answers = {k: v for k, v in _read(folder / "tool_cache.json").items() if not _HIDDEN.search(k)}
         recording = Recording(answers, query["namespace"])
         live, declared = recording.live(), recording.declared()
-        graph = EnvironmentGraph(
-            name="recording",
-            as_of=recording.now,
-            versions=[
-                *(_version(d, Facet.ACTUAL, recording) for d in live),
-                *(_version(d, Facet.INTENDED, recording) for d in declared),
-            ],
+        graph = environment(
+            now=recording.now,
+            actual=live,
+            intended=declared,
             relations=derive(live),
             symptoms=[*recording.symptoms(), *client_errors(answers.get("GetAlerts:{}"), recording)],
         )
-        alert = Alert(
-            id="alert",
-            sender="alertmanager",
-            key="alert",
-            status=AlertStatus.FIRING,
-            title=query["query"],
-            labels={"namespace": query["namespace"]},
-            started_at=recording.now,
-        )
+        alert = alert_of(title=query["query"], at=recording.now, labels={"namespace": query["namespace"]})
         telemetry = Telemetry(
             calls=tuple(recording.calls()),
             checks=tuple(recording.checks()),
             anomalies=tuple(anomalies(answers.get("GetAlerts:{}"), recording)),
         )
-        return _Case(graph=graph, alert=alert, telemetry=telemetry, labels=labels)
+        return _Case(world=World(graph=graph, alerts=(alert,), telemetry=telemetry), labels=labels)
 
     def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
-        # There is no intended state other than what was applied: drift is not asked for.
-        nothing = DriftReport(resources=len(case.graph), findings=())
-        found = diagnose(case.graph, [case.alert], drift=nothing, deployers=frozenset(), telemetry=case.telemetry)
+        found = diagnosed(case.world)
         ranked = list(_ranked(case, found))[:_ANSWERS]
         return {"ranked": ranked, "abstained": not ranked, "note": found.summary}
 
@@ -98,19 +78,6 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _version(document: Document, facet: Facet, recording: Recording) -> Version:
-    return Version(
-        resource=document.resource,
-        facet=facet,
-        body=document.body,
-        source="recording",
-        valid_from=recording.now,
-        valid_to=None,
-        last_seen=recording.now,
-        recorded_at=recording.now,
-    )
-
-
 def _ranked(case: _Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
     causes = {c["name"]: c for c in case.labels.get("root_causes", ())}
     seen = set()
@@ -129,8 +96,8 @@ def _entity(case: _Case, cause: Cause, target: str) -> str | None:
 
     An app covers its workload, its Service, and what only it reads.
     """
-    resource = case.graph.resource(cause.resource) if cause.resource in case.graph else None
-    namespace = case.alert.labels["namespace"]
+    resource = case.world.graph.resource(cause.resource) if cause.resource in case.world.graph else None
+    namespace = case.world.alerts[0].labels["namespace"]
     if target == "node":
         return f"node/{resource.name}" if resource is not None and resource.kind == "Node" else None
     if target == "namespace":
@@ -138,10 +105,10 @@ def _entity(case: _Case, cause: Cause, target: str) -> str | None:
     listed = case.labels.get("objects", {}).get(namespace, {}).get("app")
     names = [cause.resource.rpartition("/")[2]]
     if resource is not None and resource.kind == "Service":
-        served = case.graph.outgoing(cause.resource)
+        served = case.world.graph.outgoing(cause.resource)
         names += [r.target.rpartition("/")[2] for r in served if r.type is RelationType.SELECTS]
     else:
-        names += [r.source.rpartition("/")[2] for r in case.graph.incoming(cause.resource)]
+        names += [r.source.rpartition("/")[2] for r in case.world.graph.incoming(cause.resource)]
     return next((f"app/{name}" for name in names if listed is None or name in listed), None)
 
 

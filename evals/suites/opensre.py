@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,11 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.world import environment, service, uid_of
-from graph.diagnosis.engine import diagnose
+from evals.world import World, alert_of, diagnosed, environment, service, uid_of
 from graph.diagnosis.mechanisms.databases import stated_limit
 from graph.diagnosis.result import Cause
-from graph.drift import DriftReport
-from graph.environment import EnvironmentGraph
 from graph.evidence import ObservationKind, SymptomEvent
-from graph.incident import Alert, AlertStatus
+from graph.incident import Alert
 from graph.kinds.kubernetes.parse import parse
 from graph.relations import derive
 from graph.resource import kubernetes_uid
@@ -39,15 +35,8 @@ _SIGNALS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    graph: EnvironmentGraph
-    alert: Alert
-    telemetry: Telemetry
-
-
 class _Suite:
-    def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:  # noqa: ARG002  (the categories are ours, too)
+    def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (the categories are ours, too)
         alert = _json(folder / "alert.json")
         about = _json(folder / "context.json")
         return (
@@ -56,9 +45,8 @@ class _Suite:
             else _cluster(folder, alert)
         )
 
-    def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
-        nothing = DriftReport(resources=len(case.graph), findings=())
-        found = diagnose(case.graph, [case.alert], drift=nothing, deployers=frozenset(), telemetry=case.telemetry)
+    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+        found = diagnosed(case)
         causes = [c for c in found.causes if c.confidence >= _SURE and category_of(c)]
         if not causes:
             return {"ranked": [{"category": "healthy", "score": 0.7}], "note": found.summary}
@@ -103,19 +91,15 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _alert(alert: Mapping[str, Any], now: datetime, **labels: str) -> Alert:
     notes = alert.get("commonAnnotations") or {}
-    return Alert(
-        id="alert",
-        sender="alertmanager",
-        key="alert",
-        status=AlertStatus.FIRING,
+    return alert_of(
         title=str(alert.get("title") or ""),
         description=" ".join(str(notes.get(k) or "") for k in ("summary", "error", "suspected_symptom")),
-        labels={k: v for k, v in labels.items() if v},
-        started_at=now,
+        labels=labels,
+        at=now,
     )
 
 
-def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) -> _Case:
+def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) -> World:
     name = str(about.get("db_instance_identifier") or "database")
     uid = uid_of(name)
     metrics = _json(folder / "aws_cloudwatch_metrics.json")
@@ -131,7 +115,7 @@ def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) 
         actual=[service(name, kind="Database")],
         symptoms=[_event(uid, e) for e in events if _is_recent(e, now)],
     )
-    return _Case(graph=graph, alert=_alert(alert, now, service=name), telemetry=Telemetry(series=tuple(series)))
+    return World(graph=graph, alerts=(_alert(alert, now, service=name),), telemetry=Telemetry(series=tuple(series)))
 
 
 def _series(uid: str, name: str, metrics: Mapping[str, Any], texts: list[str]) -> Iterator[Series]:
@@ -169,7 +153,7 @@ def _is_recent(event: Mapping[str, Any], now: datetime) -> bool:
     return at is None or now - at <= timedelta(hours=1)
 
 
-def _cluster(folder: Path, alert: Mapping[str, Any]) -> _Case:
+def _cluster(folder: Path, alert: Mapping[str, Any]) -> World:
     labels = {**(alert.get("commonLabels") or {}), **(alert.get("commonAnnotations") or {})}
     namespace = str(labels.get("namespace") or labels.get("kube_namespace") or "default")
     documents = [d for body in _objects(folder, namespace) if (d := _document(body, namespace)) is not None]
@@ -181,7 +165,7 @@ def _cluster(folder: Path, alert: Mapping[str, Any]) -> _Case:
         relations=derive(documents),
         symptoms=list(_symptoms(folder, namespace, workload)),
     )
-    return _Case(graph=graph, alert=_alert(alert, now, namespace=namespace), telemetry=Telemetry())
+    return World(graph=graph, alerts=(_alert(alert, now, namespace=namespace),))
 
 
 def _document(body: dict[str, Any], namespace: str) -> Document:

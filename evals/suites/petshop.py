@@ -6,7 +6,6 @@ import csv
 import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,11 +15,7 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.world import called, environment, service, uid_of
-from graph.diagnosis.engine import diagnose
-from graph.drift import DriftReport
-from graph.environment import EnvironmentGraph
-from graph.incident import Alert, AlertStatus
+from evals.world import World, alert_of, called, diagnosed, environment, service, uid_of
 from graph.resource import display_uid
 from graph.telemetry import Call, Floats, Series, Signal, Telemetry
 
@@ -43,15 +38,8 @@ class _Table(NamedTuple):
     """One row a time, one column a column; NaN for an empty cell."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    graph: EnvironmentGraph
-    alert: Alert
-    telemetry: Telemetry
-
-
 class _Suite:
-    def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:  # noqa: ARG002  (the set has no labels)
+    def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (the set has no labels)
         about = json.loads((folder / "case.json").read_text(encoding="utf-8"))
         target = json.loads((folder / "target.json").read_text(encoding="utf-8"))["target"]
         scenario = folder.parents[1] / "scenarios" / about["scenario"]
@@ -62,23 +50,18 @@ class _Suite:
         calls = _calls(scenario / "graph.csv")
         names = {c.node for c in window.columns} | {display_uid(u) for c in calls for u in (c.caller, c.callee)}
         now = datetime.fromtimestamp(target["timestamp"], UTC)
-        alert = Alert(
-            id="alert",
-            sender="alertmanager",
-            key="alert",
-            status=AlertStatus.FIRING,
+        alert = alert_of(
             title=f"{target['metric']} of {target['node']} violates its objective",
-            service=target["node"],
-            labels={"service": target["node"], "metric": target["metric"]},
-            started_at=now,
+            at=now,
+            labels={"service": target["node"]},
+            metric=target["metric"],
         )
         graph = environment(now=now, actual=[service(name) for name in sorted(names)], relations=called(calls))
         series = tuple(_series(_Table(past.columns, past.times[:rows], past.values[:rows]), window))
-        return _Case(graph=graph, alert=alert, telemetry=Telemetry(series=series, calls=calls))
+        return World(graph=graph, alerts=(alert,), telemetry=Telemetry(series=series, calls=calls))
 
-    def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
-        nothing = DriftReport(resources=len(case.graph), findings=())
-        found = diagnose(case.graph, [case.alert], drift=nothing, deployers=frozenset(), telemetry=case.telemetry)
+    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+        found = diagnosed(case)
         ranked = [{"entity": display_uid(c.resource), "score": c.confidence} for c in found.causes[:_SHOWN]]
         return {"ranked": ranked, "abstained": not ranked, "note": found.summary}
 

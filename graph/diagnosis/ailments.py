@@ -10,11 +10,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import numpy as np
 
-from graph.telemetry import Floats, LogLine, Series, Telemetry
+from graph.anomaly import MIN_PAST, anomaly
+from graph.evidence import ObservationKind, SymptomEvent
+from graph.telemetry import Anomaly, Floats, LogLine, Mood, Series, Signal, Telemetry
 
 _WORSE = 1.8
 """A level this many times the usual one, or the usual one this many times it, is out of range."""
@@ -51,18 +54,67 @@ class Ailment:
     """Name of the metric, or the text of a log line (untrusted)."""
     factor: float
     """How far out: the level now as a multiple of the usual one, or the other way round."""
+    is_said: bool = False
+    """A log line says it; else a metric shows it."""
 
 
-def ailments(telemetry: Telemetry) -> dict[str, list[Ailment]]:
-    """Map each resource that is unwell to its signs, earliest first."""
+def ailments(telemetry: Telemetry, *, at: float, width_s: float) -> dict[str, list[Ailment]]:
+    """Map each resource that is unwell to its signs, earliest first.
+
+    Args:
+        telemetry: what was measured.
+        at: seconds since 1970-01-01 UTC; start of the interval that the alert judges.
+        width_s: its length in seconds.
+    """
     found: dict[str, list[Ailment]] = defaultdict(list)
     for series in telemetry.series:
-        sign = _of_series(series)
+        has_past = series.signal in _WAYS and int(np.isfinite(series.values[series.times < at]).sum()) >= MIN_PAST
+        # A long past tells what is usual; a short one must do with its own beginning.
+        sign = _of_anomaly(anomaly(series, at=at, width_s=width_s)) if has_past else _of_series(series)
         if sign is not None:
             found[series.resource].append(sign)
     for sign in _of_logs(telemetry.logs):
         found[sign.resource].append(sign)
     return {uid: sorted(signs, key=lambda s: (s.since, s.what)) for uid, signs in found.items()}
+
+
+_WAYS = {
+    Signal.LATENCY: Way.FAILS,
+    Signal.ERRORS: Way.FAILS,
+    Signal.AVAILABILITY: Way.FAILS,
+    Signal.TRAFFIC: Way.LOADED,
+    Signal.CPU: Way.LOADED,
+    Signal.SATURATION: Way.LOADED,
+    Signal.LAG: Way.LOADED,
+    Signal.MEMORY: Way.WITHIN,
+    Signal.RESTARTS: Way.WITHIN,
+}
+"""Signals of which is known which way is bad."""
+
+
+def sign_event(sign: Ailment) -> SymptomEvent:
+    """Return a sign as something that a system said, to be cited."""
+    return SymptomEvent(
+        kind=ObservationKind.LOG if sign.is_said else ObservationKind.METRIC,
+        resource=sign.resource,
+        at=datetime.fromtimestamp(sign.since, UTC),
+        text=sign.what if sign.is_said else "",
+        reason="" if sign.is_said else sign.what,
+        value=None if sign.is_said else sign.factor,
+        unit="" if sign.is_said else "times out of range",
+    )
+
+
+def _of_anomaly(found: Anomaly | None) -> Ailment | None:
+    if found is None or found.since is None:
+        return None
+    return Ailment(
+        resource=found.resource,
+        way=_WAYS[found.signal],
+        since=found.since,
+        what=found.metric,
+        factor=_factor(found.now, found.usual or 0.0),
+    )
 
 
 def _of_series(series: Series) -> Ailment | None:
@@ -127,11 +179,23 @@ _INNER = re.compile(
 )
 
 
+_SEVERE = frozenset({"error", "fatal", "critical"})
+_MANY = 200
+"""Lines of one form below which a service grumbles, and nobody suffers."""
+
+
+def _is_bad(line: LogLine) -> bool:
+    """Whether a line says that something fails: the writer said so, or whoever grouped many such lines did."""
+    if line.mood is None or line.baseline is None:
+        return line.severity in _SEVERE
+    return line.mood is Mood.BAD and line.count >= _MANY and line.count - line.baseline >= 0.5 * line.count
+
+
 def _of_logs(logs: Iterable[LogLine]) -> Iterator[Ailment]:
     for line in logs:
         grown = line.baseline is not None and line.count > max(3.0, _WORSE * line.baseline)
-        if line.at is None or not (line.severity in ("error", "fatal", "critical") or grown):
+        if line.at is None or not (_is_bad(line) or grown):
             continue
         way = Way.WITHIN if _INNER.search(line.text) else Way.FAILS
-        if line.severity in ("error", "fatal", "critical") or way is Way.WITHIN:
-            yield Ailment(resource=line.resource, way=way, since=line.at, what=line.text, factor=2.0)
+        if _is_bad(line) or way is Way.WITHIN:
+            yield Ailment(resource=line.resource, way=way, since=line.at, what=line.text, factor=2.0, is_said=True)

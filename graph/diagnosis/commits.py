@@ -10,10 +10,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from graph.change import Change
+from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.diffs import DiffReading, Effect, read_diff, words_of
+from graph.diagnosis.hypothesis import Reason
+from graph.telemetry import Notice
 
 LIKELY = 2.0
 """Points from which a commit is named."""
@@ -130,101 +134,81 @@ _LEADS_TO: dict[Trouble, dict[Effect, float]] = {
     Trouble.LOCK: {Effect.LOCKS: 3.0},
     Trouble.ERRORS: {Effect.RAISES: 1.0, Effect.DROPS_GUARD: 1.0, Effect.CHANGES_VALUE: 0.5},
 }
+_CONFIGURATION = re.compile(r"(go\.mod|go\.sum|\.ya?ml|\.json|\.toml|\.env|\.ini|\.properties|requirements\.txt)$")
+_OUTAGE = re.compile(r"degraded|outage|investigating", re.IGNORECASE)
 _OUTSIDE = {Trouble.NAMES: 1.0, Trouble.OUTSIDE: 1.0, Trouble.DATA: 1.0}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """A change of code or configuration."""
-
-    id: str
-    at: float
-    """Seconds since 1970-01-01 UTC."""
-    files: tuple[str, ...]
-    diff: str
-    """Empty when it is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
-    """A commit that was brought to a service."""
-
-    commit: str
-    service: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
-    """A form of log line, a metric or an alert that speaks of the trouble."""
-
-    service: str
-    text: str
-    """Untrusted."""
-    weight: float = 1.0
-    """How much of the trouble it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspect:
     """A commit and what speaks for its guilt."""
 
-    commit: str
+    commit: Change
     points: float
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    """Strongest first; their sum is `points`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitVerdict:
     """Which commit, or none."""
 
-    guilty: str
-    """Id of the commit; empty when none is."""
+    guilty: Change | None
+    """None when no commit is."""
     suspects: tuple[Suspect, ...]
     """Most guilty first; only those with points."""
     outside: float
     """Points for a cause that no commit has: names that do not resolve, a provider, a bad record."""
+    outside_reasons: tuple[Reason, ...]
     troubles: frozenset[Trouble]
     effects: frozenset[Effect]
     """Of the guilty commit."""
 
 
+def is_configuration(commit: Change) -> bool:
+    """Whether a commit touches settings and declared versions only."""
+    return bool(commit.files) and all(_CONFIGURATION.search(name) for name in commit.files)
+
+
 def rank_commits(
-    commits: Sequence[Commit],
-    rollouts: Sequence[Rollout],
+    commits: Sequence[Change],
+    deploys: Sequence[Change],
     complaints: Sequence[Complaint],
     *,
     onset: float,
-    outage: bool,
+    notices: Sequence[Notice] = (),
 ) -> CommitVerdict:
     """Say which commit the trouble comes from.
 
     Args:
-        commits: in any order.
-        rollouts: what was deployed where and when.
+        commits: in any order; those without a diff can't be judged.
+        deploys: what was brought where and when; the version of one is that of the commit it brings.
         complaints: what speaks of the trouble.
         onset: seconds since 1970-01-01 UTC; when the trouble began.
-        outage: whether somebody outside says that they have one.
+        notices: what those outside say of their own services.
     """
     troubles = _troubles(complaints)
-    readings = {c.id: read_diff(c.diff, c.files) for c in commits}
+    readings = {c.version: read_diff(c.diff, c.files) for c in commits}
     rarity = _rarity(readings.values())
     named = _named(complaints)
     suspects = []
     for commit in commits:
-        points, reasons = _weigh(commit, readings[commit.id], rollouts, troubles, named, rarity, onset)
+        reasons = _weigh(commit, readings[commit.version], deploys, troubles, named, rarity, onset, complaints)
+        points = sum(r.worth for r in reasons)
         if points > 0:
-            suspects.append(Suspect(commit=commit.id, points=round(points, 3), reasons=reasons))
-    suspects.sort(key=lambda s: (-s.points, s.commit))
-    outside = _outside(complaints, troubles, outage)
+            suspects.append(Suspect(commit=commit, points=round(points, 3), reasons=reasons))
+    suspects.sort(key=lambda s: (-s.points, s.commit.version))
+    apart = _outside(complaints, troubles, notices)
+    outside = sum(r.worth for r in apart)
     best = suspects[0] if suspects else None
-    guilty = best.commit if best is not None and best.points >= LIKELY and best.points > outside else ""
+    guilty = best.commit if best is not None and best.points >= LIKELY and best.points > outside else None
     return CommitVerdict(
         guilty=guilty,
         suspects=tuple(suspects),
         outside=outside,
+        outside_reasons=apart,
         troubles=frozenset(troubles),
-        effects=readings[guilty].effects if guilty else frozenset(),
+        effects=readings[guilty.version].effects if guilty else frozenset(),
     )
 
 
@@ -327,47 +311,69 @@ def _rarity(readings: Iterable[DiffReading]) -> dict[str, float]:
 
 
 def _weigh(
-    commit: Commit,
+    commit: Change,
     reading: DiffReading,
-    rollouts: Sequence[Rollout],
+    deploys: Sequence[Change],
     troubles: dict[Trouble, float],
     named: frozenset[str],
     rarity: dict[str, float],
     onset: float,
-) -> tuple[float, tuple[str, ...]]:
-    if reading.is_cosmetic or commit.at > onset or not commit.diff:
-        return 0.0, ()
-    arrived = [r for r in rollouts if r.at <= onset and r.at >= commit.at]
-    if rollouts and not arrived:
-        return 0.0, ()
-    reasons = sorted(_effects_fit(reading, troubles), reverse=True)[:2]
-    points = sum(worth for worth, _ in reasons)
+    complaints: Sequence[Complaint],
+) -> tuple[Reason, ...]:
+    if reading.is_cosmetic or commit.latest.timestamp() > onset or not commit.diff:
+        return ()
+    arrived = [d for d in deploys if d.latest.timestamp() <= onset and d.latest >= commit.latest]
+    if deploys and not arrived:
+        return ()
+    reasons = sorted(_effects_fit(reading, troubles, complaints), key=lambda r: (r.worth, r.text), reverse=True)[:2]
     shared = sorted(reading.words & named, key=lambda w: (-rarity.get(w, 0.0), w))[:3]
     if shared:
         worth = min(_MOST_WORD_POINTS, sum(_WORD_POINTS * rarity.get(w, 0.0) for w in shared))
         # A name that both have is a sign only of a change that could matter to it.
         worth *= 1.0 if reading.effects - {Effect.CHANGES_LOGIC} else 0.4
-        points += worth
-        reasons.append((worth, f"It touches what the complaints name: {', '.join(shared)}."))
-    if any(r.commit == commit.id for r in arrived):
-        points *= 1.1
-    return points, tuple(text for _, text in sorted(reasons, reverse=True))
+        about = tuple(c.key for c in complaints if not words_of(c.text).isdisjoint(shared))
+        text = f"It touches what the complaints name: {', '.join(shared)}."
+        reasons.append(Reason(worth=worth, text=text, about=about))
+    if any(d.version == commit.version for d in arrived):
+        reasons = [replace(r, worth=1.1 * r.worth) for r in reasons]
+    return tuple(sorted(reasons, key=lambda r: (r.worth, r.text), reverse=True))
 
 
-def _effects_fit(reading: DiffReading, troubles: dict[Trouble, float]) -> Iterator[tuple[float, str]]:
+def _effects_fit(
+    reading: DiffReading, troubles: dict[Trouble, float], complaints: Sequence[Complaint]
+) -> Iterator[Reason]:
     for effect in reading.effects:
         fits = [(_LEADS_TO.get(t, {}).get(effect, 0.0) * (0.5 + share / 2), t) for t, share in troubles.items()]
         worth, trouble = max(fits, default=(0.0, Trouble.ERRORS))
         if worth > 0:
-            yield worth, f"It {effect.value}, which leads to {trouble.value}."
+            text = f"It {effect.value}, which leads to {trouble.value}."
+            yield Reason(worth=worth, text=text, about=_telling_of(trouble, complaints))
 
 
-def _outside(complaints: Sequence[Complaint], troubles: dict[Trouble, float], outage: bool) -> float:
+def _telling_of(trouble: Trouble, complaints: Iterable[Complaint]) -> tuple[str, ...]:
+    pattern = dict(_SAYS)[trouble]
+    return tuple(c.key for c in complaints if pattern.search(c.text))
+
+
+def _outside(
+    complaints: Sequence[Complaint], troubles: dict[Trouble, float], notices: Sequence[Notice]
+) -> tuple[Reason, ...]:
     """Points for a cause outside: what says so, and how many services it hits at once."""
-    points = sum(_EXTERNAL * worth * troubles.get(trouble, 0.0) for trouble, worth in _OUTSIDE.items())
-    hit = {
-        c.service for c in complaints for trouble, pattern in _SAYS if trouble in _OUTSIDE and pattern.search(c.text)
-    }
+    reasons = [
+        Reason(
+            worth=_EXTERNAL * worth * troubles[trouble],
+            text=f"Systems complain of {trouble.value}, which no commit of theirs brings.",
+            about=_telling_of(trouble, complaints),
+        )
+        for trouble, worth in _OUTSIDE.items()
+        if troubles.get(trouble)
+    ]
+    telling = [c for c in complaints if any(p.search(c.text) for t, p in _SAYS if t in _OUTSIDE)]
+    hit = {c.service for c in telling}
     if len(hit) >= _GROWN:
-        points += 1.5
-    return points + (1.5 if outage and points > 0 else 0.0)
+        about = tuple(c.key for c in telling)
+        reasons.append(Reason(worth=1.5, text=f"It hits {len(hit)} services at once.", about=about))
+    if reasons and any(_OUTAGE.search(n.text) for n in notices):
+        names = ", ".join(sorted({n.provider for n in notices}))
+        reasons.append(Reason(worth=1.5, text=f"A provider says of itself that it has trouble: {names}.", about=()))
+    return tuple(reasons)

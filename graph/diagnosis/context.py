@@ -9,10 +9,19 @@ from functools import cached_property
 
 from graph.attribution import attribute
 from graph.change import Change
+from graph.diagnosis.ailments import Ailment, ailments, sign_event
+from graph.diagnosis.commits import CommitVerdict, rank_commits
+from graph.diagnosis.complaints import Complaint, complaints
 from graph.diagnosis.cuts import Cut, cuts
+from graph.diagnosis.felt import felt_signals
 from graph.diagnosis.ledger import Ledger
+from graph.diagnosis.links import links
 from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.onset import onset
+from graph.diagnosis.origins import Origin, origins
 from graph.diagnosis.reach import Reach, reach
+from graph.diagnosis.releases import Blamed, Release, rank_releases
+from graph.diagnosis.spread import Link, Spread, spreads
 from graph.diagnosis.symptoms import Reading, readings
 from graph.document import ABSENT, Absent, Json
 from graph.drift import DriftReport, Finding, Severity
@@ -23,7 +32,7 @@ from graph.kinds.kubernetes.health import faults
 from graph.kinds.kubernetes.inventory import Inventory
 from graph.place import read
 from graph.resource import Facet, Resource, kubernetes_scope
-from graph.telemetry import NOTHING_MEASURED, Telemetry
+from graph.telemetry import NOTHING_MEASURED, Signal, Telemetry
 from graph.version import Document
 from graph.workloads import parts_of, workload_of
 
@@ -33,6 +42,11 @@ SKEW = timedelta(minutes=2)
 """Clocks of monitoring and of the systems differ by up to this much."""
 LOOK_BACK = timedelta(days=7)
 """Changes older than this are left out unless what runs still differs from what was declared."""
+_ROLLING = timedelta(hours=2)
+"""Releases older than this are not compared with each other: their versions no longer run side by side."""
+_JUDGED = timedelta(minutes=5)
+"""An alert fires at the end of the interval that it judges."""
+_WIDTH = timedelta(minutes=10)
 CURRENT = timedelta(minutes=20)
 """A complaint older than this says nothing of the present."""
 
@@ -87,6 +101,11 @@ class Context:
         """UTC; start of the earliest alert."""
         return min((a.started_at for a in self.alerts), default=self.now)
 
+    @property
+    def judged_from(self) -> float:
+        """Seconds since 1970-01-01 UTC; start of the interval that the earliest alert judges."""
+        return (self.started_at - _JUDGED).timestamp()
+
     @cached_property
     def findings(self) -> dict[str, list[Finding]]:
         """Live drift that matters, by uid, as the comparison found it."""
@@ -116,6 +135,82 @@ class Context:
         """Whether anything that the subjects or what they depend on said could be read."""
         uids = (u for uid in self.reach for u in (uid, *parts_of(self.graph, uid)))
         return any(self.graph.symptoms(uid) for uid in uids)
+
+    @cached_property
+    def complaints(self) -> tuple[Complaint, ...]:
+        """What speaks of the trouble: alerts, log lines that come more often, metrics that left their range."""
+        subject = self.subjects[0] if self.subjects else ""
+        return complaints(self.alerts, self.telemetry, subject=subject, at=self.started_at.timestamp())
+
+    @cached_property
+    def onset(self) -> float:
+        """Seconds since 1970-01-01 UTC; when the trouble began, as the metric of the alert shows it."""
+        series, at = self.telemetry.series, self.started_at.timestamp()
+        return onset(self.alerts, series, self.subjects, at=at)
+
+    @cached_property
+    def commits(self) -> tuple[Change, ...]:
+        """Commits, oldest first."""
+        return tuple(c for c in self.graph.changes() if c.kind == "commit")
+
+    @cached_property
+    def deploys(self) -> tuple[Change, ...]:
+        """Deployments of anything, oldest first."""
+        return tuple(c for c in self.graph.changes() if c.kind in ("deploy", "rollback"))
+
+    @cached_property
+    def commit_verdict(self) -> CommitVerdict | None:
+        """Which commit did it, or none of them; None where no diff is known."""
+        if not any(c.diff for c in self.commits):
+            return None
+        notices = self.telemetry.notices
+        return rank_commits(self.commits, self.deploys, self.complaints, onset=self.onset, notices=notices)
+
+    @cached_property
+    def unwell(self) -> dict[str, list[Ailment]]:
+        """Who is unwell, and how, by uid."""
+        found = ailments(self.telemetry, at=self.judged_from, width_s=_WIDTH.total_seconds())
+        return {uid: signs for uid, signs in found.items() if signs}
+
+    @cached_property
+    def accounts(self) -> tuple[Spread, ...]:
+        """Ways in which the trouble may have come to the first subject, best first."""
+        if not self.subjects or not self.unwell:
+            return ()
+        told = next((uid for uid in self.subjects if uid in self.unwell), self.subjects[0])
+        return spreads(self.links, self.unwell, told=told, rollouts=self.rollouts)
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """Who depends on whom."""
+        return links(self.graph, self.telemetry)
+
+    @cached_property
+    def releases(self) -> tuple[Blamed, ...]:
+        """Deployments by guilt, where calls were measured: most guilty first."""
+        calls = [s for s in self.telemetry.series if s.signal is Signal.AVAILABILITY and (s.peer or s.instance)]
+        if not calls:
+            return ()
+        found = [Release.of(c) for c in self.deploys if c.uid and c.latest >= self.started_at - _ROLLING]
+        return rank_releases(found, self.telemetry, at=self.now.timestamp())
+
+    @cached_property
+    def origins(self) -> tuple[tuple[str, Origin], ...]:
+        """Each subject with where its trouble comes from, as far as what its callers feel was measured."""
+        found: list[tuple[str, Origin]] = []
+        at = self.judged_from
+        for subject in self.subjects if self.telemetry.series else ():
+            for signal in felt_signals(self.alerts):
+                mine = origins(self.telemetry, subject, signal=signal, at=at, width_s=_WIDTH.total_seconds())
+                found += ((subject, origin) for origin in mine)
+                if mine:
+                    break
+        return tuple(found)
+
+    @property
+    def rollouts(self) -> dict[str, float]:
+        """Time of the last deployment of each before the alert, seconds since 1970-01-01 UTC."""
+        return {c.uid: c.latest.timestamp() for c in self.deploys if c.uid and c.latest <= self.started_at}
 
     @cached_property
     def scene(self) -> Scene:
@@ -182,6 +277,17 @@ class Context:
 
     def note_alerts(self) -> tuple[str, ...]:
         return tuple(self.ledger.alert(a) for a in self.alerts)
+
+    def note_complaint(self, complaint: Complaint) -> str:
+        """Note what speaks of the trouble; returns the observation's id, as all methods here do."""
+        if complaint.event is None:
+            return next(iter(self.note_alerts()))
+        return self.ledger.symptom(complaint.event, says="what speaks of the trouble")
+
+    def note_unwell(self, *uids: str) -> tuple[str, ...]:
+        """Note the first sign of each of these that is unwell."""
+        signs = [self.unwell[uid][0] for uid in uids if self.unwell.get(uid)]
+        return tuple(dict.fromkeys(self.ledger.symptom(sign_event(s), says=s.way.value) for s in signs))
 
     def timing(self, change: Change) -> Timing:
         """Place a change before or after the alert, two minutes of clock skew allowed."""

@@ -5,23 +5,28 @@ Detectors propose, judges weigh, ranking orders, the verdict decides. None of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from graph.diagnosis.accounting import accounts_of, unexplained
+from graph.diagnosis.blame import change_verdict, remedy
 from graph.diagnosis.context import Context
 from graph.diagnosis.detectors.broken import broken
 from graph.diagnosis.detectors.changed import changed
+from graph.diagnosis.detectors.coded import coded
 from graph.diagnosis.detectors.drifted import drifted
 from graph.diagnosis.detectors.measured import measured
 from graph.diagnosis.detectors.mechanical import mechanical
+from graph.diagnosis.detectors.released import released
+from graph.diagnosis.detectors.spreading import spreading
 from graph.diagnosis.elimination import with_elimination
 from graph.diagnosis.emergency import with_emergency
 from graph.diagnosis.gaps import doubt, gaps
 from graph.diagnosis.hypothesis import Hypothesis, Weight
-from graph.diagnosis.ranking import Ranked, is_shown, joined, merged, rank, total
+from graph.diagnosis.ranking import Ranked, is_measured, is_shown, joined, located, merged, rank, total
 from graph.diagnosis.reach import Reach, reach
-from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
+from graph.diagnosis.result import Account, Cause, ChangeVerdict, Diagnosis, DiagnosisVerdict, Statement
 from graph.diagnosis.support import weighed
 from graph.diagnosis.verdict import causes, missing, summary, verdict
 from graph.drift import DriftReport
@@ -36,6 +41,9 @@ DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (
     broken,
     mechanical,
     measured,
+    spreading,
+    coded,
+    released,
 )
 """Each proposes possible causes of one sort; a new sort of fault is a new function here."""
 
@@ -81,8 +89,8 @@ def diagnose(
     )
     if not context.subjects:
         _look_everywhere(context)
-    hypotheses = joined(merged(h for detector in DETECTORS for h in detector(context)))
-    hypotheses = [weighed(context, with_emergency(context, h)) for h in hypotheses]
+    hypotheses = located(joined(merged(h for detector in DETECTORS for h in detector(context))))
+    hypotheses = [h if h.is_weighed else weighed(context, with_emergency(context, h)) for h in hypotheses]
     hypotheses = with_elimination(context, _unexplained(context, hypotheses))
     ranked = rank(hypotheses, doubt=_doubt(context))
     return _result(context, ranked)
@@ -115,7 +123,8 @@ def _doubt(context: Context) -> Callable[[Hypothesis], float]:
     def of(hypothesis: Hypothesis) -> float:
         if context.subjects:
             return general
-        return general * (_PLACE_DOUBT if context.place and is_shown(hypothesis) else _NO_SUBJECT_DOUBT)
+        is_tied = (context.place and is_shown(hypothesis)) or is_measured(hypothesis)
+        return general * (_PLACE_DOUBT if is_tied else _NO_SUBJECT_DOUBT)
 
     return of
 
@@ -152,7 +161,9 @@ def _result(context: Context, ranked: Sequence[Ranked]) -> Diagnosis:
     shown = causes(ranked, found)
     if not context.subjects:
         shown = tuple(replace(c, path=()) for c in shown)
-    cited = {i for c in shown for s in (*c.statements, *c.against) for i in s.evidence}
+    changed_by = change_verdict(context, ranked)
+    accounts = accounts_of(context, shown[0].resource if shown else "")
+    cited = {i for s in _statements(shown, changed_by, accounts) for i in s.evidence}
     alert_notes = set(context.note_alerts())
     return Diagnosis(
         verdict=found,
@@ -163,4 +174,36 @@ def _result(context: Context, ranked: Sequence[Ranked]) -> Diagnosis:
         gaps=lacking,
         missing=missing(context, ranked, lacking) if found is DiagnosisVerdict.INCONCLUSIVE else (),
         as_of=context.now,
+        change=changed_by,
+        accounts=accounts,
+        unexplained=unexplained(context, accounts),
+        first_failing=_first_failing(context, accounts),
+        suffering=_suffering(context, accounts),
+        remedy=remedy(context, ranked) if shown else None,
     )
+
+
+def _statements(
+    shown: Sequence[Cause], changed_by: ChangeVerdict | None, accounts: Sequence[Account]
+) -> Iterator[Statement]:
+    for cause in shown:
+        yield from (*cause.statements, *cause.against)
+    for suspicion in changed_by.suspects if changed_by else ():
+        yield from suspicion.statements
+    for account in accounts:
+        yield from (*account.statements, *account.signs)
+
+
+def _first_failing(context: Context, accounts: Sequence[Account]) -> str:
+    """The origin of the leading account where it is known to be unwell; else what the alert is about."""
+    if accounts and accounts[0].steps:
+        return accounts[0].origin
+    return next(iter(context.subjects), "")
+
+
+def _suffering(context: Context, accounts: Sequence[Account]) -> tuple[str, ...]:
+    """Whom the leading account reaches; without one, all others that complain at the same time."""
+    if accounts and accounts[0].steps:
+        return accounts[0].victims
+    named = set(context.subjects) | {""}
+    return tuple(dict.fromkeys(c.service for c in context.complaints if c.service not in named))

@@ -30,7 +30,22 @@ class Point:
     evidence: tuple[str, ...]
     """Ids of observations; never empty"""
     share: float = 1.0
-    """0 to 1; how much of the rule's points this is worth"""
+    """0 to 1; how much of the rule's points this is worth. In a rule that counts the units of a judge's own score, any
+    number, negative when it speaks against."""
+    key: str = ""
+    """What tells facts of one rule from each other; of those with the same rule and key the strongest counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a judge with a score of its own (of commits, of releases, of accounts) prefers one over another."""
+
+    worth: float
+    """In units of that score; negative when it speaks against."""
+    text: str
+    """One sentence by Plumbline"""
+    about: tuple[str, ...] = ()
+    """What carries it: uids of resources, or keys of complaints"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +69,12 @@ class Hypothesis:
 
     faults: tuple[tuple[str, str], ...] = ()
     """(uid, reason) of the faults that it was made from; they can't support it a second time"""
+    distinct: str = ""
+    """What tells it from others of the same resource and kind, e.g. the commit"""
+    is_weighed: bool = False
+    """Its detector weighed everything that bears on it: time, place and complaints are not weighed again"""
+    only_locates: bool = False
+    """It says where, from measures; a hypothesis of the same resource that says what takes over its points"""
 
     @property
     def is_change(self) -> bool:

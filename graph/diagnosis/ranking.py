@@ -7,7 +7,7 @@ evidence can carry. The caps keep a plausible story from looking like a proven o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -29,6 +29,11 @@ RULES: dict[str, Rule] = {
     "stops_work": Rule(10, "what it stops does not work now"),
     "blamed": Rule(12, "others complain of what it stops"),
     "measured_origin": Rule(44, "it adds what is felt, and nothing that it calls adds it: measured"),
+    # Units of the score of a judge of its own.
+    "commit": Rule(11, "what its diff does, against what the systems complain of"),
+    "outside": Rule(11, "what the systems complain of is not theirs"),
+    "release": Rule(30, "its new instances against the old ones, and the failures that end at it"),
+    "account": Rule(12, "how trouble that begins there spreads, against who is unwell since when"),
     "attributed": Rule(5, "records say who changed it and when"),
     "seen_to_change": Rule(2, "it was seen to change, by whom is not known"),
     "takes_away": Rule(22, "the change removes what the path needs: computed from the objects"),
@@ -91,15 +96,15 @@ def worth(point: Point) -> float:
 
 def counted(hypothesis: Hypothesis) -> tuple[Point, ...]:
     """The points that count: of each rule the strongest one, since the same fact seen twice is one fact."""
-    best: dict[str, Point] = {}
+    best: dict[tuple[str, str], Point] = {}
     for point in hypothesis.points:
-        known = best.get(point.rule)
+        known = best.get((point.rule, point.key))
         if known is None or abs(worth(point)) > abs(worth(known)):
-            best[point.rule] = point
-    if "fault_fits" in best:
+            best[point.rule, point.key] = point
+    if ("fault_fits", "") in best:
         # The fault that supports a change is the same fact as the fault that was found by itself.
-        best.pop("fault", None)
-        best.pop("fault_partial", None)
+        best.pop(("fault", ""), None)
+        best.pop(("fault_partial", ""), None)
     return tuple(sorted(best.values(), key=lambda p: (-abs(worth(p)), p.rule)))
 
 
@@ -114,7 +119,7 @@ def cap(hypothesis: Hypothesis) -> float:
         return CAP_DECISIVE
     if "mechanism" in rules:
         return CAP_DECISIVE
-    if "measured_origin" in rules:
+    if rules & _MEASURES:
         return CAP_COMPUTED
     if rules & {"takes_away", "only_difference"} and hypothesis.is_change:
         return CAP_COMPUTED
@@ -152,6 +157,14 @@ def is_shown(hypothesis: Hypothesis) -> bool:
     return any(p.rule == "mechanism" for p in hypothesis.points)
 
 
+_MEASURES = frozenset({"measured_origin", "account", "commit", "outside", "release"})
+
+
+def is_measured(hypothesis: Hypothesis) -> bool:
+    """Whether measures, or what systems say of themselves, tie it to the trouble, whatever the alert names."""
+    return any(p.rule in _MEASURES for p in hypothesis.points)
+
+
 def is_rival(one: Hypothesis, other: Hypothesis) -> bool:
     """Whether two hypotheses tell different stories; what one run or one record did is one story."""
     if one is other:
@@ -164,9 +177,9 @@ def is_rival(one: Hypothesis, other: Hypothesis) -> bool:
 
 def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     """Join hypotheses of the same resource and kind: one that knows the change takes over the points of the others."""
-    found: dict[tuple[str, str], Hypothesis] = {}
+    found: dict[tuple[str, str, str], Hypothesis] = {}
     for hypothesis in sorted(hypotheses, key=lambda h: not h.is_change):
-        key = (hypothesis.resource, hypothesis.kind)
+        key = (hypothesis.resource, hypothesis.kind, hypothesis.distinct)
         known = found.get(key)
         if known is None:
             found[key] = hypothesis
@@ -176,6 +189,17 @@ def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
             faults = (*known.faults, *hypothesis.faults)
             found[key] = replace(known.with_points(*hypothesis.points), weight=weight, values=values, faults=faults)
     return list(found.values())
+
+
+def located(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """Give the points of what only says where to those that say what is wrong there."""
+    told = {h.resource for h in hypotheses if not h.only_locates}
+    where = [h for h in hypotheses if h.only_locates and h.resource in told]
+    return [
+        h if h.only_locates else h.with_points(*(p for w in where if w.resource == h.resource for p in w.points))
+        for h in hypotheses
+        if h not in where
+    ]
 
 
 def joined(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
@@ -213,5 +237,8 @@ def _doubted(ranked: Ranked) -> Ranked:
     return Ranked(ranked.hypothesis, ranked.points, ranked.confidence * RIVAL_FACTOR)
 
 
-def _order(ranked: Ranked) -> tuple[float, float, str, str]:
-    return (-round(ranked.confidence, 6), -round(ranked.points, 6), ranked.hypothesis.resource, ranked.hypothesis.kind)
+def _order(ranked: Ranked) -> tuple[float, float, float, str, str, str]:
+    h = ranked.hypothesis
+    # Trouble follows its cause soon: of equals, the latest change first.
+    at = h.change.latest.timestamp() if h.change else 0.0
+    return (-round(ranked.confidence, 6), -round(ranked.points, 6), -at, h.resource, h.kind, h.distinct)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graph.change import Change
+from graph.diagnosis.hypothesis import Reason
 from graph.resource import display_uid
 from graph.telemetry import Series, Signal, Telemetry
 
@@ -31,14 +33,29 @@ _LIKELY = 0.5
 class Release:
     """A new version of one service, as far as it was rolled out by the time of the question."""
 
-    service: str
-    """uid"""
+    change: Change
+    """The deployment"""
     started_at: float
     """Seconds since 1970-01-01 UTC."""
     completed_at: float | None
     """Seconds since 1970-01-01 UTC; when the last new instance so far was up; None while the first comes up."""
     new: frozenset[str]
     """Instances of the new version."""
+
+    @property
+    def service(self) -> str:
+        """uid"""
+        return self.change.uid
+
+    @classmethod
+    def of(cls, change: Change) -> Release:
+        """Return a deployment whose instances are known as a release."""
+        return cls(
+            change=change,
+            started_at=(change.earliest or change.latest).timestamp(),
+            completed_at=change.completed_at.timestamp() if change.completed_at else None,
+            new=frozenset(change.instances),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +65,8 @@ class Blamed:
     release: Release
     score: float
     """0 and more; comparable among the releases of one question only."""
-    reasons: tuple[str, ...]
-    """Sentences by Plumbline, strongest first; empty when nothing speaks against the release."""
+    reasons: tuple[Reason, ...]
+    """Strongest first; empty when nothing speaks against the release."""
 
     @property
     def is_likely(self) -> bool:
@@ -72,9 +89,8 @@ def rank_releases(releases: Sequence[Release], telemetry: Telemetry, *, at: floa
     blamed = []
     for release in releases:
         reasons = [*question.passed_on(release), *question.against_old(release), *question.silence(release)]
-        reasons.sort(reverse=True)
-        score = sum(worth for worth, _ in reasons)
-        blamed.append(Blamed(release=release, score=score, reasons=tuple(text for _, text in reasons)))
+        reasons.sort(key=lambda r: (r.worth, r.text), reverse=True)
+        blamed.append(Blamed(release=release, score=sum(r.worth for r in reasons), reasons=tuple(reasons)))
     return tuple(sorted(blamed, key=lambda b: (-round(b.score, 6), -b.release.started_at, b.release.service)))
 
 
@@ -95,16 +111,17 @@ class _Question:
             self._callees[call.caller].add(call.callee)
         self._mass = self._shared_out()
 
-    def passed_on(self, release: Release) -> Iterable[tuple[float, str]]:
+    def passed_on(self, release: Release) -> Iterable[Reason]:
         """Failures that end at this release: its own, and those of callers that nothing else accounts for."""
         for failed, share in self._mass.get(release.service, ()):
             name = display_uid(failed)
             if failed == release.service:
-                yield share, f"Calls that arrive there fail since the rollouts began ({share:.0%})."
+                text = f"Calls that arrive there fail since the rollouts began ({share:.0%})."
             else:
-                yield share, f"{name} fails and calls it, and nothing else that it calls accounts for that so well."
+                text = f"{name} fails and calls it, and nothing else that it calls accounts for that so well."
+            yield Reason(worth=share, text=text, about=(failed,))
 
-    def against_old(self, release: Release) -> Iterable[tuple[float, str]]:
+    def against_old(self, release: Release) -> Iterable[Reason]:
         """Compare new instances with old ones over the same time."""
         for signal, weight, what in (
             (Signal.AVAILABILITY, 1.0, "fail more calls"),
@@ -123,18 +140,20 @@ class _Question:
             else:
                 worse = min(1.0, max(0.0, n / o - 1.5) / 5) if o > 0 else 0.0
             if worse > 0.01:
-                yield weight * worse, f"Its new instances {what} than the old ones ({n:.3g} against {o:.3g})."
+                text = f"Its new instances {what} than the old ones ({n:.3g} against {o:.3g})."
+                yield Reason(worth=weight * worse, text=text, about=(release.service,))
 
-    def silence(self, release: Release) -> Iterable[tuple[float, str]]:
+    def silence(self, release: Release) -> Iterable[Reason]:
         """New instances that never served a call, while old ones did."""
         new, old = (self._levels(release, Signal.AVAILABILITY, is_new=is_new) for is_new in (True, False))
         if new or not old:
             return
         if release.completed_at is None:
-            yield 0.05, "Its new instances are not up yet."
+            yield Reason(worth=0.05, text="Its new instances are not up yet.", about=(release.service,))
         else:
             worth = 0.3 if self._at - release.completed_at >= _SILENT_S else 0.2
-            yield worth, "Its new instances are up and have not served a single call."
+            text = "Its new instances are up and have not served a single call."
+            yield Reason(worth=worth, text=text, about=(release.service,))
 
     def _shared_out(self) -> dict[str, list[tuple[str, float]]]:
         """Map each released service to (failing service, blame) of the failures that end at it."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from graph.change import Change
+from graph.diagnosis.spread import Step
 from graph.drift import Finding
 from graph.evidence import Gap, Observation
 from graph.incident import Candidate
@@ -64,6 +65,66 @@ class Cause:
         return tuple(dict.fromkeys(i for s in self.statements for i in s.evidence))
 
 
+class Remedy(StrEnum):
+    """What sort of action would end it. The typed plan is made in `graph.remediation`."""
+
+    ROLL_BACK = "roll_back"
+    """Bring back the version before."""
+    ROLL_FORWARD = "roll_forward"
+    """Bring what a version lacks, e.g. its migration: the version before can't run either, or is not wanted."""
+    REVERT_CONFIGURATION = "revert_configuration"
+    RESTORE_DECLARED = "restore_declared"
+    """Bring back what was declared, where somebody changed it by hand."""
+    REPAIR = "repair"
+    """Correct the objects that the cause names; nobody knows of a version that was right."""
+    REMOVE_BAD_DATA = "remove_bad_data"
+    ESCALATE_OUTSIDE = "escalate_outside"
+    """Only somebody outside can end it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """A change that may have done it."""
+
+    change: Change
+    """Without its diff"""
+    confidence: float
+    """0 to 1"""
+    statements: tuple[Statement, ...]
+    """Strongest first; empty when nothing speaks against the change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeVerdict:
+    """Which change did it."""
+
+    guilty: Change | None
+    """Without its diff; None: no change that is known did it"""
+    confidence: float
+    """0 to 1; in what `guilty` says, also when it says none"""
+    suspects: tuple[Suspicion, ...]
+    """Most guilty first"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """How trouble spread from one origin, told in the direction of cause and effect."""
+
+    origin: str
+    """uid"""
+    steps: tuple[Step, ...]
+    """In the order in which it spread; `source` is what `target` suffers from"""
+    statements: tuple[Statement, ...]
+    """Why this origin, strongest first"""
+    signs: tuple[Statement, ...]
+    """What it explains: how each that it reached is unwell, the origin first"""
+
+    @property
+    def victims(self) -> tuple[str, ...]:
+        """uids of everyone reached, nearest first; the origin is not among them"""
+        return tuple(dict.fromkeys(step.target for step in self.steps))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
     """Answer to "why did this alert fire?"."""
@@ -80,3 +141,16 @@ class Diagnosis:
     missing: tuple[str, ...] = ()
     """For an inconclusive verdict: what would settle it."""
     as_of: datetime
+    change: ChangeVerdict | None = None
+    """None where no change is known at all"""
+    accounts: tuple[Account, ...] = ()
+    """How it spread: the account of the leading cause first. A further one tells of another fault at the same time, and
+    explains only who is unwell and not explained by those before."""
+    unexplained: tuple[str, ...] = ()
+    """uids of what is unwell and not in any account"""
+    first_failing: str = ""
+    """uid of the service that failed first, as far as was measured; empty when nobody knows"""
+    suffering: tuple[str, ...] = ()
+    """uids of what was seen to suffer from it; what it may reach beyond is told by `graph.blast_radius`"""
+    remedy: Remedy | None = None
+    """None when there is no cause"""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from graph.diagnosis.ailments import Ailment, Way
+from graph.diagnosis.hypothesis import Reason
 
 EARLY_S = 90.0
 """Seconds by which a victim may seem to be earlier: readings are minutes apart."""
@@ -61,7 +62,8 @@ class Spread:
     steps: tuple[Step, ...]
     """In the order in which it spread."""
     score: float
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    """Strongest first; their sum is `score`"""
 
     @property
     def victims(self) -> tuple[str, ...]:
@@ -74,7 +76,6 @@ def spreads(
     unwell: Mapping[str, Sequence[Ailment]],
     *,
     told: str,
-    texts: Mapping[str, str],
     rollouts: Mapping[str, float],
 ) -> tuple[Spread, ...]:
     """Return accounts of how trouble spread to the service that an alert is about.
@@ -83,13 +84,12 @@ def spreads(
         links: who depends on whom.
         unwell: who is unwell, and how.
         told: uid of the service that the alert names.
-        texts: what each said of its trouble; untrusted.
         rollouts: time of the last rollout of each before the alert, seconds since 1970-01-01 UTC.
 
     Returns:
         Best first; empty when the service that the alert names is not unwell.
     """
-    ways = _ways(links)
+    ways, texts = _ways(links), _texts(unwell)
     onset = {uid: min(a.since for a in signs) for uid, signs in unwell.items() if signs}
     if told not in onset:
         return ()
@@ -129,8 +129,8 @@ def _account(
     return Spread(
         origin=origin,
         steps=steps,
-        score=sum(worth for worth, _ in points),
-        reasons=tuple(text for _, text in sorted(points, reverse=True)),
+        score=sum(r.worth for r in points),
+        reasons=tuple(sorted(points, key=lambda r: (-r.worth, r.text))),
     )
 
 
@@ -175,13 +175,18 @@ def _passes(
     return not said or name in said or any(part in said for part in _parts(name)) or _is_silent(there, unwell)
 
 
+def _texts(unwell: Mapping[str, Sequence[Ailment]]) -> dict[str, str]:
+    """What each said of its trouble."""
+    return {uid: " ".join(a.what for a in signs if a.is_said) for uid, signs in unwell.items()}
+
+
 def _parts(name: str) -> list[str]:
     return [part for part in name.replace(".", "-").split("-") if len(part) > 4]
 
 
 def _is_silent(uid: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
     """Whether only measures tell that something is unwell."""
-    return all(" " not in a.what for a in unwell[uid])
+    return not any(a.is_said for a in unwell[uid])
 
 
 def _points(
@@ -192,28 +197,32 @@ def _points(
     onset: Mapping[str, float],
     told: str,
     rollouts: Mapping[str, float],
-) -> Iterator[tuple[float, str]]:
+) -> Iterator[Reason]:
     others = onset.keys() - {origin}
     if others:
-        share = len({s.target for s in steps} & others) / len(others)
-        yield 2.0 * share, f"It accounts for {share:.0%} of all others that are unwell."
+        reached = tuple(dict.fromkeys(s.target for s in steps if s.target in others))
+        share = len(reached) / len(others)
+        text = f"It accounts for {share:.0%} of all others that are unwell."
+        yield Reason(worth=2.0 * share, text=text, about=(origin, *reached))
     span = max(onset.values()) - min(onset.values())
     if span > 0:
-        yield (max(onset.values()) - onset[origin]) / span, "It was unwell before the others."
+        share = (max(onset.values()) - onset[origin]) / span
+        yield Reason(worth=share, text="It was unwell before the others.", about=(origin,))
     if any(a.way is Way.WITHIN for a in unwell[origin]):
-        yield 0.8, "Something within it went wrong."
+        yield Reason(worth=0.8, text="Something within it went wrong.", about=(origin,))
     elif all(a.way is Way.LOADED for a in unwell[origin]):
-        yield -0.8, "It only gets more traffic than usual."
+        yield Reason(worth=-0.8, text="It only gets more traffic than usual.", about=(origin,))
     rolled = rollouts.get(origin)
     if rolled is not None and 0 <= onset[origin] - rolled <= _DEPLOY_S:
-        yield 0.4, "It was rolled out shortly before."
+        yield Reason(worth=0.4, text="It was rolled out shortly before.", about=(origin,))
     if origin == told:
-        yield -0.3, "Who is paged is seldom where it began."
-    sources = [u for u, reached in ways.items() for v, mode in reached if v == origin and mode is not Mode.OVERLOAD]
+        yield Reason(worth=-0.3, text="Who is paged is seldom where it began.", about=(origin,))
+    sources = [u for u, ends in ways.items() for v, mode in ends if v == origin and mode is not Mode.OVERLOAD]
     earlier = [u for u in sources if u in onset and onset[u] < onset[origin] - EARLY_S / 3]
     if earlier:
-        yield -1.0, "Something that it depends on was unwell before it."
-    flooding = [u for u, reached in ways.items() for v, mode in reached if v == origin and mode is Mode.OVERLOAD]
+        text = "Something that it depends on was unwell before it."
+        yield Reason(worth=-1.0, text=text, about=(origin, *dict.fromkeys(earlier)))
+    flooding = [u for u, ends in ways.items() for v, mode in ends if v == origin and mode is Mode.OVERLOAD]
     is_flooded = any(a.way is Way.LOADED for a in unwell[origin])
     within = [
         u
@@ -221,4 +230,5 @@ def _points(
         if any(a.way is Way.WITHIN and a.since <= onset[origin] + EARLY_S for a in unwell.get(u, ()))
     ]
     if is_flooded and within:
-        yield -0.9, "A caller that broke floods it."
+        text = "A caller that broke floods it."
+        yield Reason(worth=-0.9, text=text, about=(origin, *dict.fromkeys(within)))

@@ -183,6 +183,15 @@ def _owned_by(_: Folded, at: Arrival, __: str, ___: Relation) -> Step | None:
     return Step(mode=mode, band=Band.POSSIBLE, reason=f"It is made and kept by {display_uid(at.uid)}.")
 
 
+def _runs_on(_: Folded, at: Arrival, __: str, ___: Relation) -> Step | None:
+    if at.mode not in {Mode.DOWN, Mode.DEGRADED, Mode.RECOVERS}:
+        return None
+    here = display_uid(at.uid)
+    text = "which recovers" if at.mode is Mode.RECOVERS else f"which {_is(at.mode)}"
+    mode = Mode.RECOVERS if at.mode is Mode.RECOVERS else Mode.DEGRADED
+    return Step(mode=mode, band=Band.LIKELY, reason=f"It runs on {here}, {text}.")
+
+
 def _realises(_: Folded, at: Arrival, __: str, ___: Relation) -> Step | None:
     return Step(mode=at.mode, band=Band.CERTAIN, reason=f"It is the same thing as {display_uid(at.uid)}.")
 
@@ -215,5 +224,6 @@ _RULES: dict[RelationType, Rule] = {
     RelationType.ENCRYPTS_WITH: _encrypts_with,
     RelationType.REFERENCES: _references,
     RelationType.PRODUCES: configuration.produces,
+    RelationType.RUNS_ON: _runs_on,
     RelationType.REALISES: _realises,
 }

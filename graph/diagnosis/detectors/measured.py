@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections.abc import Iterable
 
 from graph.diagnosis.context import Context
 from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
 from graph.diagnosis.mechanisms.saturation import told
-from graph.diagnosis.origins import Origin, origins
+from graph.diagnosis.origins import Origin
 from graph.telemetry import Signal
 
-_BEFORE = timedelta(minutes=5)
-"""An alert fires at the end of the interval that it judges."""
-_WIDTH = timedelta(minutes=10)
-_WORDS: tuple[tuple[re.Pattern[str], Signal], ...] = tuple(
-    (re.compile(words, re.IGNORECASE), signal)
-    for words, signal in (
-        (r"latency|slow|duration|response time|p9\d|p50", Signal.LATENCY),
-        (r"availability|success rate|uptime", Signal.AVAILABILITY),
-        (r"error|fail|5xx|fault", Signal.ERRORS),
-    )
-)
 _KINDS = {
     Signal.LATENCY: ("slow_service", "answers more slowly than usual"),
     Signal.AVAILABILITY: ("failing_service", "fails more requests than usual"),
@@ -32,22 +19,8 @@ _KINDS = {
 
 def measured(context: Context) -> Iterable[Hypothesis]:
     """Yield the services that the trouble of the subjects comes from, as far as it was measured."""
-    if not context.telemetry.series:
-        return
-    at = (context.started_at - _BEFORE).timestamp()
-    for subject in context.subjects:
-        for signal in _signals(context):
-            found = origins(context.telemetry, subject, signal=signal, at=at, width_s=_WIDTH.total_seconds())
-            yield from (_hypothesis(context, subject, origin) for origin in found)
-            if found:
-                break
-
-
-def _signals(context: Context) -> Iterator[Signal]:
-    """What the alerts say is felt, else everything that can be."""
-    text = " ".join(f"{a.title} {a.description} {' '.join(a.labels.values())}" for a in context.alerts)
-    named = [signal for words, signal in _WORDS if words.search(text)]
-    yield from named or _KINDS
+    for subject, origin in context.origins:
+        yield _hypothesis(context, subject, origin)
 
 
 def _hypothesis(context: Context, subject: str, origin: Origin) -> Hypothesis:
@@ -70,4 +43,5 @@ def _hypothesis(context: Context, subject: str, origin: Origin) -> Hypothesis:
         points=tuple(points),
         weight=Weight.BREAKS,
         path=path,
+        only_locates=True,
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from graph.diagnosis.commits import Commit, Complaint, Rollout, rank_commits
+from graph.change import Change
+from graph.diagnosis.commits import rank_commits
+from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.diffs import Effect, read_diff
 
 LOOP = """+for _, line := range order.Lines {
@@ -70,14 +74,22 @@ def test_code_that_was_only_moved_is_cosmetic() -> None:
     assert read_diff(MOVED, ["validate.go"]).is_cosmetic
 
 
-def commit(name: str, diff: str, *files: str, at: float = 10.0) -> Commit:
-    return Commit(id=name, at=at, files=files or ("service.go",), diff=diff)
+def commit(name: str, diff: str, *files: str, at: float = 10.0) -> Change:
+    return change("commit", name, at, files=files or ("service.go",), diff=diff)
 
 
-def verdict(commits: list[Commit], *says: str, deployed: float = 20.0, onset: float = 100.0) -> str:
-    rollouts = [Rollout(commit=c.id, service="shop", at=max(deployed, c.at)) for c in commits]
-    complaints = [Complaint(service=f"s{n}", text=text) for n, text in enumerate(says)]
-    return rank_commits(commits, rollouts, complaints, onset=onset, outage=False).guilty
+def change(kind: str, version: str, at: float, *, files: tuple[str, ...] = (), diff: str = "") -> Change:
+    moment = datetime.fromtimestamp(at, UTC)
+    return Change(
+        id=f"{kind} {version}", uid="shop", kind=kind, latest=moment, reference=version, files=files, diff=diff
+    )
+
+
+def verdict(commits: list[Change], *says: str, deployed: float = 20.0, onset: float = 100.0) -> str:
+    deploys = [change("deploy", c.version, max(deployed, c.latest.timestamp())) for c in commits]
+    complaints = [Complaint(service=f"s{n}", text=text, key=str(n)) for n, text in enumerate(says)]
+    guilty = rank_commits(commits, deploys, complaints, onset=onset).guilty
+    return guilty.version if guilty else ""
 
 
 def test_the_commit_with_the_effect_that_is_seen_is_guilty() -> None:

@@ -1,0 +1,86 @@
+"""Which change did it, out of everything that was ranked; and what sort of action would end it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from graph.change import Change, Channel
+from graph.diagnosis.commits import is_configuration
+from graph.diagnosis.context import Context
+from graph.diagnosis.diffs import Effect
+from graph.diagnosis.hypothesis import Hypothesis
+from graph.diagnosis.ranking import Ranked, counted, worth
+from graph.diagnosis.result import ChangeVerdict, Remedy, Statement, Suspicion
+
+_MOST_SUSPECTS = 20
+_OUTSIDE = {"outside_failure": Remedy.ESCALATE_OUTSIDE, "bad_data": Remedy.REMOVE_BAD_DATA}
+
+
+def change_verdict(context: Context, ranked: Sequence[Ranked]) -> ChangeVerdict | None:
+    """Say which change did it: that of the leading hypothesis, or none where the leading one is no change.
+
+    Returns:
+        None where no change is known, or none bears on what failed: then there is nothing to acquit.
+    """
+    judged = context.commit_verdict
+    suspects = [r for r in ranked if r.hypothesis.change is not None]
+    if not suspects and judged is None:
+        return None
+    top = ranked[0] if ranked else None
+    guilty = top.hypothesis.change if top is not None and top.confidence > 0 else None
+    if judged is not None and judged.guilty is None and guilty in [s.commit for s in judged.suspects]:
+        # Something speaks against it, and not enough: that is no reason to name a commit.
+        guilty = None
+    return ChangeVerdict(
+        guilty=_bare(guilty) if guilty else None,
+        confidence=_confidence(top, guilty),
+        suspects=tuple(_suspicion(r) for r in suspects[:_MOST_SUSPECTS]),
+    )
+
+
+def remedy(context: Context, ranked: Sequence[Ranked]) -> Remedy | None:
+    """Say what sort of action would end what the leading hypothesis names."""
+    if not ranked or ranked[0].confidence <= 0:
+        return Remedy.ESCALATE_OUTSIDE if context.commit_verdict is not None else None
+    top = ranked[0].hypothesis
+    if top.kind in _OUTSIDE:
+        return _OUTSIDE[top.kind]
+    if top.change is None:
+        return Remedy.RESTORE_DECLARED if top.drift is not None else Remedy.REPAIR
+    return _of_change(context, top, top.change)
+
+
+def _of_change(context: Context, hypothesis: Hypothesis, change: Change) -> Remedy:
+    judged = context.commit_verdict
+    if change.kind == "commit" and change.diff:
+        if judged is not None and judged.guilty == change and Effect.QUERIES_NEW_TABLE in judged.effects:
+            return Remedy.ROLL_FORWARD
+        return Remedy.REVERT_CONFIGURATION if is_configuration(change) else Remedy.ROLL_BACK
+    if hypothesis.drift is not None and change.channel is not Channel.DEPLOYMENT:
+        return Remedy.RESTORE_DECLARED
+    return Remedy.REVERT_CONFIGURATION if change.kind in ("config", "feature_flag") else Remedy.ROLL_BACK
+
+
+def _confidence(top: Ranked | None, guilty: Change | None) -> float:
+    """Confidence in the verdict; that no change did it is as sure as what did it instead, and else a guess."""
+    if top is None or top.confidence <= 0:
+        return _GUESS
+    return top.confidence if guilty is not None or top.hypothesis.change is None else _GUESS
+
+
+_GUESS = 0.4
+
+
+def _suspicion(ranked: Ranked) -> Suspicion:
+    assert ranked.hypothesis.change is not None
+    points = [p for p in counted(ranked.hypothesis) if worth(p) > 0]
+    return Suspicion(
+        change=_bare(ranked.hypothesis.change),
+        confidence=ranked.confidence,
+        statements=tuple(Statement(text=p.text, evidence=p.evidence) for p in points),
+    )
+
+
+def _bare(change: Change) -> Change:
+    return replace(change, diff="") if change.diff else change

@@ -1,0 +1,120 @@
+"""What speaks of the trouble: the alerts, forms of log lines that come more often, metrics that left their range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from graph.evidence import ObservationKind, SymptomEvent
+from graph.incident import Alert
+from graph.telemetry import LogLine, Mood, Series, Telemetry
+
+_TAIL = 6.0
+"""Robust standard deviations beyond which a metric left its range."""
+_LATE_S = 300.0
+"""Seconds before the alert from which readings tell of the trouble."""
+_LEAST_READINGS = 6
+_FROM_ALERT, _FROM_LOGS, _FROM_METRICS = 2.0, 1.0, 0.7
+"""How much each is of the trouble: a metric may be out of range for a reason of its own."""
+_QUIET = frozenset({"trace", "debug", "info"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complaint:
+    """A form of log line, a metric or an alert that speaks of the trouble."""
+
+    service: str
+    """uid of who complains"""
+    text: str
+    """Untrusted."""
+    weight: float = 1.0
+    """How much of the trouble it is."""
+    event: SymptomEvent | None = None
+    """What is cited for it; None for an alert, which is cited as such."""
+    key: str = ""
+    """Tells complaints of one question apart; `Reason.about` names it."""
+
+
+def complaints(alerts: Sequence[Alert], telemetry: Telemetry, *, subject: str, at: float) -> tuple[Complaint, ...]:
+    """Collect what speaks of the trouble.
+
+    Args:
+        alerts: of one incident.
+        telemetry: what was measured around it.
+        subject: uid of what the alerts are about; empty when they name nothing that is known.
+        at: seconds since 1970-01-01 UTC; start of the earliest alert.
+    """
+    found = [
+        *(_of_alert(alert, subject) for alert in alerts),
+        *(_of_line(line) for line in telemetry.logs if _is_complaint(line)),
+        *(_of_series(series) for series in telemetry.series if broke_out(series, at=at)),
+    ]
+    return tuple(_keyed(found))
+
+
+def broke_out(series: Series, *, at: float) -> bool:
+    """Whether a metric left the range of its first half by `at` (seconds since 1970-01-01 UTC)."""
+    measured = np.isfinite(series.values)
+    times, values = series.times[measured], series.values[measured]
+    if values.size < _LEAST_READINGS:
+        return False
+    usual, spread = usual_range(series)
+    late = values[times >= at - _LATE_S]
+    return late.size > 0 and float(np.max(np.abs(late - usual))) > _TAIL * spread
+
+
+def usual_range(series: Series, *, until: float | None = None) -> tuple[float, float]:
+    """Return median and robust standard deviation of the first half of a series (up to `until`, where given)."""
+    measured = np.isfinite(series.values)
+    values = series.values[measured]
+    if until is not None:
+        values = values[series.times[measured] <= until]
+    past = values[: values.size // 2]
+    usual = float(np.median(past))
+    spread = 1.4826 * float(np.median(np.abs(past - usual))) or 0.05 * abs(usual) or 0.01
+    return usual, spread
+
+
+def _keyed(found: Iterable[Complaint]) -> Iterator[Complaint]:
+    for number, one in enumerate(found):
+        yield replace(one, key=f"complaint {number}")
+
+
+def _of_alert(alert: Alert, subject: str) -> Complaint:
+    words = [alert.metric, alert.title, alert.description, alert.labels.get("alertname", "")]
+    return Complaint(service=subject, text=" ".join(filter(None, words)), weight=_FROM_ALERT)
+
+
+def _is_complaint(line: LogLine) -> bool:
+    """Whether lines of this form come more often than before, and nobody judged that they are ordinary."""
+    if line.mood in (Mood.NEUTRAL, Mood.GOOD) or (line.mood is None and line.severity in _QUIET):
+        return False
+    return line.count > (line.baseline or 0.0)
+
+
+def _of_line(line: LogLine) -> Complaint:
+    event = SymptomEvent(
+        kind=ObservationKind.LOG, resource=line.resource, at=_utc(line.at), text=line.text, count=line.count
+    )
+    return Complaint(service=line.resource, text=line.text, weight=_FROM_LOGS, event=event)
+
+
+def _of_series(series: Series) -> Complaint:
+    last = float(series.values[np.isfinite(series.values)][-1])
+    event = SymptomEvent(
+        kind=ObservationKind.METRIC,
+        resource=series.resource,
+        at=_utc(float(series.times[-1])),
+        text="",
+        reason=series.metric,
+        value=last,
+        unit=series.unit,
+    )
+    return Complaint(service=series.resource, text=series.metric, weight=_FROM_METRICS, event=event)
+
+
+def _utc(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

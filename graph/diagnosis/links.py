@@ -1,0 +1,50 @@
+"""Who depends on whom, as trouble travels: relations of the graph and calls that were seen, between whole services.
+
+A Service and the workload behind it, a pod and its workload count as one: what was measured of one is the other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graph.diagnosis.spread import Link, LinkType
+from graph.environment import EnvironmentGraph
+from graph.relation import RelationType
+from graph.resource import Facet, kubernetes_uid
+from graph.telemetry import Telemetry
+from graph.workloads import workload_of, workloads_behind
+
+_TYPES = {
+    RelationType.CALLS: LinkType.CALLS,
+    RelationType.ROUTES_TO: LinkType.CALLS,
+    RelationType.CONNECTS_TO: LinkType.USES,
+    RelationType.RUNS_ON: LinkType.RUNS_ON,
+}
+
+
+def links(graph: EnvironmentGraph, telemetry: Telemetry) -> tuple[Link, ...]:
+    """Return each link once, those that the graph states first."""
+    return tuple(dict.fromkeys(link for link in _all(graph, telemetry) if link.source != link.target))
+
+
+def home(graph: EnvironmentGraph, uid: str) -> str:
+    """Return what stands for a resource where trouble is told: its workload; what has none stands for itself."""
+    if uid in graph and graph.resource(uid).kind == "Service" and uid.startswith("k8s://"):
+        return next(iter(workloads_behind(graph, uid)), uid)
+    return workload_of(graph, uid)
+
+
+def _all(graph: EnvironmentGraph, telemetry: Telemetry) -> Iterator[Link]:
+    for relation in graph.relations:
+        if relation.type in _TYPES:
+            source, target = home(graph, relation.source), home(graph, relation.target)
+            yield Link(source=source, target=target, type=_TYPES[relation.type])
+    for call in telemetry.calls:
+        yield Link(source=home(graph, call.caller), target=home(graph, call.callee), type=LinkType.CALLS)
+    for uid, body in graph.bodies(Facet.ACTUAL).items():
+        if uid.startswith("k8s://") and graph.resource(uid).kind == "Pod":
+            node = (body.get("spec") or {}).get("nodeName")
+            if isinstance(node, str) and node:
+                cluster = uid.split("/")[2]
+                place = kubernetes_uid(cluster=cluster, group="", kind="Node", namespace=None, name=node)
+                yield Link(source=workload_of(graph, uid), target=place, type=LinkType.RUNS_ON)
