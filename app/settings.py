@@ -92,6 +92,24 @@ class EstateSource(_Section):
     """Name shown in answers; made from the path when empty."""
 
 
+class AwsSettings(_Section):
+    """A live AWS account, read only, joined with the Terraform state among the applied sources."""
+
+    type: Literal["aws"]
+    regions: tuple[str, ...] = Field(min_length=1)
+    """Regions to read; what belongs to no region, such as IAM, is asked for in the first one."""
+    profile: str | None = None
+    """Profile of the shared AWS configuration; the default chain of credentials when absent."""
+    role_arn: str | None = None
+    """Role to assume; read permissions are enough, such as those of `ReadOnlyAccess`."""
+    external_id: SecretStr | None = None
+    """External id that the role asks for."""
+    endpoint_url: str | None = None
+    """Address of an emulator or a proxy, for all services."""
+    name: str = ""
+    """Name shown in answers; made from the environment's name when empty."""
+
+
 class ChangeLogSource(_Section):
     """A log of changes."""
 
@@ -103,7 +121,7 @@ class ChangeLogSource(_Section):
     """Name shown in answers; made from the path when empty."""
 
 
-StateSettings = Annotated[ManifestsSource | KubernetesSource | EstateSource, Field(discriminator="type")]
+StateSettings = Annotated[ManifestsSource | KubernetesSource | EstateSource | AwsSettings, Field(discriminator="type")]
 
 
 class EnvironmentSettings(_Section):

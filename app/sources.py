@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.environments import Sources
 from app.settings import (
+    AwsSettings,
     ChangeLogSource,
     ChartSettings,
     ComposeSettings,
@@ -102,6 +103,29 @@ class _Build:
                     salt=self._salt,
                     clock=self._clock,
                 )
+            case AwsSettings():
+                return self._aws(source)
+
+    def _aws(self, settings: AwsSettings) -> StateSource:
+        # Imported here because boto3 comes with an extra, and takes long to load.
+        from tools.adapters.aws.source import AwsAccess, AwsSource
+
+        declared = self._settings.applied or self._settings.intended
+        facet = Facet.APPLIED if self._settings.applied else Facet.INTENDED
+        return AwsSource(
+            settings.name or f"aws:{self._settings.name}",
+            AwsAccess(
+                regions=settings.regions,
+                profile=settings.profile,
+                role_arn=settings.role_arn,
+                external_id=settings.external_id.get_secret_value() if settings.external_id else None,
+                endpoint_url=settings.endpoint_url,
+            ),
+            declared=[self._state(s, facet) for s in declared if isinstance(s, ManifestsSource)],
+            stack=self._stack,
+            salt=self._salt,
+            clock=self._clock,
+        )
 
     def change_log(self, source: ChangeLogSource) -> ChangeSource:
         name = source.name or f"{source.type}:{source.path.stem}"

@@ -28,6 +28,38 @@ _TOLERATED = frozenset(
 )
 
 
+_NOT_LIVE = frozenset(
+    {
+        "allow_overwrite",
+        "apply_immediately",
+        "bucket_prefix",
+        "bypass_policy_lockout_safety_check",
+        "deletion_window_in_days",
+        "delete_automated_backups",
+        "filename",
+        "final_snapshot_identifier",
+        "force_delete",
+        "force_destroy",
+        "force_detach_policies",
+        "force_overwrite_replica_secret",
+        "identifier_prefix",
+        "name_prefix",
+        "publish",
+        "recovery_window_in_days",
+        "revoke_rules_on_delete",
+        "skip_destroy",
+        "skip_final_snapshot",
+        "tags_all",
+        "timeouts",
+        "user_data_replace_on_change",
+        "wait_for_capacity_timeout",
+        "wait_for_fulfillment",
+        "wait_for_steady_state",
+    }
+)
+"""Attributes that say how Terraform works, or repeat others; the cloud holds nothing of the kind."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facets:
     """The documents of one stack by uid; None for a facet of which nothing is known."""
@@ -97,7 +129,12 @@ def _stack(known: _Facets, unclear: list[NotComparable]) -> Iterable[Finding]:
         if resource is None:
             # The old address of a resource that moved.
             continue
-        if known.intended is None and known.applied is None:
+        if documents[2] is not None and documents[2].body.get("undeclared"):
+            # It was held against all states of its account, in whichever stack they are.
+            bodies = Three(ABSENT, ABSENT, documents[2].body["values"])
+            rule = is_made_by_cloud(documents[2].body)
+            yield _whole(resource, bodies, Verdict.EXPECTED_MUTATION if rule else Verdict.UNMANAGED, rule=rule)
+        elif known.intended is None and known.applied is None:
             unclear.append(_unclear(resource, "nothing says what is declared or applied in its stack"))
         elif known.actual is None and not _is_planned(documents[0], ["create"]):
             unclear.append(_unclear(resource, "its actual state was not read"))
@@ -188,6 +225,9 @@ def _fields(
     unknown = strings(intended.get("unknown"))
     if unknown:
         unclear.append(_unclear(resource, f"intended value not known: {', '.join(unknown)}"))
+    blind = [name for name in _unseen(applied, actual) if name not in _NOT_LIVE]
+    if blind:
+        unclear.append(_unclear(resource, f"attributes that were not read: {', '.join(blind)}"))
     for found in _differences(intended, applied, actual, identities):
         if _is_masked_once(found.values):
             unclear.append(_unclear(resource, f"{path_of(found.way)} is sensitive and masked in one facet only"))
@@ -205,7 +245,10 @@ def _differences(
     declared = _with_unknown_from(intended, baseline)
     recorded = mapping(applied, "values") if applied is not intended else declared
     values = Three(declared, recorded, mapping(actual, "values"))
+    unseen = _unseen(applied, actual)
     for attribute in values.members():
+        if attribute in unseen:
+            continue
         three = values.get(attribute)
         if three.intended is ABSENT:
             three = three._replace(intended=three.applied)
@@ -221,6 +264,14 @@ def _differences(
                 )
             continue
         yield from differences(attribute, three, identities)
+
+
+def _unseen(applied: Object, actual: Object) -> list[str]:
+    """Return the attributes that hold a value in the state and that the live reading did not look at."""
+    if not actual.get("partial"):
+        return []
+    seen = mapping(actual, "values")
+    return [name for name, value in mapping(applied, "values").items() if name not in seen and not is_zero(value)]
 
 
 def _with_unknown_from(intended: Object, baseline: Object) -> Object:

@@ -94,7 +94,9 @@ def document(
         origin: file, line and commit, for intended state.
         more: further members of the body, left out when empty: `references` (addresses it needs), `unknown` (pointers
             into the body, known only after apply), `declared` (attributes that the configuration sets),
-            `ignore_changes`, `previous_address`, `planned` (`create`, `delete`: what an apply would do), `deposed`.
+            `ignore_changes`, `previous_address`, `planned` (`create`, `delete`: what an apply would do), `deposed`,
+            `partial` (attributes that are missing were not looked at), `undeclared` (held against all declarations
+            of its account, and none claims it), `status` (what is no attribute and makes no version of its own).
     """
     clean = masked(values, sensitive, salt)
     body: Object = {"type": type, "name": name, "address": address, "provider": provider, "values": clean}

@@ -151,6 +151,9 @@ def _is_scaled(found: Difference, actual: Object, around: Surroundings) -> bool:
 
 def _is_said_by_part(found: Difference, intended: Object, actual: Object, around: Surroundings) -> bool:
     """Whether a difference of a whole is one that its separately declared parts account for, and report themselves."""
+    if text(actual, "type") in _SPLIT:
+        # A part often goes by the name of its whole.
+        return False
     attribute = str(found.way[0])
     values = {**mapping(actual, "values"), **mapping(intended, "values")}
     names = [n for n in (text(values, "id"), text(values, "name"), text(values, "arn"), text(values, "key_id")) if n]
@@ -194,12 +197,16 @@ def _peers(rule: Object) -> set[str]:
 def is_made_by_cloud(body: Object) -> str:
     """Return the rule that says why an undeclared resource is nobody's change (T13, T14), or an empty text."""
     kind, values = text(body, "type"), mapping(body, "values")
-    tags = mapping(values, "tags")
-    if kind == "aws_instance" and "aws:autoscaling:groupName" in tags:
+    status = mapping(body, "status")
+    if status.get("belongs_to"):
+        return "T13"
+    if status.get("is_default"):
+        return "T14"
+    tags = {**mapping(values, "tags"), **{text(tag, "key"): tag.get("value") for _, tag in entries(values, "tag")}}
+    if any(key.startswith("aws:") for key in tags):
+        # Nobody but a service of AWS can set such a tag: it made the resource, and answers for it.
         return "T13"
     if kind == "aws_elasticache_cluster" and values.get("replication_group_id"):
-        return "T13"
-    if kind == "aws_rds_cluster_instance" and "aws:autoscaling" in " ".join(tags):
         return "T13"
     is_default = kind.startswith("aws_default_") or values.get("is_default") is True or values.get("default") is True
     is_default = is_default or (kind == "aws_security_group" and values.get("name") == "default")

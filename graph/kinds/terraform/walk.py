@@ -19,24 +19,35 @@ SETS = frozenset(
         "aliases",
         "allowed_methods",
         "allowed_oauth_flows",
+        "attribute",
         "availability_zone_ids",
         "availability_zones",
         "cached_methods",
         "cidr_blocks",
         "egress",
+        "enabled_cluster_log_types",
         "events",
+        "global_secondary_index",
+        "grants",
         "groups",
         "ingress",
         "inline_policy",
         "ipv6_cidr_blocks",
         "layers",
+        "load_balancer",
+        "load_balancers",
         "managed_policy_arns",
         "members",
+        "operations",
         "prefix_list_ids",
+        "propagating_vgws",
+        "public_access_cidrs",
         "records",
+        "requires_compatibilities",
         "resource_records",
         "roles",
         "route",
+        "route_table_ids",
         "rule",
         "scopes",
         "security_group_ids",
@@ -44,10 +55,13 @@ SETS = frozenset(
         "source_security_group_ids",
         "subnet_ids",
         "subnets",
+        "suspended_processes",
         "tag",
         "target_group_arns",
         "users",
+        "volume",
         "vpc_security_group_ids",
+        "vpc_zone_identifier",
     }
 )
 """Attributes whose schema is a set in the big providers; state and plan print them as lists in any order (T07)."""
@@ -114,11 +128,19 @@ def _entries(place: Place, values: Three) -> Iterator[Difference]:
             yield difference(place, values, Verdict.REPRESENTATION_ONLY, "T07")
         else:
             yield from leaf(place, values)
+    elif _is_single_block(place, values):
+        yield from _walk(place.entry(0, 0), Three(*(entries[0] for entries in values)))
     else:
         for row in align(values.intended, values.applied, values.actual, key):
             position = next(p for p in (row.intended, row.actual, row.applied) if p is not None)
             entry = (ABSENT if p is None else v[p] for v, p in zip(values, row, strict=True))
             yield from _walk(place.entry(position, row.actual), Three(*entry))
+
+
+def _is_single_block(place: Place, values: Three) -> bool:
+    """Whether each facet holds one block where the schema allows one only: that it differs makes it no other one."""
+    is_alone = all(len(entries) == 1 and isinstance(entries[0], dict) for entries in values)
+    return is_alone and not place.in_text and place.attribute not in SETS
 
 
 def _key(place: Place) -> Key:
