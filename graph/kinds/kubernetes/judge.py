@@ -49,6 +49,10 @@ class Case:
         if is_server_key(difference) or is_by_design(difference, self.walk.y_root):
             return None
         if difference.rule:
+            is_guess = difference.rule == "N09" and not difference.place.owner
+            if is_guess:
+                note = "no schema tells whether this is the same as no value"
+                return self._finding(difference, Verdict.NOT_COMPARABLE, rule="N09", note=note)
             return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule=difference.rule)
         if self.scaling.allows(self.resource, difference):
             return self._finding(difference, Verdict.EXPECTED_MUTATION, rule="N21", note="set by an autoscaler")
@@ -84,11 +88,20 @@ class Case:
                 difference, verdict, applied=applied, writers=writers, note="dropped from the declaration"
             )
         roles = {self.owners.role(w) for w in writers}
-        if Writer.OTHER in roles:
+        is_entry = difference.place.steps[-1].position >= 0
+        if Writer.OTHER in roles or (is_entry and self.applied is not None and Writer.DEPLOYER in roles):
+            # The deployer owns a list without keys as a whole, also when it wrote it without this entry.
             return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, rule="owner", writers=writers)
         if Writer.DEPLOYER in roles and self.applied is None and not _is_sizing(difference):
+            if _is_undescribed(difference) and all(w.operation != "Apply" for w in writers):
+                # Whoever creates an object owns the defaults in it, too.
+                note = "a default of the server or dropped from the declaration: no schema describes this field"
+                return self._finding(difference, Verdict.NOT_COMPARABLE, rule="owner", writers=writers, note=note)
             note = "dropped from the declaration, by managedFields"
             return self._finding(difference, Verdict.PRUNE_PENDING, rule="owner", writers=writers, note=note)
+        if self.owners.is_known and not writers and _is_field(difference):
+            note = "nobody wrote it: the server filled it in"
+            return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule="N14", note=note)
         if self.owners.is_known or self._may_be_automatic(difference):
             return self._finding(difference, Verdict.UNDECLARED_ADDITION, writers=writers)
         note = "" if self.applied is not None else ASSUMED
@@ -101,7 +114,11 @@ class Case:
         one are the users' own. Injectors add environment variables that show a container its own pod. A custom
         resource may have defaults that only its schema would show, and so may a field newer than the known schema.
         https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+
+        One entry more in a list that is declared changes what is declared, whatever the list is of.
         """
+        if difference.place.steps[-1].position >= 0 and difference.kind.shape is Shape.UNKNOWN:
+            return False
         key = metadata_key(difference)
         if key is not None:
             is_annotation = difference.place.field == "annotations"
@@ -109,9 +126,7 @@ class Case:
         if difference.place.field == "env" and isinstance(difference.y, dict):
             source = difference.y.get("valueFrom")
             return isinstance(source, dict) and bool({"fieldRef", "resourceFieldRef"} & source.keys())
-        return any(step.kind.shape is Shape.UNKNOWN for step in difference.place.steps) or (
-            difference.kind.shape is Shape.UNKNOWN and not difference.kind.name
-        )
+        return _is_undescribed(difference)
 
     def _applied(self, difference: Difference) -> Json | Absent:
         if self.applied is None:
@@ -179,6 +194,19 @@ class Case:
             is_top = len(place.steps) <= 3 and self.resource.kind not in _MATTERS_AS_LABEL
             return Severity.COSMETIC if is_top and difference.x is ABSENT else Severity.NORMAL
         return Severity.NORMAL
+
+
+def _is_undescribed(difference: Difference) -> bool:
+    """Whether no schema that is known here describes the place: of a custom resource, or newer than the schemas."""
+    return any(step.kind.shape is Shape.UNKNOWN for step in difference.place.steps) or (
+        difference.kind.shape is Shape.UNKNOWN and not difference.kind.name
+    )
+
+
+def _is_field(difference: Difference) -> bool:
+    """Whether it is a field of a struct, of which servers have defaults, and no key of a map or entry of a list."""
+    last = difference.place.steps[-1]
+    return bool(last.name) and last.kind.shape is not Shape.MAP
 
 
 def _is_sizing(difference: Difference) -> bool:

@@ -18,12 +18,29 @@ _DEPLOYERS = frozenset(
         "helm-controller",
         "kapp-controller",
         "kubectl-client-side-apply",
+        "kubectl-create",
+        "kubectl-replace",
         "kustomize-controller",
         "pulumi-kubernetes",
         "Terraform",
         "terraform",
     }
 )
+
+_BY_HAND = frozenset(
+    {
+        "kubectl-annotate",
+        "kubectl-autoscale",
+        "kubectl-edit",
+        "kubectl-label",
+        "kubectl-patch",
+        "kubectl-rollout",
+        "kubectl-scale",
+        "kubectl-set",
+        "kubectl-taint",
+    }
+)
+"""Commands that change a part of what exists already, so that nobody deploys with them."""
 
 _CONTROLLERS = frozenset(
     {
@@ -74,7 +91,8 @@ class Owners:
 
         Args:
             body: the observed object.
-            declared: JSON pointers into it of fields that were declared; whoever owns most of them deploys it.
+            declared: JSON pointers into it of fields that were declared. A known deployer among the managers
+                deploys it, else whoever applied it, else whoever owns most of them.
         """
         self._body = body
         self.managers = tuple(_managers(body))
@@ -83,7 +101,7 @@ class Owners:
     @property
     def is_known(self) -> bool:
         """Whether the object carries ownership at all; clients often leave it out of what they print."""
-        return bool(self.managers)
+        return any(m.subresource != "status" for m in self.managers)
 
     def writers(self, path: str) -> list[Manager]:
         """Return the managers that own the field at a JSON pointer, or something inside it."""
@@ -101,16 +119,17 @@ class Owners:
         return Writer.OTHER
 
     def _main_deployer(self, declared: Sequence[str]) -> str | None:
-        counts: dict[str, int] = {}
+        able = [m for m in self.managers if m.subresource != "status" and not _is_busy_elsewhere(m.name)]
+        counts = dict.fromkeys((m.name for m in able), 0)
         for path in declared:
             steps = self._steps(path)
-            for manager in self.managers:
-                is_status = manager.subresource == "status"
-                if not is_status and manager.name not in _CONTROLLERS and _owns(manager.fields, steps):
-                    counts[manager.name] = counts.get(manager.name, 0) + 1
-        if not counts:
+            for name in {m.name for m in able if _owns(m.fields, steps)}:
+                counts[name] += 1
+        appliers = {m.name for m in able if m.operation == "Apply"}
+        owning = [n for n, count in counts.items() if count or n in _DEPLOYERS or n in appliers]
+        if not owning:
             return None
-        return max(counts, key=lambda name: (counts[name], name in _DEPLOYERS, name))
+        return max(owning, key=lambda name: (name in _DEPLOYERS, name in appliers, counts[name], name))
 
     def _steps(self, path: str) -> list[tuple[str, Json]]:
         """Pair each token of the pointer with the value it leads to."""
@@ -128,11 +147,17 @@ class Owners:
         return steps
 
 
+def _is_busy_elsewhere(name: str) -> bool:
+    """Whether the manager's name is that of a controller, or of a command that only changes what is there."""
+    return name in _BY_HAND or name in _CONTROLLERS
+
+
 def _managers(body: Object) -> Iterator[Manager]:
     metadata = body.get("metadata")
     entries = metadata.get("managedFields") if isinstance(metadata, dict) else None
     for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and isinstance(entry.get("fieldsV1"), dict):
+        # An empty set owns nothing, whereas an empty member of a set owns all below it.
+        if isinstance(entry, dict) and isinstance(entry.get("fieldsV1"), dict) and entry["fieldsV1"]:
             yield Manager(
                 str(entry.get("manager", "")),
                 str(entry.get("operation", "")),

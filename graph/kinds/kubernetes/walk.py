@@ -229,14 +229,18 @@ class Walk:
     def _renamed(
         self, kind: Type, x: list[Json], y: list[Json], keys_x: list[tuple[Json, ...]], pairing: Pairing, place: Place
     ) -> tuple[Pairing, list[Difference]]:
-        """Pair entries without a partner that differ in one field only: their key itself was changed."""
+        """Pair entries without a partner that differ in their key only: it was changed.
+
+        Fields that no schema describes don't count: a newer server may have filled them in.
+        """
         only_x, only_y = list(pairing.only_x), list(pairing.only_y)
         found: list[Difference] = []
         for i in pairing.only_x:
             for j in only_y:
                 inside = place.into_entry(Step(kind, key=keys_x[i]), i, j)
                 changed = _real(self._value(kind.item, x[i], y[j], inside))
-                if len(changed) == 1 and changed[0].place.field in kind.keys:
+                known = [d for d in changed if not (d.x is ABSENT and d.kind.shape is Shape.UNKNOWN)]
+                if len(known) == 1 and known[0].place.field in kind.keys:
                     found += changed
                     only_x.remove(i)
                     only_y.remove(j)

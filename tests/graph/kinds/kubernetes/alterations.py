@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from tests.graph.kinds.kubernetes.server import TEMPLATES, Object
+from evals.drift.server import TEMPLATES, Object
 
 
 class Alteration(NamedTuple):

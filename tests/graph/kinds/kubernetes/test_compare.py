@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.drift.server import serve
 from graph.document import ABSENT, get, put
 from graph.drift import Severity, Verdict, compare
 from graph.errors import Invalid
@@ -19,7 +20,6 @@ from graph.kinds.kubernetes.parse import parse
 from graph.version import Unreadable
 from tests.graph.kinds.kubernetes.alterations import alterations, altered
 from tests.graph.kinds.kubernetes.build import Object, annotated, found, managed, objects, read, report
-from tests.graph.kinds.kubernetes.server import serve
 
 WEB, SERVICE, CONFIG, SECRET, POLICY, ACCOUNT = objects()
 CONTAINER = "/spec/template/spec/containers/0"

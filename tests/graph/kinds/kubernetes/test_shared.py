@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
+from evals.drift.server import Object, serve
 from graph.document import Json
 from graph.drift import DriftReport, Finding, compare
 from graph.kinds.kubernetes.parse import expand, parse
 from graph.version import Document
 from tests.graph.kinds.kubernetes.alterations import altered, choose
-from tests.graph.kinds.kubernetes.server import Object, serve
 
 pytestmark = pytest.mark.shared
 

@@ -21,6 +21,26 @@ TEMPLATES = {
 }
 
 
+_NEWER = {"futurePolicy": "Standard", "futureLimit": 5, "futureSettings": {"mode": "Auto"}}
+"""Fields with defaults that no schema of today has."""
+
+
+def newer(live: Object) -> Object:
+    """Return the object as a server of a later version would hold it: with defaults of fields that nobody knows yet."""
+    result = copy.deepcopy(live)
+    spec = result.get("spec")
+    if not isinstance(spec, dict) or result["kind"] in ("Namespace", "Secret"):
+        return result
+    spec.update(copy.deepcopy(_NEWER))
+    template = result
+    for name in TEMPLATES.get(result["kind"], ()):
+        template = template[name]
+    for container in template["spec"].get("containers") or ():
+        if isinstance(container, dict):
+            container.update(copy.deepcopy(_NEWER))
+    return result
+
+
 def serve(body: Object, *, annotate: bool = False) -> Object:
     """Return the object as `kubectl get -o yaml` would print it after it was applied.
 
@@ -58,7 +78,7 @@ def serve(body: Object, *, annotate: bool = False) -> Object:
         live.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
         metadata["labels"] = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}
         live["status"] = {"phase": "Active"}
-    elif kind == "NetworkPolicy":
+    elif body["apiVersion"] == "networking.k8s.io/v1" and kind == "NetworkPolicy":
         spec = live["spec"]
         spec.setdefault("policyTypes", ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
         for direction in ("ingress", "egress"):
