@@ -29,7 +29,7 @@ CLUSTER = "cluster"
 _SALT = b"recordings hold no secret that has to be kept"
 _TRIED = re.compile(r"deployed on (?P<node>[\w.-]+):\s*(?P<said>.*?)Connection (?P<how>Succeeded|Failed)", re.DOTALL)
 _ENDED = re.compile(r"Connection (Succeeded|Failed)")
-_UNIT = re.compile(r"Active: (?P<state>\w+) \((?P<sub>[\w-]+)\)")
+_UNIT = re.compile(r"Active: (?P<state>\w+)(?: \((?P<sub>[^)]*)\))?")
 _TREE = re.compile(r"^(?P<depth>[│ ]*)[├└]── (?P<name>\S+)")
 
 

@@ -38,7 +38,7 @@ class _Case:
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:
         query = json.loads((folder / "query.json").read_text(encoding="utf-8"))
-        answers = {k: v for k, v in _read(folder / "tool_cache.json").items() if not _HIDDEN.search(k)}
+        answers = {k: v for k, v in read(folder / "tool_cache.json").items() if not _HIDDEN.search(k)}
         recording = Recording(answers, query["namespace"])
         live, declared = recording.live(), recording.declared()
         graph = environment(
@@ -65,7 +65,7 @@ class _Suite:
 SUITE = _Suite()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> dict[str, Any]:
     if path.is_file():
         text = path.read_text(encoding="utf-8")
     elif (zipped := path.with_name(path.name + ".gz")).is_file():
@@ -120,7 +120,7 @@ _QUOTAS = (
     (re.compile(r"pods"), "namespace_pod_quota_exceeded"),
 )
 
-_NAMES = {
+CAUSES = {
     "missing_service_account": "missing_service_account",
     "node_cordoned": "node_cordon_mismatch",
     "node_affinity_mismatch": "node_affinity_mismatch",
@@ -145,6 +145,7 @@ _NAMES = {
     "volume_already_claimed": "pv_binding_occupied",
     "volume_permission_denied": "volume_mount_permission_denied",
     "oom_killed": "oom_killed",
+    "heap_exhausted": "oom_killed",
     "liveness_probe_wrong_protocol": "liveness_probe_incorrect_protocol",
     "liveness_probe_wrong_port": "liveness_probe_incorrect_port",
     "liveness_probe_too_early": "liveness_probe_incorrect_timing",
@@ -171,5 +172,10 @@ _NAMES = {
 
 def _name_of(cause: Cause) -> str | None:
     if cause.kind == "quota_exceeded":
-        return next((name for pattern, name in _QUOTAS if pattern.search(cause.summary.partition(" of ")[2])), None)
-    return _NAMES.get(cause.kind)
+        return quota_name(cause.summary.partition(" of ")[2])
+    return CAUSES.get(cause.kind)
+
+
+def quota_name(resource: str) -> str | None:
+    """The word of the set for a quota of a resource."""
+    return next((name for pattern, name in _QUOTAS if pattern.search(resource)), None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,30 +60,28 @@ SUITE = _Suite()
 
 _CATEGORIES = {
     "resource_exhaustion": (
-        "oom_killed insufficient_cpu insufficient_memory quota_exceeded cpu_saturation resource_limits "
-        "store_connections_exhausted limit_range_violated database_cpu_saturation database_storage_exhaustion "
-        "database_memory_exhaustion database_replication_lag database_connection_exhaustion database_io_saturation "
-        "node_memory_pressure node_disk_pressure node_pid_pressure"
+        "oom_killed heap_exhausted insufficient_* quota_exceeded cpu_saturation resource_limits "
+        "store_connections_exhausted limit_range_violated database_* node_memory_pressure node_disk_pressure "
+        "node_pid_pressure evicted autoscaling_at_limit"
     ),
     "infrastructure": (
-        "node_not_ready kubelet_down container_runtime_down kube_proxy_down scheduler_down node_service_down "
-        "node_network_unavailable node_network_delay node_packet_loss node_cordoned database_failover "
-        "cluster_dns_down volume_not_mounted"
+        "node_* kubelet_down container_runtime_down kube_proxy_down scheduler_down api_server_down etcd_down "
+        "controller_manager_down database_failover volume_not_mounted volume_not_provisioned packet_loss network_delay"
     ),
     "dependency_failure": (
-        "dependency_unreachable dns_failure store_unreachable unavailable_dependency registry_unreachable "
-        "registry_unresolvable store_read_only webhook_unreachable"
+        "dependency_unreachable dns_failure cluster_dns_down store_unreachable unavailable_dependency "
+        "registry_unreachable registry_unresolvable store_read_only webhook_unreachable"
     ),
     "code_defect": "application_error crash",
+    "configuration_error": "node_selector_mismatch node_affinity_mismatch",
 }
+"""Kinds of cause by category; of several patterns that fit the longest counts."""
 
 
 def category_of(cause: Cause) -> str:
     """The category of a kind of cause; what is none of the others is a wrong setting of something."""
-    for category, kinds in _CATEGORIES.items():
-        if cause.kind in kinds.split():
-            return category
-    return "configuration_error"
+    fits = [(len(p), c) for c, kinds in _CATEGORIES.items() for p in kinds.split() if fnmatch.fnmatch(cause.kind, p)]
+    return max(fits, default=(0, "configuration_error"))[1]
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -107,15 +107,37 @@ def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) 
     events = _json(folder / "aws_rds_events.json").get("events") or []
     texts = [str(v) for v in (alert.get("commonAnnotations") or {}).values()] + [str(e.get("message")) for e in events]
     series = list(_series(uid, name, metrics, texts))
-    load = _json(folder / "aws_performance_insights.json").get("db_load")
+    insights = _json(folder / "aws_performance_insights.json")
+    load = insights.get("db_load")
     if load and load.get("values"):
         series.append(_one(uid, "DBLoad", Signal.SATURATION, load["timestamps"], load["values"], ""))
+    if (cores := _cores(str(about.get("instance_class") or ""))) is not None:
+        series.append(_one(uid, "vCPU", Signal.OTHER, [metrics.get("end_time")], [cores], "Count"))
     graph = environment(
         now=now,
         actual=[service(name, kind="Database")],
-        symptoms=[_event(uid, e) for e in events if _is_recent(e, now)],
+        symptoms=[*(_event(uid, e) for e in events if _is_recent(e, now)), *_waits(uid, insights)],
     )
     return World(graph=graph, alerts=(_alert(alert, now, service=name),), telemetry=Telemetry(series=tuple(series)))
+
+
+_SIZES = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
+
+
+def _cores(instance_class: str) -> float | None:
+    """Virtual CPUs of an instance class such as `db.r6g.2xlarge`; None where the name does not tell."""
+    size = instance_class.rpartition(".")[2]
+    many = re.fullmatch(r"(\d+)xlarge", size)
+    return 4.0 * int(many[1]) if many else float(_SIZES[size]) if size in _SIZES else None
+
+
+def _waits(uid: str, insights: Mapping[str, Any]) -> Iterator[SymptomEvent]:
+    for wait in insights.get("top_wait_events") or ():
+        load = float(wait.get("db_load_avg") or 0.0)
+        name = str(wait.get("name") or "")
+        yield SymptomEvent(
+            kind=ObservationKind.METRIC, resource=uid, at=None, text=f"{name}: {load:g}", reason=name, value=load
+        )
 
 
 def _series(uid: str, name: str, metrics: Mapping[str, Any], texts: list[str]) -> Iterator[Series]:

@@ -1,33 +1,42 @@
-"""What goes wrong with managed databases, read from their metrics and events.
+"""What goes wrong with managed databases, read from their metrics, their load by wait event, and their events.
 
 Metric names are those of Amazon RDS (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html); event
-categories those of its notifications. A measure counts by how it ends: what came back to its range is over.
+categories those of its notifications; wait events those of Performance Insights for PostgreSQL and MySQL. A measure
+counts by how it ends: what came back to its range is over.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from graph.diagnosis.mechanisms.failover import failovers
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
-from graph.diagnosis.mechanisms.saturation import told
+from graph.diagnosis.mechanisms.readings import first, lasts, most, present, reading, sign, tail
 from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.mechanisms.waits import waiting
+from graph.evidence import SymptomEvent
 from graph.resource import display_uid
-from graph.telemetry import Anomaly, Floats, Series
+from graph.telemetry import Series
 
-_TAIL = 0.25
-"""Share of a series, from its end, that stands for the present."""
 _BUSY_PERCENT = 80.0
+_SPENT_PERCENT = 95.0
 _LAG_S = 60.0
 _LEFT = 0.15
 """Part of the most that was free, below which little is left."""
 _GREW = 3.0
+_SLOW_MS = 20.0
+_SLOWER = 5.0
+_LOADED = 0.7
+"""Average active sessions for each virtual CPU from which sessions wait for CPU."""
 _CONNECTIONS = re.compile(r"(?P<used>\d+)\s*(?:of|/|out of)\s*(?P<most>\d+)")
 _MANY = 0.9
-_NONE = 0.02
+_WRAPAROUND = 1.5e9
+"""Age of the oldest transaction at which PostgreSQL is close to stopping, of about 2.1e9."""
+_KNOWN = frozenset({"DatabaseConnections", "FreeStorageSpace", "ReplicaLag", "DBLoad", "CPUUtilization"})
 
 
 def databases(scene: Scene) -> Iterator[Mechanism]:
@@ -36,105 +45,174 @@ def databases(scene: Scene) -> Iterator[Mechanism]:
     for one in scene.telemetry.series:
         by_resource[one.resource].setdefault(one.metric, one)
     for uid, series in by_resource.items():
-        if "DatabaseConnections" in series or "FreeStorageSpace" in series or "ReplicaLag" in series:
-            yield from _failover(scene, uid, series)
+        if _KNOWN & series.keys() and not uid.startswith("k8s://"):
+            yield from failovers(scene, uid, series)
             yield from _scarce(uid, series)
+            yield from waiting(scene, uid, series)
+            yield from _announced(scene, uid, series)
 
 
-def _failover(scene: Scene, uid: str, series: dict[str, Series]) -> Iterator[Mechanism]:
-    """An interruption that the provider reports, where the load shows that it was one."""
-    events = [e for e in scene.graph.symptoms(uid) if e.reason in ("failover", "failure", "recovery")]
-    dip = next((s for s in (series.get("DatabaseConnections"), series.get("DBLoad")) if s and _broke(s)), None)
-    inside = [e for e in events if dip is None or e.at is None or e.at.timestamp() >= float(dip.times[0]) - 60]
-    if inside and dip is not None:
-        low = int(np.argmin(dip.values))
-        reading = _reading(dip, float(np.median(dip.values)), float(dip.values[low]))
-        yield Mechanism(
-            resource=uid,
-            kind="database_failover",
-            summary=f"{display_uid(uid)} failed over to another host, and connections broke off meanwhile.",
-            signs=(Sign(text="The provider reports a failover.", event=inside[0]), _sign(reading)),
-        )
+_WHAT = {
+    "database_cpu_saturation": "uses almost all of its CPU",
+    "database_storage_exhaustion": "is running out of storage",
+    "database_memory_exhaustion": "is running out of memory",
+    "database_replication_lag": "falls behind with replication",
+    "database_connection_exhaustion": "is running out of connections",
+    "database_io_saturation": "can't keep up with its reads and writes",
+    "database_transaction_wraparound": "is running out of transaction ids",
+}
 
 
-def _broke(series: Series) -> bool:
-    values = series.values[np.isfinite(series.values)]
-    return values.size > 2 and float(np.median(values)) > 0 and float(values.min()) <= _NONE * float(np.median(values))
-
-
-def _scarce(uid: str, series: dict[str, Series]) -> Iterator[Mechanism]:
-    name = display_uid(uid)
-    for metric, kind, what in (
-        ("CPUUtilization", "database_cpu_saturation", "uses almost all of its CPU"),
-        ("FreeStorageSpace", "database_storage_exhaustion", "is running out of storage"),
-        ("FreeableMemory", "database_memory_exhaustion", "is running out of memory"),
-        ("ReplicaLag", "database_replication_lag", "falls behind with replication"),
-        ("DatabaseConnections", "database_connection_exhaustion", "is running out of connections"),
-        ("DiskQueueDepth", "database_io_saturation", "can't keep up with its reads and writes"),
-    ):
+def _scarce(uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
+    for metric, kind, judge in _JUDGES:
         one = series.get(metric)
-        if one is None:
-            continue
-        found = _JUDGES[metric](one, series)
-        if found is not None:
-            strength, usual = found
-            reading = _reading(one, usual, float(np.median(_present(one.values))))
+        found = judge(one, series) if one is not None and present(one).size else None
+        if one is not None and found is not None:
+            read = reading(one, found[1], float(np.median(tail(one))))
+            summary = f"{display_uid(uid)} {_WHAT[kind]}."
+            yield Mechanism(resource=uid, kind=kind, summary=summary, signs=(sign(read),), strength=found[0])
+
+
+def _cpu(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | None:
+    """A busy processor is trouble where sessions wait for it; a machine that is used well may run hot."""
+    now = float(np.median(tail(one)))
+    if now < _BUSY_PERCENT:
+        return None
+    load, cores = series.get("DBLoad"), series.get("vCPU")
+    waits = load is not None and (cores is None or np.median(tail(load)) >= _LOADED * most(cores))
+    slower = any(_has_slowed(series.get(m)) for m in ("CommitLatency", "ReadLatency", "WriteLatency", "Queries"))
+    is_unknown = load is None and not any(m in series for m in ("CommitLatency", "ReadLatency", "WriteLatency"))
+    if now >= _SPENT_PERCENT or waits or slower or is_unknown:
+        return 0.9, first(one)
+    return None
+
+
+def _has_slowed(one: Series | None) -> bool:
+    return one is not None and first(one) > 0 and float(np.median(tail(one))) >= 2 * first(one)
+
+
+def _storage(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
+    largest, now = most(one), lasts(one)
+    if largest <= 0 or now >= first(one):
+        return None
+    per_reading = (first(one) - now) / max(1, present(one).size - 1)
+    soon = now / per_reading < present(one).size
+    return (1.0, first(one)) if now <= _LEFT * largest or (soon and now < largest / 2) else None
+
+
+def _memory(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | None:
+    largest, now = most(one), float(np.median(tail(one)))
+    swap = series.get("SwapUsage")
+    swaps = swap is not None and first(swap) >= 0 and float(np.median(tail(swap))) >= _GREW * max(first(swap), 1e8)
+    return (0.9, first(one)) if largest > 0 and (now <= _LEFT * largest or (swaps and now <= largest / 3)) else None
+
+
+def _lag(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
+    return (1.0, first(one)) if float(np.median(tail(one))) >= _LAG_S else None
+
+
+def _connections(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | None:
+    now, before, limit = float(np.median(tail(one))), first(one), series.get("MaxConnections")
+    if limit is not None:
+        return (1.0, before) if now >= _MANY * lasts(limit) else None
+    return (0.7, before) if before > 0 and now >= _GREW * before else None
+
+
+def _queue(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
+    now, before = float(np.median(tail(one))), first(one)
+    return (0.6, before) if now >= max(10.0, _GREW * before) else None
+
+
+def _latency(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
+    now, before = float(np.median(tail(one))), first(one)
+    # CloudWatch gives seconds; whoever exports it often converts to milliseconds.
+    slow = _SLOW_MS / 1000 if one.unit.lower().startswith("second") else _SLOW_MS
+    return (0.55, before) if now >= max(slow, _SLOWER * before) else None
+
+
+def _balance(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
+    now = float(np.median(tail(one)))
+    return (0.9, first(one)) if now <= 10.0 and now <= first(one) else None
+
+
+def _age(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
+    return (0.9, first(one)) if lasts(one) >= _WRAPAROUND else None
+
+
+_JUDGES = (
+    ("CPUUtilization", "database_cpu_saturation", _cpu),
+    ("FreeStorageSpace", "database_storage_exhaustion", _storage),
+    ("FreeableMemory", "database_memory_exhaustion", _memory),
+    ("ReplicaLag", "database_replication_lag", _lag),
+    ("DatabaseConnections", "database_connection_exhaustion", _connections),
+    ("BurstBalance", "database_io_saturation", _balance),
+    ("EBSIOBalance%", "database_io_saturation", _balance),
+    ("DiskQueueDepth", "database_io_saturation", _queue),
+    ("WriteLatency", "database_io_saturation", _latency),
+    ("ReadLatency", "database_io_saturation", _latency),
+    ("MaximumUsedTransactionIDs", "database_transaction_wraparound", _age),
+)
+
+_ANNOUNCED = (
+    (
+        "database_storage_exhaustion",
+        "FreeStorageSpace",
+        re.compile(
+            r"storage (space )?is (critically )?low|allocated storage has been exhausted|free storage (space|capacity)"
+            r"|storage-full|no space left|could not extend file",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        "database_replication_lag",
+        "ReplicaLag",
+        re.compile(
+            r"replication (lag|has stopped|stopped|slot)|replica is .*behind|lag (has )?exceeded", re.IGNORECASE
+        ),
+    ),
+    (
+        "database_connection_exhaustion",
+        "DatabaseConnections",
+        re.compile(r"too many (connections|clients)|remaining connection slots|max_connections", re.IGNORECASE),
+    ),
+    (
+        "database_memory_exhaustion",
+        "FreeableMemory",
+        re.compile(r"out of memory|low on memory|memory pressure|OOM", re.IGNORECASE),
+    ),
+    (
+        "database_cpu_saturation",
+        "CPUUtilization",
+        re.compile(
+            r"CPU (utilization )?(has been |is )?(above|exceeded|over) (8|9)\d|CPU (is )?saturat", re.IGNORECASE
+        ),
+    ),
+)
+"""What the provider announces, with the metric that would show it: where that was measured, the measure decides."""
+_OVER = re.compile(
+    r"recover|resolved|completed|has been increased|is available|caught up|back to normal|returned to|below|resumed"
+    r"|cleared",
+    re.IGNORECASE,
+)
+
+
+def _announced(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
+    """Yield what the provider announced last and nothing measured, unless it announced its end as well."""
+    events = sorted(scene.graph.symptoms(uid), key=lambda e: e.at.timestamp() if e.at else 0.0)
+    for kind, metric, pattern in _ANNOUNCED:
+        told = [i for i, e in enumerate(events) if pattern.search(e.text)]
+        if told and metric not in series and not _is_over(events[told[-1] :]):
             yield Mechanism(
-                resource=uid, kind=kind, summary=f"{name} {what}.", signs=(_sign(reading),), strength=strength
+                resource=uid,
+                kind=kind,
+                summary=f"{display_uid(uid)} {_WHAT[kind]}, as its provider says; it was not measured.",
+                signs=(Sign(text="The provider says so.", event=events[told[-1]]),),
+                strength=0.7,
             )
 
 
-def _present(values: Floats) -> Floats:
-    measured = values[np.isfinite(values)]
-    return measured[-max(1, int(measured.size * _TAIL)) :]
-
-
-def _cpu(one: Series, _: dict[str, Series]) -> tuple[float, float] | None:
-    now = float(np.median(_present(one.values)))
-    return (0.9, float(one.values[0])) if now >= _BUSY_PERCENT else None
-
-
-def _storage(one: Series, _: dict[str, Series]) -> tuple[float, float] | None:
-    most, now = float(np.nanmax(one.values)), float(_present(one.values)[-1])
-    is_falling = now < float(one.values[0])
-    if most <= 0 or not is_falling:
-        return None
-    per_reading = (float(one.values[0]) - now) / max(1, one.values.size - 1)
-    soon = per_reading > 0 and now / per_reading < one.values.size
-    return (1.0, float(one.values[0])) if now <= _LEFT * most or (soon and now < most / 2) else None
-
-
-def _memory(one: Series, _: dict[str, Series]) -> tuple[float, float] | None:
-    most, now = float(np.nanmax(one.values)), float(np.median(_present(one.values)))
-    return (0.9, float(one.values[0])) if most > 0 and now <= _LEFT * most else None
-
-
-def _lag(one: Series, _: dict[str, Series]) -> tuple[float, float] | None:
-    now = float(np.median(_present(one.values)))
-    return (1.0, float(one.values[0])) if now >= _LAG_S else None
-
-
-def _connections(one: Series, series: dict[str, Series]) -> tuple[float, float] | None:
-    now, first = float(np.median(_present(one.values))), float(one.values[0])
-    limit = series.get("MaxConnections")
-    if limit is not None and limit.values.size and now >= _MANY * float(limit.values[-1]):
-        return 1.0, first
-    return (0.7, first) if first > 0 and now >= _GREW * first else None
-
-
-def _queue(one: Series, _: dict[str, Series]) -> tuple[float, float] | None:
-    now, first = float(np.median(_present(one.values))), float(one.values[0])
-    return (0.6, first) if now >= max(10.0, _GREW * first) else None
-
-
-_JUDGES = {
-    "CPUUtilization": _cpu,
-    "FreeStorageSpace": _storage,
-    "FreeableMemory": _memory,
-    "ReplicaLag": _lag,
-    "DatabaseConnections": _connections,
-    "DiskQueueDepth": _queue,
-}
+def _is_over(events: Sequence[SymptomEvent]) -> bool:
+    return any(_OVER.search(e.text) for e in events)
 
 
 def stated_limit(texts: Sequence[str]) -> float | None:
@@ -144,19 +222,3 @@ def stated_limit(texts: Sequence[str]) -> float | None:
             if 0 < int(found["used"]) <= int(found["most"]):
                 return float(found["most"])
     return None
-
-
-def _reading(series: Series, usual: float, now: float) -> Anomaly:
-    return Anomaly(
-        resource=series.resource,
-        signal=series.signal,
-        metric=series.metric,
-        usual=usual,
-        now=now,
-        unit=series.unit,
-    )
-
-
-def _sign(anomaly: Anomaly) -> Sign:
-    text = f"{anomaly.metric} is {anomaly.now:g}" + (f", before {anomaly.usual:g}." if anomaly.usual else ".")
-    return Sign(text=text, event=told(anomaly))

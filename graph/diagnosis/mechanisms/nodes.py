@@ -69,7 +69,10 @@ def _on(scene: Scene, node: Document) -> Iterator[str]:
 
 
 def _conditions(node: Document) -> Iterator[Mechanism]:
-    for index, condition in entries(node.body, "status", "conditions"):
+    conditions = entries(node.body, "status", "conditions")
+    # When the kubelet has gone silent, what it last said of pressure is old.
+    is_silent = any(c.get("type") == "Ready" and c.get("status") == "Unknown" for _, c in conditions)
+    for index, condition in conditions:
         kind, status = text(condition, "type"), condition.get("status")
         is_bad = status == "True" if kind in _PRESSURES else kind == "Ready" and status in ("False", "Unknown")
         if not is_bad:
@@ -87,7 +90,7 @@ def _conditions(node: Document) -> Iterator[Mechanism]:
                     text=f"Its condition {kind} is {status}.", uid=node.resource.uid, path=f"/status/conditions/{index}"
                 ),
             ),
-            strength=0.9,
+            strength=0.4 if is_silent and kind != "Ready" else 0.9,
         )
 
 
@@ -125,7 +128,9 @@ def _scheduler(scene: Scene) -> Iterator[Mechanism]:
         for n in masters
         if any(e.text.startswith("kube-scheduler") for e in scene.events(n.resource.uid, UNIT_STOPPED))
     ]
-    if silent and not down and len(silent) == len(waiting) and masters:
+    # Silence tells something only where the scheduler's words would have been kept.
+    is_heard = any(scene.events(w.uid, "Scheduled", "FailedScheduling") for w in scene.everything)
+    if silent and is_heard and not down and len(silent) == len(waiting) and masters:
         yield Mechanism(
             resource=masters[0].resource.uid,
             kind="scheduler_down",

@@ -43,6 +43,43 @@ def probes(scene: Scene) -> Iterator[Mechanism]:
             events = [e for e in scene.events(workload.uid, "Unhealthy", "ProbeWarning") if _is_of(which, e)]
             if events and _matters(scene, workload, which):
                 yield from _judge(workload, which, events)
+        if not scene.works(workload) and not scene.events(workload.uid, "Unhealthy", "ProbeWarning"):
+            yield from _unheard(scene, workload)
+
+
+def _unheard(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
+    """What the declaration alone shows where containers run, are not ready, and no event was kept that says why."""
+    restarted = restarts(scene, workload) > 0
+    for which in ("Liveness", "Readiness"):
+        if which == "Liveness" and not restarted:
+            continue
+        for name, index, container in workload.containers():
+            probe = mapping(container, f"{which.lower()}Probe")
+            if probe and _are_up(scene, workload, name=text(container, "name"), restarted=restarted):
+                problem, why = _declared_wrong(probe, container, which)
+                if problem:
+                    path = workload.path(name, index, f"{which.lower()}Probe")
+                    yield _mechanism(workload, which, problem, why, (_declared(which, why, workload, path),), 0.6)
+
+
+def _are_up(scene: Scene, workload: Workload, *, name: str, restarted: bool) -> bool:
+    """Whether a container runs, or ran until it was started again."""
+    statuses = [s for p in scene.pods(workload.uid) for _, s in entries(p.body, "status", "containerStatuses")]
+    mine = [s for s in statuses if text(s, "name") in (name, "")] or statuses
+    waits = {text(s, "state", "waiting", "reason") for s in mine}
+    return bool(mine) and (not any(waits) or (restarted and waits <= {"", "CrashLoopBackOff"}))
+
+
+def _declared_wrong(probe: Object, container: Object, which: str) -> tuple[str, str]:
+    port = _port(probe, container)
+    declared = {p.get("containerPort") for _, p in entries(container, "ports")}
+    if isinstance(port, int) and declared and port not in declared:
+        return "wrong_port", f"asks port {port}, which the container does not declare."
+    if _others_speak_otherwise(probe, container):
+        return "wrong_protocol", "speaks another protocol than the other probes of the same port."
+    if which == "Liveness" and _given_s(probe) <= _SHORT_S:
+        return "too_early", f"gives up {_given_s(probe)} s after the start."
+    return "", ""
 
 
 def _is_of(which: str, event: SymptomEvent) -> bool:
@@ -74,16 +111,27 @@ def _judge(workload: Workload, which: str, events: list[SymptomEvent]) -> Iterat
         if problem == "too_early" and which == "Readiness":
             continue  # A readiness probe that begins early only waits longer.
         if problem:
-            yield Mechanism(
-                resource=workload.uid,
-                kind=f"{which.lower()}_probe_{problem}",
-                summary=f"The {which.lower()} probe of {workload.document.resource.display} {why}",
-                signs=(
-                    Sign(text=f"The {which.lower()} probe fails.", event=event),
-                    Sign(text=f"It is declared so that it {why}", uid=workload.uid, path=path),
-                ),
-                strength=strength,
+            signs = (
+                Sign(text=f"The {which.lower()} probe fails.", event=event),
+                _declared(which, why, workload, path),
             )
+            yield _mechanism(workload, which, problem, why, signs, strength)
+
+
+def _declared(which: str, why: str, workload: Workload, path: str) -> Sign:
+    return Sign(text=f"The {which.lower()} probe is declared so that it {why}", uid=workload.uid, path=path)
+
+
+def _mechanism(
+    workload: Workload, which: str, problem: str, why: str, signs: tuple[Sign, ...], strength: float
+) -> Mechanism:
+    return Mechanism(
+        resource=workload.uid,
+        kind=f"{which.lower()}_probe_{problem}",
+        summary=f"The {which.lower()} probe of {workload.document.resource.display} {why}",
+        signs=signs,
+        strength=strength,
+    )
 
 
 def _problem(probe: Object, container: Object, event: SymptomEvent) -> tuple[str, str, float]:

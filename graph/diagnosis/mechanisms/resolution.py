@@ -70,8 +70,8 @@ def _own(scene: Scene, workload: Workload, said: SymptomEvent | None) -> Iterato
     if said is not None:
         heard = Sign(text="It says that a name does not resolve.", event=said)
         yield _mechanism(workload, (state, heard), 1.0)
-    elif not scene.works(workload) and text(workload.spec, "dnsPolicy") == "None":
-        yield _mechanism(workload, (state,), 0.6)
+    elif not scene.works(workload) and workload.spec.get("hostNetwork") is not True:
+        yield _mechanism(workload, (state,), 0.6 if text(workload.spec, "dnsPolicy") == "None" else 0.45)
 
 
 def _mechanism(workload: Workload, signs: tuple[Sign, ...], strength: float) -> Mechanism:

@@ -86,7 +86,9 @@ def _strength(scene: Scene, workload: Workload, ended: Object) -> float:
     limited = any(mapping(c, "resources", "limits").get("memory") for _, _, c in workload.containers())
     # A failed liveness probe or a deletion ends a process that does not stop by itself in the same way.
     by_kubelet = [e for e in scene.events(workload.uid, "Killing", "Unhealthy") if scene.is_fresh(e)]
-    return 0.6 if is_killed and limited and not by_kubelet else 0.0
+    if not is_killed or not limited or by_kubelet:
+        return 0.0
+    return 0.35 if any(c.get("livenessProbe") for _, _, c in workload.containers()) else 0.6
 
 
 def _is_over(scene: Scene, workload: Workload, ended: Object) -> bool:

@@ -53,8 +53,18 @@ def _of_workload(scene: Scene, workload: Workload, waiting: Sequence[Document]) 
             kind=kind,
             summary=f"No node takes the pods of {workload.document.resource.display}: {why}",
             signs=(_said(said), state) if said else (state,),
-            strength=1.0 if said else 0.8,
+            strength=_strength(said, why),
         )
+
+
+_EITHER = "no node meets its node affinity or selector."
+
+
+def _strength(said: SymptomEvent | None, why: str) -> float:
+    """Surest where the scheduler spoke and the objects agree; the scheduler tells no selector from an affinity."""
+    if why == _EITHER:
+        return 0.5
+    return 1.0 if said else 0.8
 
 
 def _said(event: SymptomEvent) -> Sign:
@@ -110,7 +120,8 @@ def _computed(scene: Scene, nodes: Sequence[Document], workload: Workload) -> tu
             return f"insufficient_{resource}", why, workload.path("containers")
     apart = mapping(workload.spec, "affinity", "podAntiAffinity")
     for index, term in entries(apart, "requiredDuringSchedulingIgnoredDuringExecution"):
-        if nodes and all(_has_repelled(scene, term, workload, n) for n in nodes):
+        taken = _taken(scene, term, workload)
+        if nodes and all(_labels(n).get(text(term, "topologyKey")) in taken for n in nodes):
             where = "requiredDuringSchedulingIgnoredDuringExecution"
             path = workload.path("affinity", "podAntiAffinity", where, index)
             return "pod_anti_affinity_conflict", "pods that it must not share a node with run on every node.", path
@@ -123,11 +134,15 @@ def _request(container: Object, resource: str) -> Fraction:
     return quantity(asked) or Fraction(0)
 
 
-def _has_repelled(scene: Scene, term: Object, workload: Workload, node: Document) -> bool:
-    """Whether a node runs a pod that a term of anti-affinity keeps away from."""
-    pods = scene.live.beside(workload.document, "Pod")
-    here = [p for p in pods if text(p.body, "spec", "nodeName") == node.resource.name]
-    return any(matches(term.get("labelSelector"), labels_of(p.body)) for p in here)
+def _taken(scene: Scene, term: Object, workload: Workload) -> set[str]:
+    """The places, by the value of the topology's label, where a pod runs that a term keeps the workload away from."""
+    homes = {
+        text(p.body, "spec", "nodeName")
+        for p in scene.live.beside(workload.document, "Pod")
+        if matches(term.get("labelSelector"), labels_of(p.body))
+    }
+    found = (_labels(n).get(text(term, "topologyKey")) for n in scene.live.of("Node") if n.resource.name in homes)
+    return {value for value in found if value is not None}
 
 
 def _stated(message: str, workload: Workload) -> tuple[str, str, str]:
@@ -151,7 +166,7 @@ def _stated(message: str, workload: Workload) -> tuple[str, str, str]:
     if "untolerated taint" in message:
         return "untolerated_taint", "it does not tolerate the taints of the nodes.", workload.path("tolerations")
     if "node affinity" in message:
-        return "node_affinity_mismatch", "no node meets its node affinity or selector.", workload.path("affinity")
+        return "node_affinity_mismatch", _EITHER, workload.path("affinity")
     if "unschedulable" in message:
         return "node_cordoned", "the nodes are cordoned.", ""
     return "", "", ""

@@ -1,0 +1,68 @@
+"""Databases that moved to another host: what the provider reports, and the gap that clients saw.
+
+A failover that nobody felt, and one that was announced as maintenance, is no incident by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.readings import present, reading, sign
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.evidence import SymptomEvent
+from graph.resource import display_uid
+from graph.telemetry import Series
+
+_REASONS = frozenset({"failover", "failure", "recovery"})
+_TOLD = re.compile(
+    r"failover|failed over|host (failure|replacement)|instance (crashed|restarted)|recovery of the", re.IGNORECASE
+)
+_NONE = 0.02
+"""Share of the usual level below which nothing is left."""
+
+
+def failovers(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
+    """Yield an interruption that the provider reports, where the load shows that it was one."""
+    events = [e for e in scene.graph.symptoms(uid) if _is_failover(e)]
+    felt = [
+        s
+        for m in ("DatabaseConnections", "DBLoad", "CommitThroughput", "WriteIOPS")
+        if (s := series.get(m)) and broke(s)
+    ]
+    if not events:
+        return
+    measured = [m for m in ("DatabaseConnections", "DBLoad", "CommitThroughput") if m in series]
+    if felt:
+        dip = felt[0]
+        inside = [e for e in events if e.at is None or e.at.timestamp() >= float(dip.times[0]) - 60]
+        if inside:
+            values = present(dip)
+            read = reading(dip, float(np.median(values)), float(values.min()))
+            yield _mechanism(uid, inside[0], sign(read), strength=1.0)
+    elif not measured:
+        yield _mechanism(uid, events[0], None, strength=0.7)
+
+
+def _is_failover(event: SymptomEvent) -> bool:
+    return event.reason in _REASONS or _TOLD.search(event.text) is not None
+
+
+def broke(series: Series) -> bool:
+    """Whether a series fell to nothing for a while."""
+    values = present(series)
+    return values.size > 2 and float(np.median(values)) > 0 and float(values.min()) <= _NONE * float(np.median(values))
+
+
+def _mechanism(uid: str, event: SymptomEvent, felt: Sign | None, *, strength: float) -> Mechanism:
+    told = Sign(text="The provider reports a failover.", event=event)
+    return Mechanism(
+        resource=uid,
+        kind="database_failover",
+        summary=f"{display_uid(uid)} failed over to another host, and connections broke off meanwhile.",
+        signs=(told, felt) if felt else (told,),
+        strength=strength,
+    )
