@@ -17,6 +17,7 @@ from graph.diagnosis.result import Diagnosis
 from graph.document import Object
 from graph.environment import EnvironmentGraph
 from graph.incident import Alert, OpenIncident
+from graph.memory import Memory
 from graph.policy import Judgement
 
 
@@ -59,6 +60,10 @@ class Casebook(Protocol):
     def alerts(self, incident: str) -> Sequence[Alert]: ...
 
     def open_incidents(self, environment: str, *, besides: str) -> Sequence[OpenIncident]: ...
+
+    def memories(self, environment: str) -> Sequence[Memory]:
+        """What people said of earlier diagnoses, newest first."""
+        ...
 
     def save_diagnosis(
         self, incident: str, diagnosis: Diagnosis, radius: BlastRadius, *, took_s: float, model: Object

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from app.store.incidents import Incidents
+from app.store.memories import Memories
 from app.store.proposal_records import ProposalStatus
 from app.store.proposals import Proposals
 from graph.action import Plan
@@ -14,6 +15,7 @@ from graph.diagnosis.result import Diagnosis
 from graph.document import Object
 from graph.errors import Conflict
 from graph.incident import Alert, OpenIncident
+from graph.memory import Memory
 from graph.policy import POLICY_VERSION, Judgement
 
 _NO_IS_NO = timedelta(minutes=30)
@@ -27,6 +29,7 @@ class StoredCasebook:
         self,
         incidents: Incidents,
         proposals: Proposals,
+        memories: Memories,
         *,
         pending: timedelta,
         clock: Callable[[], datetime],
@@ -34,6 +37,7 @@ class StoredCasebook:
         """`pending` is how long a proposal waits for an answer."""
         self._incidents = incidents
         self._proposals = proposals
+        self._memories = memories
         self._pending = pending
         self._clock = clock
 
@@ -42,6 +46,9 @@ class StoredCasebook:
 
     def open_incidents(self, environment: str, *, besides: str) -> Sequence[OpenIncident]:
         return [i for i in self._incidents.open_incidents(environment) if i.id != besides]
+
+    def memories(self, environment: str) -> Sequence[Memory]:
+        return self._memories.recallable(environment)
 
     def save_diagnosis(
         self, incident: str, diagnosis: Diagnosis, radius: BlastRadius, *, took_s: float, model: Object

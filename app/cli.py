@@ -300,6 +300,69 @@ def incidents(
 
 
 @app.command()
+def outcome(
+    incident: Annotated[str, typer.Argument(help="Id of the incident.")],
+    *,
+    cause: Annotated[int | None, typer.Option("--cause", help="Number of the right cause, 1 is the first.")] = None,
+    was: Annotated[str, typer.Option("--was", help="Resource where it began, when the diagnosis names it not.")] = "",
+    kind: Annotated[str, typer.Option("--kind", help="With --was: the kind of fault, e.g. config_changed.")] = "",
+    none: Annotated[bool, typer.Option("--none", help="It was none of the causes named.")] = False,
+    note: Annotated[str, typer.Option("--note", help="What others should know.")] = "",
+    role: Annotated[str, typer.Option("--as", help="Whose token of credentials.json.")] = "responder",
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what an incident was: confirm a cause, or correct the diagnosis. Later incidents that are alike weigh it."""
+    from app.terminal import print_memory
+
+    if sum((cause is not None, bool(was), none)) != 1:
+        _fail("say one of --cause NUMBER, --was RESOURCE --kind KIND, or --none")
+    client = _connect(server, token, data_dir, role=role)
+    told = {"cause": None if cause is None else cause - 1, "resource": was, "kind": kind, "note": note}
+    _show(client.post(f"/api/incidents/{incident}/outcome", told), as_json, print_memory)
+
+
+@app.command()
+def memories(
+    memory: Annotated[str | None, typer.Argument(help="Id of one memory; all when absent.")] = None,
+    *,
+    limit: Annotated[int, typer.Option("--limit", help="Most entries, up to 200.")] = 50,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what people said of diagnoses, and which diagnoses recalled it."""
+    from app.terminal import print_memories, print_memory
+
+    client = _connect(server, token, data_dir)
+    if memory:
+        _show(client.get(f"/api/memories/{memory}"), as_json, print_memory)
+    else:
+        _show(client.get("/api/memories", limit=limit), as_json, print_memories)
+
+
+@app.command()
+def forget(
+    memory: Annotated[str, typer.Argument(help="Id of the memory.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is wrong.")],
+    role: Annotated[str, typer.Option("--as", help="Whose token of credentials.json.")] = "responder",
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take a wrong memory out of use. It stays on record."""
+    from app.terminal import print_memory
+
+    client = _connect(server, token, data_dir, role=role)
+    _show(client.post(f"/api/memories/{memory}/remove", {"reason": reason}), as_json, print_memory)
+
+
+@app.command()
 def proposals(
     proposal: Annotated[str | None, typer.Argument(help="Id of one proposal; all when absent.")] = None,
     *,

@@ -14,6 +14,7 @@ from app.store.database import Database
 from app.store.graph import GraphStore
 from app.store.inbox import Inbox
 from app.store.incidents import Incidents
+from app.store.memories import Memories
 from app.store.proposals import Proposals
 from app.store.users import Users
 from graph.environment import EnvironmentGraph
@@ -54,6 +55,7 @@ class Services:
     inbox: Inbox
     incidents: Incidents
     proposals: Proposals
+    memories: Memories
     users: Users
     audit: AuditLog
     graph_store: GraphStore

@@ -129,6 +129,8 @@ def print_incident(incident: dict[str, Any]) -> None:
     _out.print(f"{_VERDICTS[diagnosis['verdict']]} after {diagnosis['took_s']:.1f} s. {_safe(diagnosis['summary'])}")
     for cause in diagnosis["causes"][:3]:
         _print_cause(cause)
+    for recall in diagnosis.get("recalled") or []:
+        _out.print(f"[cyan]Seen before:[/] {_recalled(recall)}")
     for missing in diagnosis.get("missing") or []:
         _out.print(f"[yellow]Missing:[/] {_safe(missing)}")
     for gap in diagnosis["gaps"]:
@@ -141,6 +143,35 @@ def print_incident(incident: dict[str, Any]) -> None:
         _out.print(f"{proposal['id']}  {proposal['status']}  {_safe(proposal['title'])}")
         if proposal.get("hold"):
             _out.print(f"    [bold yellow]On hold:[/] {_safe(proposal['hold'])}")
+
+
+def _recalled(recall: dict[str, Any]) -> str:
+    cause = recall["cause"]
+    said = f"it was {cause['kind'].replace('_', ' ')} of {cause['resource_name']}" if cause else "it was something else"
+    alike = f"{recall['likeness']:.0%} alike, {', '.join(recall['reasons'])}"
+    return _safe(f"{recall['by']} said of {recall['incident']} that {said} ({alike}; {recall['memory']})")
+
+
+def print_memories(answer: dict[str, Any]) -> None:
+    """Print what people said of diagnoses, newest first."""
+    if not answer["memories"]:
+        _out.print("Nothing was told yet. Confirm or correct a diagnosis: plumbline outcome INC-1 --cause 1")
+    for memory in answer["memories"]:
+        print_memory(memory)
+
+
+def print_memory(memory: dict[str, Any]) -> None:
+    """Print one memory and what it was used for."""
+    cause = memory["cause"]
+    said = f"{cause['kind'].replace('_', ' ')} of {cause['resource_name']}" if cause else "none of what was named"
+    head = f"[bold]{memory['id']}[/]  {memory['incident']}  {memory['outcome']} by {_safe(memory['by'])}"
+    _out.print(f"{head}, {_time(memory['at'])} UTC: {_safe(said)}")
+    if memory["note"]:
+        _indented("", _safe(memory["note"]))
+    if memory["uses"]:
+        _indented("", f"recalled by {', '.join(sorted({u['incident'] for u in memory['uses']}))}")
+    if memory["removed_at"]:
+        _indented("", f"[yellow]removed[/] by {_safe(memory['removed_by'])}: {_safe(memory['removed_because'])}")
 
 
 def print_proposals(answer: dict[str, Any]) -> None:

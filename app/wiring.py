@@ -23,6 +23,7 @@ from app.store.inbox import DELIVERY_JOB, Inbox
 from app.store.incidents import Incidents
 from app.store.jobs import Jobs
 from app.store.keys import Keys, load_or_create
+from app.store.memories import Memories
 from app.store.proposals import Proposals
 from app.store.users import PrincipalKind, Role, Users
 from graph.document import Object
@@ -40,6 +41,7 @@ class Store:
     inbox: Inbox
     incidents: Incidents
     proposals: Proposals
+    memories: Memories
     users: Users
     graphs: GraphStore
 
@@ -60,6 +62,7 @@ def open_store(settings: Settings) -> Store:
         inbox=Inbox(database, jobs),
         incidents=Incidents(database, audit),
         proposals=Proposals(database, audit),
+        memories=Memories(database, audit),
         users=Users(database, audit),
         graphs=GraphStore(database),
     )
@@ -86,6 +89,7 @@ class Service:
         casebook = StoredCasebook(
             store.incidents,
             store.proposals,
+            store.memories,
             pending=timedelta(minutes=settings.approvals.pending_minutes),
             clock=now,
         )
@@ -112,6 +116,7 @@ class Service:
             inbox=store.inbox,
             incidents=store.incidents,
             proposals=store.proposals,
+            memories=store.memories,
             users=store.users,
             audit=store.audit,
             graph_store=store.graphs,

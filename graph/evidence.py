@@ -23,6 +23,8 @@ class ObservationKind(StrEnum):
     METRIC = "metric"
     STATE = "state"
     """A value read from a facet of a resource."""
+    MEMORY = "memory"
+    """What a person said of an earlier incident."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ def diagnose(state: Investigation, deps: Deps) -> Investigation:
         deps.casebook.alerts(state["incident"]),
         drift=compare_graph(graph),
         deployers=deps.environments.deployers(environment),
+        memories=deps.casebook.memories(environment),
         open_incidents=deps.casebook.open_incidents(environment, besides=state["incident"]),
     )
     radius = blast_radius(graph, fault_seeds(graph, diagnosis))

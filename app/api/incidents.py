@@ -10,6 +10,7 @@ from starlette.status import HTTP_202_ACCEPTED
 
 import graph.diagnosis.result as result
 from app.api.bodies import BlastRadius, Body, Change, Event, Gap, Limit, Observation, identifier, plain
+from app.api.outcomes import Recall
 from app.api.proposals import ProposalSummary
 from app.api.timeline import events
 from app.auth import SECURITY, require
@@ -145,6 +146,8 @@ class Diagnosis(DiagnosisSummary):
     """What could not be read."""
     missing: list[str]
     """For an inconclusive verdict: what would settle it."""
+    recalled: list[Recall]
+    """Earlier incidents that resemble this one, and what people said of them."""
     as_of: datetime
     model: dict[str, Any]
     """What a language model added, or why none did. It changes neither ranking nor proposals."""
@@ -159,6 +162,7 @@ class Diagnosis(DiagnosisSummary):
             subjects=[_candidate(plain(s)) for s in found.subjects],
             gaps=[Gap.of(g) for g in found.gaps],
             missing=plain(found.missing),
+            recalled=[Recall.of(r) for r in found.recalled],
             as_of=found.as_of,
             model=plain(saved.model),
         )

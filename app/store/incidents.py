@@ -14,6 +14,7 @@ from sqlmodel import Session, col, or_, select
 from app.store.audit import AuditEntry, AuditLog
 from app.store.clock import Clock, utc_now
 from app.store.database import Database, lock
+from app.store.memory_records import note_uses
 from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
 from app.store.rows.proposals import ProposalRow
 from graph.blast_radius import BlastRadius
@@ -221,6 +222,8 @@ class Incidents:
                     blast=encode(blast),
                 )
             )
+            session.flush()
+            note_uses(session, diagnosis.recalled, incident=row.number, diagnosis=number)
             if row.status in (IncidentStatus.OPEN, IncidentStatus.INVESTIGATING):
                 row.status = IncidentStatus.DIAGNOSED.value
             told = {

@@ -14,6 +14,7 @@ from app import auth
 from app.api.bodies import Observation, plain
 from app.api.coverage import coverage_body
 from app.api.incidents import incident_body, incident_summary, investigate
+from app.api.outcomes import Memory, OutcomeRequest, RemoveRequest, remove_memory, tell_outcome
 from app.api.proposals import ApproveRequest, Proposal, ProposalSummary, RejectRequest, approve, reject
 from app.api.timeline import events
 from app.services import Services, services_of
@@ -92,6 +93,8 @@ def incident(request: Request, user: Viewer, id: str) -> Response:
         live=is_live,
         state=_state([shown["status"], shown["diagnosis"] and shown["diagnosis"]["number"], shown["proposals"]]),
         may_respond=user.role.includes(Role.RESPONDER),
+        may_tell=user.kind is PrincipalKind.HUMAN and user.role.includes(Role.RESPONDER),
+        told=[Memory.of(m).model_dump(mode="json") for m in services.memories.of_incident(id)],
         may_approve=user.kind is PrincipalKind.HUMAN and user.role.includes(Role.APPROVER),
     )
 
@@ -101,6 +104,40 @@ def look_again(request: Request, user: Annotated[User, auth.require(Role.RESPOND
     """Ask for another look."""
     investigate(request, id, user)
     return RedirectResponse(f"/incidents/{id}", 303)
+
+
+@router.post("/incidents/{id}/outcome")
+def outcome(
+    request: Request,
+    user: Annotated[User, auth.require(Role.RESPONDER)],
+    id: str,
+    cause: Annotated[str, Form(pattern=r"^([0-9]{1,3}|none)$")],
+    note: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """Say which of the causes it was, or none of them."""
+    chosen = None if cause == "none" else int(cause)
+    tell_outcome(request, id, OutcomeRequest(cause=chosen, note=note), user)
+    return RedirectResponse(f"/incidents/{id}#outcome", 303)
+
+
+@router.get("/memories")
+def memories(request: Request, user: Viewer) -> Response:
+    """What people said of diagnoses, and what it was used for."""
+    found = [Memory.of(m).model_dump(mode="json") for m in services_of(request).memories.list(limit=200)]
+    may_remove = user.kind is PrincipalKind.HUMAN and user.role.includes(Role.RESPONDER)
+    return _page("memories", "Memories", request, user, memories=found, may_remove=may_remove)
+
+
+@router.post("/memories/{id}/remove")
+def remove(
+    request: Request,
+    user: Annotated[User, auth.require(Role.RESPONDER)],
+    id: str,
+    reason: Annotated[str, Form(min_length=1, max_length=1000)],
+) -> Response:
+    """Take a memory out of use."""
+    remove_memory(request, id, RemoveRequest(reason=reason), user)
+    return RedirectResponse("/memories", 303)
 
 
 @router.get("/proposals")

@@ -26,6 +26,7 @@ from graph.diagnosis.gaps import doubt, gaps
 from graph.diagnosis.hypothesis import Hypothesis, Weight
 from graph.diagnosis.ranking import Ranked, is_measured, is_shown, joined, located, merged, rank, total
 from graph.diagnosis.reach import Reach, reach
+from graph.diagnosis.recollection import portrait, remembered
 from graph.diagnosis.result import Account, Cause, ChangeVerdict, Diagnosis, DiagnosisVerdict, Statement
 from graph.diagnosis.support import weighed
 from graph.diagnosis.verdict import causes, missing, summary, verdict
@@ -33,6 +34,7 @@ from graph.drift import DriftReport
 from graph.environment import EnvironmentGraph
 from graph.incident import Alert, Candidate, OpenIncident
 from graph.matching import candidates, namespace_of
+from graph.memory import Memory, recall
 from graph.telemetry import NOTHING_MEASURED, Telemetry
 
 DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (
@@ -65,6 +67,7 @@ def diagnose(
     open_incidents: Sequence[OpenIncident] = (),
     now: datetime | None = None,
     telemetry: Telemetry = NOTHING_MEASURED,
+    memories: Sequence[Memory] = (),
 ) -> Diagnosis:
     """Say why alerts fired.
 
@@ -76,6 +79,7 @@ def diagnose(
         open_incidents: other incidents, also resolved ones, for telling an emergency change.
         now: UTC; when the question is asked; the graph's time when None.
         telemetry: what monitoring measured.
+        memories: what people said of earlier diagnoses in this environment.
     """
     context = Context(
         graph,
@@ -91,9 +95,12 @@ def diagnose(
         _look_everywhere(context)
     hypotheses = located(joined(merged(h for detector in DETECTORS for h in detector(context))))
     hypotheses = [h if h.is_weighed else weighed(context, with_emergency(context, h)) for h in hypotheses]
+    looks_like = portrait(context)
+    recalled = recall(memories, looks_like, at=context.now)
+    hypotheses = [remembered(context, h, recalled) for h in hypotheses]
     hypotheses = with_elimination(context, _unexplained(context, hypotheses))
     ranked = rank(hypotheses, doubt=_doubt(context))
-    return _result(context, ranked)
+    return replace(_result(context, ranked), recalled=recalled, portrait=looks_like)
 
 
 def subjects_of(graph: EnvironmentGraph, alerts: Sequence[Alert]) -> tuple[Candidate, ...]:

@@ -58,6 +58,8 @@ _FAULTS: tuple[tuple[re.Pattern[str], frozenset[str], bool], ...] = tuple(
         ),
     )
 )
+_NAMED = re.compile(r"(?P<kind>secret|configmap)s? \"(?P<name>[^\"]+)\"", re.IGNORECASE)
+"""How the kubelet names the object that it misses: `secret "checkout-token" not found`."""
 _GENERAL_SHARE = 0.7
 """What a fault that many causes lead to is worth, against one that few do."""
 
@@ -79,3 +81,14 @@ def fault_fits(fault: Fault, hypothesis: Hypothesis, *, is_next: bool) -> float:
                 return 0.0
             return 1.0 if is_particular else _GENERAL_SHARE
     return 0.0
+
+
+def names_another(fault: Fault, hypothesis: Hypothesis) -> bool:
+    """Whether the platform says that it misses one Secret or ConfigMap, and the cause is another."""
+    parts = hypothesis.resource.split("/")
+    if len(parts) < 3 or parts[-3].lower() not in ("secret", "configmap"):
+        return False
+    said = fault.value.get("message") if isinstance(fault.value, dict) else None
+    text = f"{fault.message} {said or ''}"
+    named = {(found["kind"].lower(), found["name"].rpartition("/")[2]) for found in _NAMED.finditer(text)}
+    return bool(named) and (parts[-3].lower(), parts[-1]) not in named

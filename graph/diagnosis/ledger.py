@@ -12,6 +12,7 @@ from graph.environment import EnvironmentGraph
 from graph.evidence import Observation, ObservationKind, SymptomEvent, observe
 from graph.fault import Fault
 from graph.incident import Alert, OpenIncident
+from graph.memory import Recall
 from graph.relation import Relation
 from graph.resource import Facet
 
@@ -124,6 +125,21 @@ class Ledger:
         """Note that everything a subject depends on was compared, and what that was."""
         summary = f"{len(names)} resources on the paths of {subject} were compared with their declaration."
         return self._note(ObservationKind.STATE, "", summary, self._graph.as_of, "", {"resources": list(names[:200])})
+
+    def memory(self, recall: Recall) -> str:
+        """Note that a person told the outcome of a similar incident."""
+        told = recall.memory
+        data: dict[str, Json] = {
+            "memory": told.id,
+            "incident": told.incident,
+            "outcome": told.outcome.value,
+            "by": told.by,
+            "note": told.note,
+            "likeness": recall.likeness,
+            "alike": list(recall.reasons),
+        }
+        summary = "A person told the outcome of a similar incident."
+        return self._note(ObservationKind.MEMORY, "", summary, told.at, "memories", data)
 
     def incident(self, incident: OpenIncident) -> str:
         """Note that another incident was open."""

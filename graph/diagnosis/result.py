@@ -11,6 +11,7 @@ from graph.diagnosis.spread import Step
 from graph.drift import Finding
 from graph.evidence import Gap, Observation
 from graph.incident import Candidate
+from graph.memory import Portrait, Recall
 
 
 class DiagnosisVerdict(StrEnum):
@@ -140,6 +141,10 @@ class Diagnosis:
     gaps: tuple[Gap, ...]
     missing: tuple[str, ...] = ()
     """For an inconclusive verdict: what would settle it."""
+    recalled: tuple[Recall, ...] = ()
+    """Earlier incidents that resemble this one, and what people said of them."""
+    portrait: Portrait | None = None
+    """What this incident looked like, for later ones to be compared with."""
     as_of: datetime
     change: ChangeVerdict | None = None
     """None where no change is known at all"""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 
 from graph.diagnosis.context import SKEW, Context
-from graph.diagnosis.fits import COMPLAINT_KINDS, VAGUE, fault_fits
+from graph.diagnosis.fits import COMPLAINT_KINDS, VAGUE, fault_fits, names_another
 from graph.diagnosis.hypothesis import Hypothesis, Point
 from graph.diagnosis.permissions import covers
 from graph.diagnosis.symptoms import Complaint, Reading
@@ -231,6 +231,8 @@ def _faults(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
         for fault in context.faults.get(uid, ()):
             if not hypothesis.is_change and (fault.uid, fault.reason) in hypothesis.faults:
                 continue
+            if names_another(fault, hypothesis):
+                return
             share = fault_fits(fault, hypothesis, is_next=is_next)
             if share:
                 fitting.append((share, fault))

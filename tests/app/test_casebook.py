@@ -14,6 +14,7 @@ from app.looks import ASSISTANT
 from app.store.audit import AuditLog
 from app.store.database import Database
 from app.store.incidents import Incidents
+from app.store.memories import Memories
 from app.store.proposal_records import ProposalStatus
 from app.store.proposals import Proposals
 from app.store.users import Role, Users
@@ -48,7 +49,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
     audit = AuditLog(database, KEY, clock=time)
     Users(database, audit, clock=time).create("alma", Role.APPROVER)
     incidents, proposals = Incidents(database, audit, clock=time), Proposals(database, audit, clock=time)
-    casebook = StoredCasebook(incidents, proposals, pending=timedelta(minutes=60), clock=time)
+    casebook = StoredCasebook(
+        incidents, proposals, Memories(database, audit, clock=time), pending=timedelta(minutes=60), clock=time
+    )
     incident = incidents.receive_alert(alert(), environment="demo").incident_id
     yield Office(casebook, incidents, proposals, time, incident)
     database.dispose()
@@ -124,6 +127,6 @@ def test_nothing_is_proposed_while_a_plan_is_executed(office: Office) -> None:
 
 
 def test_casebook_has_no_way_to_approve() -> None:
-    """The assistant's whole access to proposals is one method."""
+    """The assistant's whole access to proposals is one method, and what people said of diagnoses it can only read."""
     public = {name for name in vars(StoredCasebook) if not name.startswith("_")}
-    assert public == {"alerts", "open_incidents", "save_diagnosis", "propose"}
+    assert public == {"alerts", "memories", "open_incidents", "save_diagnosis", "propose"}

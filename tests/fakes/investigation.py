@@ -14,6 +14,7 @@ from graph.diagnosis.result import Diagnosis
 from graph.document import Object
 from graph.environment import EnvironmentGraph
 from graph.incident import Alert, OpenIncident
+from graph.memory import Memory
 from graph.policy import Judgement
 from tests.graph.builders import NOW
 from tests.graph.diagnosis.scene import DEPLOYER, Scene, alert, k8s
@@ -46,6 +47,7 @@ class FakeCasebook:
 
     about: Sequence[Alert] = field(default_factory=lambda: [alert()])
     others: Sequence[OpenIncident] = ()
+    told: Sequence[Memory] = ()
     diagnoses: list[tuple[Diagnosis, BlastRadius, float, Object]] = field(default_factory=list)
     plans: list[tuple[Plan, BlastRadius, Judgement, str]] = field(default_factory=list)
     is_refusing: bool = False
@@ -55,6 +57,9 @@ class FakeCasebook:
 
     def open_incidents(self, environment: str, *, besides: str) -> Sequence[OpenIncident]:
         return self.others
+
+    def memories(self, environment: str) -> Sequence[Memory]:
+        return self.told
 
     def save_diagnosis(
         self, incident: str, diagnosis: Diagnosis, radius: BlastRadius, *, took_s: float, model: Object

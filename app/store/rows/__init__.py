@@ -5,6 +5,7 @@ from app.store.rows.graph import BlobRow, ChangeRow, EnvironmentRow, FactRow, So
 from app.store.rows.inbox import DeliveryRow
 from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
 from app.store.rows.jobs import JobRow
+from app.store.rows.memories import MemoryRow, MemoryUseRow
 from app.store.rows.proposals import ApprovalRow, ExecutionRow, NoteRow, ProposalRow
 from app.store.rows.users import CodeRow, SessionRow, TokenRow, UserRow
 
@@ -23,6 +24,8 @@ __all__ = [
     "FactRow",
     "IncidentRow",
     "JobRow",
+    "MemoryRow",
+    "MemoryUseRow",
     "NoteRow",
     "ProposalRow",
     "SessionRow",

@@ -18,6 +18,7 @@ from app.store.graph import GraphStore
 from app.store.inbox import Inbox
 from app.store.incidents import Incidents
 from app.store.jobs import Jobs
+from app.store.memories import Memories
 from app.store.proposals import Proposals
 from app.store.users import PrincipalKind, Role, Users
 from graph.action import Action, ActionKind, Check, CheckKind, FieldEdit, Plan, Risk
@@ -28,6 +29,7 @@ from graph.environment import EnvironmentGraph
 from graph.errors import NotFound
 from graph.evidence import Gap, ObservationKind, observe
 from graph.incident import Alert, AlertStatus, Candidate
+from graph.memory import Portrait
 from graph.relation import Relation, RelationType
 from graph.resource import Facet
 from graph.version import Document, Snapshot
@@ -146,6 +148,7 @@ def build(folder: Path, *, secrets: SenderSecrets = SECRETS) -> World:
         inbox=Inbox(database, jobs),
         incidents=Incidents(database, audit, clock=clock),
         proposals=Proposals(database, audit, clock=clock),
+        memories=Memories(database, audit, clock=clock),
         users=users,
         audit=audit,
         graph_store=graphs,
@@ -194,6 +197,7 @@ def diagnosis(now: datetime) -> Diagnosis:
         subjects=(Candidate(uid=CHECKOUT, score=0.8, reason="title"),),
         observations=(drift, against),
         gaps=(Gap(what="logs", why="no source"),),
+        portrait=Portrait(subjects=(CHECKOUT,), words=frozenset({"fails"}), complaints=frozenset()),
         as_of=now,
     )
 

@@ -136,7 +136,7 @@ def blast() -> BlastRadius:
     return BlastRadius(seeds=(seed,), affected=(reached,), unseen=("calls",), unseen_share=0.25)
 
 
-def diagnosis(summary: str = "The timeout was lowered by hand.") -> Diagnosis:
+def diagnosis(summary: str = "The timeout was lowered by hand.", **more: Any) -> Diagnosis:
     seen = observe(
         ObservationKind.DRIFT, resource=resource().uid, summary="timeout is 1s", at=T0, data={"actual": "1s"}
     )
@@ -162,4 +162,5 @@ def diagnosis(summary: str = "The timeout was lowered by hand.") -> Diagnosis:
         observations=(seen,),
         gaps=(Gap(what="logs", why="no source"),),
         as_of=T0,
+        **more,
     )

@@ -20,6 +20,7 @@ _PAGES = {
     "hold": "/proposals/{held}",
     "environments": "/environments",
     "drift": "/environments/shop",
+    "memories": "/memories",
     "audit": "/audit",
     "missing": "/incidents/INC-999",
 }

@@ -15,6 +15,7 @@ from graph.drift import compare_graph
 from graph.environment import EnvironmentGraph, SourceState
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.incident import Alert, AlertStatus, OpenIncident
+from graph.memory import Memory
 from graph.relations import derive
 from graph.resource import Facet
 from graph.version import Document, Version
@@ -206,7 +207,7 @@ class Scene:
             graph.sources = tuple(self.sources)
         return graph
 
-    def diagnose(self, about: Alert | None = None) -> Diagnosis:
+    def diagnose(self, about: Alert | None = None, *, memories: Sequence[Memory] = ()) -> Diagnosis:
         """Diagnose the shop for an alert on checkout, or another one."""
         graph = self.graph()
         return diagnose(
@@ -215,6 +216,7 @@ class Scene:
             drift=compare_graph(graph),
             deployers=frozenset({DEPLOYER}),
             open_incidents=self.open_incidents,
+            memories=memories,
         )
 
     def _was(self, uid: str, old: Object, at: datetime) -> None:
