@@ -83,7 +83,7 @@ class CloudTrail:
 
     def _writes(self, records: Iterable[tuple[datetime, Object]], known: _Known) -> Iterator[Change]:
         for at, record in records:
-            if _is_write(record):
+            if is_write(record):
                 yield from self._changes(record, at, known)
 
     def _records(self, lines: Iterable[Line | Gap]) -> tuple[list[tuple[datetime, Object]], list[Gap]]:
@@ -149,7 +149,8 @@ class CloudTrail:
         )
 
 
-def _is_write(record: Object) -> bool:
+def is_write(record: Object) -> bool:
+    """Whether a record tells of a call that succeeded and changed what is configured."""
     service = str(record.get("eventSource", "")).partition(".")[0]
     event = str(record.get("eventName", ""))
     if record.get("errorCode") or record.get("managementEvent") is False or service in _NO_STATE:

@@ -217,26 +217,3 @@ KIND_OF_SERVICE: Final = {
     "route53": "network",
 }
 """Kind of change for events without a rule; `infra` for all others."""
-
-RESOURCE_PARAMETERS: Final[dict[str, tuple[str, ...]]] = {
-    "iam": ("roleName", "policyArn", "userName", "groupName", "instanceProfileName", "policyName"),
-    "ec2": (
-        "groupId",
-        "networkAclId",
-        "routeTableId",
-        "vpcEndpointId",
-        "instanceId",
-        "snapshotId",
-        "volumeId",
-        "imageId",
-        "natGatewayId",
-        "internetGatewayId",
-        "networkInterfaceId",
-        "allocationId",
-        "subnetId",
-        "vpcId",
-    ),
-    "kms": ("keyId", "aliasName"),
-    "s3": ("bucketName",),
-}
-"""Request parameters that name the resource in events without a rule, best first."""

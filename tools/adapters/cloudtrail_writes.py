@@ -9,11 +9,14 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from graph.document import ABSENT, Absent, Json, Object, pointer
-from tools.adapters.cloudtrail_rules import ATTRIBUTES, KIND_OF_SERVICE, RESOURCE_PARAMETERS, RULES, Rule
+from tools.adapters.cloudtrail_resources import resources_of
+from tools.adapters.cloudtrail_rules import ATTRIBUTES, KIND_OF_SERVICE, RULES, Rule
 
 _DATED: Final = re.compile(r"(?:20\d{6}(?:v\d+)?|20\d\d_\d\d_\d\d)$")
+_TAGS: Final = re.compile(r"(?:Tag|Untag)(?=[A-Z])|(?:Add|Create|Delete|Put|Remove)(?:[A-Z]\w*)?Tag(?:s|ging)")
+"""Calls that set or remove tags; services spell them in some twenty ways."""
+_TAG_PARAMETERS: Final = ("tags", "tagset", "taglist", "tagstoadd", "tagging")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_CREATES: Final = re.compile(r"(?:Create|Allocate|Register)([A-Z]\w*?)(?:20\d{6})?\Z")
 _ARN_TYPES: Final = {"kms": "AWS::KMS::Key"}
 _NO_MEMBERS: Final = frozenset({"clientToken", "clientRequestToken", "dryRun", "applyImmediately", "fullyQualifiedArn"})
 
@@ -39,17 +42,22 @@ def writes(record: Object) -> Iterator[Write]:
     event = _DATED.sub("", str(record.get("eventName", "")))
     request = _unwrapped(record.get("requestParameters"))
     rule = RULES.get(service, {}).get(event)
-    if event in {"TagResource", "UntagResource", "TagRole", "UntagRole", "TagUser", "UntagUser", "TagPolicy"}:
-        yield from _tags(record, service, request)
+    if _TAGS.match(event):
+        yield from _tags(record, service, event, request)
     elif rule is None:
         kind = KIND_OF_SERVICE.get(service, "infra")
-        yield Write(_any_resource(record, service, request), kind, "", ABSENT, ABSENT, False)
+        for resource in _any_resources(record, service, request):
+            yield Write(resource, kind, "", ABSENT, ABSENT, False)
     else:
         yield from _by_rule(rule, record, service, request)
 
 
 def _by_rule(rule: Rule, record: Object, service: str, request: Object) -> Iterator[Write]:
-    resource = _resource(rule, record, service, request)
+    for resource in _resources(rule, record, service, request):
+        yield from _of_resource(rule, resource, record, request)
+
+
+def _of_resource(rule: Rule, resource: str, record: Object, request: Object) -> Iterator[Write]:
     path = pointer("values", rule.attribute) if rule.attribute and not rule.whole else ""
     if rule.members:
         yield from _members(rule, resource, request)
@@ -131,16 +139,37 @@ def _attributes(request: Object) -> Iterator[tuple[str, Json]]:
             yield name, value
 
 
-def _tags(record: Object, service: str, request: Object) -> Iterator[Write]:
-    resource = _any_resource(record, service, request)
+def _tags(record: Object, service: str, event: str, request: Object) -> Iterator[Write]:
+    for resource in _any_resources(record, service, request):
+        yield from _tags_of(resource, service, event, request)
+
+
+def _tags_of(resource: str, service: str, event: str, request: Object) -> Iterator[Write]:
     kind = KIND_OF_SERVICE.get(service, "infra")
-    tags = request.get("tags")
-    pairs = tags.items() if isinstance(tags, dict) else [_pair(tag) for tag in _items(tags)]
+    pairs = list(_tag_pairs(request))
+    is_removal = event.startswith(("Untag", "Delete", "Remove"))
     for key, value in pairs:
-        yield Write(resource, kind, pointer("values", "tags", str(key)), ABSENT, value, False)
+        after = ABSENT if is_removal else value
+        yield Write(resource, kind, pointer("values", "tags", str(key)), ABSENT, after, False)
     keys = request.get("tagKeys")
     for key in keys if isinstance(keys, list) else ():
         yield Write(resource, kind, pointer("values", "tags", str(key)), ABSENT, ABSENT, False)
+    if not pairs and not keys:
+        yield Write(resource, kind, "", ABSENT, ABSENT, False)
+
+
+def _tag_pairs(request: Object) -> Iterator[tuple[Json, Json]]:
+    """Yield the tags of a call: a map, a list of pairs, or what the tagging document of S3 holds."""
+    named = {name.lower(): value for name, value in request.items()}
+    tags = next((named[name] for name in _TAG_PARAMETERS if name in named), None)
+    for wrapper in ("TagSet", "tagSet", "Tag"):
+        tags = tags[wrapper] if isinstance(tags, dict) and wrapper in tags else tags
+    if isinstance(tags, dict) and "items" not in tags:
+        if not {name.lower() for name in tags} & {"key", "tagkey"}:
+            yield from tags.items()
+            return
+        tags = [tags]
+    yield from (_pair(tag) for tag in _items(tags))
 
 
 def _pair(tag: Object) -> tuple[Json, Json]:
@@ -148,42 +177,33 @@ def _pair(tag: Object) -> tuple[Json, Json]:
     return lower.get("key"), lower.get("value")
 
 
-def _resource(rule: Rule, record: Object, service: str, request: Object) -> str:
-    """Name the resource: by the ARN that the record gives for it, else by the parameters of the call."""
+def _resources(rule: Rule, record: Object, service: str, request: Object) -> list[str]:
+    """Name the resources: by the ARN that the record gives, by the parameters of the rule, else by convention."""
     if rule.resource in {("keyId",)}:
         arn = _listed_arn(record, service)
         if arn:
-            return arn
+            return [arn]
     parts = [request.get(name) for name in rule.resource]
     if all(isinstance(part, str) and part for part in parts):
-        return ":".join(str(part) for part in parts)
-    return _from_response(record, rule.resource[-1]) or _any_resource(record, service, request)
+        return [":".join(str(part) for part in parts)]
+    return _any_resources(record, service, request)
 
 
-def _any_resource(record: Object, service: str, request: Object) -> str:
-    created = _CREATES.match(str(record.get("eventName", "")))
-    if created:
-        # The parameters name what the new resource is made from or put into; the answer names the resource itself.
-        noun = created[1].lower()
-        found = _from_response(record, f"{noun}id") or _from_response(record, f"{noun}arn")
-        if found or noun == "address":
-            return found or _from_response(record, "allocationId")
-    for name in RESOURCE_PARAMETERS.get(service, ()):
-        if isinstance(request.get(name), str):
-            return str(request[name])
-    arn = _listed_arn(record, service)
-    if arn:
-        return arn
-    for ending in ("Arn", "ARN", "arn", "Id", "Identifier", "Name", "name", "Url", "family", "service"):
-        for name, value in request.items():
-            if name.endswith(ending) and isinstance(value, str) and value and name not in _NO_MEMBERS:
-                return value
-    for name in ("resourceIdList", "resourcesSet", "instancesSet"):
-        for item in _items(request.get(name)):
-            for value in item.values():
-                if isinstance(value, str):
-                    return value
-    return _from_response(record, "arn")
+def _any_resources(record: Object, service: str, request: Object) -> list[str]:
+    event = _DATED.sub("", str(record.get("eventName", "")))
+    account = record.get("recipientAccountId")
+    answer = _unwrapped(record.get("responseElements"))
+    named = resources_of(service, event, request or _details(record), answer, "")
+    listed = _listed_arn(record, service)
+    if named:
+        return named
+    return [listed] if listed else resources_of(service, event, {}, None, account if isinstance(account, str) else "")
+
+
+def _details(record: Object) -> Object:
+    """Return what a service says of something it did by itself, which is no call and has no parameters."""
+    found = record.get("serviceEventDetails") or record.get("additionalEventData")
+    return found if isinstance(found, dict) and record.get("serviceEventDetails") else {}
 
 
 def _listed_arn(record: Object, service: str) -> str:
@@ -194,27 +214,13 @@ def _listed_arn(record: Object, service: str) -> str:
     return ""
 
 
-def _from_response(record: Object, name: str) -> str:
-    """Find a text of this name (in any case) in the answer, one object deep."""
-    response = record.get("responseElements")
-    if not isinstance(response, dict):
-        return ""
-    for level in (response, *(v for v in response.values() if isinstance(v, dict))):
-        for key, value in level.items():
-            if isinstance(value, str) and (
-                key.lower() == name.lower() or (name == "arn" and key.lower().endswith("arn"))
-            ):
-                return value
-    return ""
-
-
 def _unwrapped(request: Json) -> Object:
-    """Return the parameters of a call; newer EC2 calls wrap them in one object named after the request."""
+    """Return the parameters or the answer of a call; newer EC2 calls wrap them in one object named after it."""
     if not isinstance(request, dict):
         return {}
     if len(request) == 1:
         name, inner = next(iter(request.items()))
-        if name.endswith("Request") and isinstance(inner, dict):
+        if name.endswith(("Request", "Response")) and isinstance(inner, dict):
             return {key[:1].lower() + key[1:]: value for key, value in inner.items()}
     return request
 
