@@ -63,10 +63,12 @@ class GovernedEnvironments:
         """Identities whose writes may be deployments."""
         return self._of(environment).deployers
 
-    def graph(self, environment: str, *, as_of: datetime | None = None) -> EnvironmentGraph:
-        """Return the environment graph now, or as of a time (UTC)."""
+    def graph(
+        self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> EnvironmentGraph:
+        """Return the environment graph now, or as of a time (UTC); with `known_at`, as far as was known by then."""
         self._of(environment)
-        return self._store.load(environment, as_of=as_of)
+        return self._store.load(environment, as_of=as_of, known_at=known_at)
 
     def refresh(self, environment: str) -> datetime:
         """Read all sources of an environment and store what they say.

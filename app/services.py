@@ -25,8 +25,10 @@ class Environments(Protocol):
 
     def names(self) -> Sequence[str]: ...
 
-    def graph(self, environment: str, *, as_of: datetime | None = None) -> EnvironmentGraph:
-        """Return the graph now, or as of a time (UTC).
+    def graph(
+        self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> EnvironmentGraph:
+        """Return the graph now, or as of a time (UTC); with `known_at`, as far as was known by then.
 
         Raises:
             NotFound: there is no such environment.

@@ -12,7 +12,6 @@ from app.api.graph import Environment, Field, Name, named_field
 from app.auth import SECURITY, require
 from app.errors import documented
 from app.services import services_of
-from app.store.graph_loading import Reach
 from app.store.users import Role
 from graph import lookup, questions
 from graph.document import ABSENT, Absent, Json
@@ -29,7 +28,6 @@ router = APIRouter(
 )
 
 _USUAL_SINCE = timedelta(hours=24)
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 Namespace = Annotated[str, Query(max_length=256, description="Only in this namespace.")]
 Kind = Annotated[str, Query(max_length=256, description="Only of this kind.")]
@@ -201,7 +199,7 @@ def get_changes(
     """Tell what changed after `since` (24 hours before `until` when absent) and up to `until`, field by field."""
     end = utc(until) or datetime.now(UTC)
     begin = utc(since) or end - _USUAL_SINCE
-    graph = _graph(request, environment, end, known_at, Reach(begin))
+    graph = _graph(request, environment, end, known_at)
     scope = _scope(graph, resource, namespace, kind, platform)
     deployers = services_of(request).environments.deployers(environment)
     page = questions.changes(graph, since=begin, deployers=deployers, scope=scope, limit=limit, offset=offset)
@@ -227,8 +225,8 @@ def get_history(
 ) -> HistoryAnswer:
     """Tell since when until when each facet of a resource, or of one of its fields, held what; also of deleted ones."""
     name, path = named_field(resource)
-    found = lookup.find(_graph(request, environment, at, known_at), name, gone=True)
-    graph = _graph(request, environment, at, known_at, Reach(_EVER, found.uid))
+    graph = _graph(request, environment, at, known_at)
+    found = lookup.find(graph, name, gone=True)
     deployers = services_of(request).environments.deployers(environment)
     page = questions.changes_of(graph, found.uid, path, deployers=deployers, limit=limit, offset=offset)
     return HistoryAnswer(
@@ -255,14 +253,8 @@ def get_history(
     )
 
 
-def _graph(
-    request: Request, environment: str, at: datetime | None, known_at: datetime | None, reach: Reach | None = None
-) -> EnvironmentGraph:
-    services = services_of(request)
-    if known_at is None and reach is None:
-        return services.environments.graph(environment, as_of=utc(at))
-    services.environments.deployers(environment)
-    return services.graph_store.load(environment, as_of=utc(at), known_at=utc(known_at), reach=reach)
+def _graph(request: Request, environment: str, at: datetime | None, known_at: datetime | None) -> EnvironmentGraph:
+    return services_of(request).environments.graph(environment, as_of=utc(at), known_at=utc(known_at))
 
 
 def _scope(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import threading
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -14,9 +12,9 @@ from sqlmodel import Session, col, select
 
 from app.store.clock import Clock, utc_now
 from app.store.database import Database
-from app.store.graph_facts import FactKind, Scope, content_hash, sync_facts
-from app.store.graph_loading import Loader, Moment, Reach
-from app.store.graph_versions import Hashes, Recorded, Significant, record_versions
+from app.store.graph_facts import FactKind, Scope, Stamp, content_hash, sync_facts
+from app.store.graph_versions import Hashes, Read, Recorded, Significant, record_delta, record_versions
+from app.store.graph_views import Views, revision_of
 from app.store.rows.graph import ChangeRow, EnvironmentRow, SourceRow, SymptomRow
 from app.store.upsert import insert_many_or_nothing, insert_or_nothing
 from graph.change import Change
@@ -26,7 +24,7 @@ from graph.environment import EnvironmentGraph
 from graph.evidence import SymptomEvent
 from graph.relation import Relation
 from graph.resource import Facet
-from graph.version import Document, Snapshot
+from graph.version import Delta, Document, Snapshot
 
 SYMPTOMS_KEPT_FOR = timedelta(days=7)
 SYMPTOMS_KEPT = 20_000
@@ -44,10 +42,8 @@ class GraphStore:
     def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
-        self._loader = Loader()
-        self._newest: dict[str, tuple[int, EnvironmentGraph]] = {}
+        self._views = Views(database, clock)
         self._hashes: dict[tuple[str, str, Facet], Hashes] = {}
-        self._lock = threading.Lock()
 
     def record(
         self,
@@ -67,15 +63,15 @@ class GraphStore:
             relations: edges that the snapshot's documents state.
             significant: returns the part of a document whose change makes a new version.
         """
-        now = self._clock()
         key = (environment, snapshot.source, snapshot.facet)
         hashes = Hashes(significant, self._hashes.get(key))
         with self._database.session() as session:
-            self._write(session, environment)
+            stamp = self._write(session, environment)
             source = self._source(session, environment, snapshot.source, snapshot.facet)
-            recorded = record_versions(session, environment, snapshot, hashes, read_at=source.read_at, recorded_at=now)
-            if source.read_at is None or snapshot.taken_at >= source.read_at:
-                self._record_facts(session, environment, snapshot, relations, now)
+            read = Read(source.read_at, source.heard_at)
+            recorded = record_versions(session, environment, snapshot, hashes, read=read, stamp=stamp)
+            if read.until is None or snapshot.taken_at >= read.until:
+                self._record_facts(session, environment, snapshot, relations, stamp)
             source.first_read_at = min(source.first_read_at or snapshot.taken_at, snapshot.taken_at)
             if snapshot.complete:
                 source.read_at = max(source.read_at or snapshot.taken_at, snapshot.taken_at)
@@ -84,48 +80,71 @@ class GraphStore:
         self._hashes[key] = hashes.done()
         return recorded
 
+    def record_delta(
+        self,
+        environment: str,
+        delta: Delta,
+        relations: Mapping[str, Sequence[Relation]],
+        *,
+        significant: Significant = whole_body,
+    ) -> Recorded:
+        """Store what one source says has changed since it was read; it costs as much as the delta is large.
+
+        Args:
+            environment: name of the environment.
+            delta: what changed. One that is older than what is known adds to the past only.
+            relations: by the uid of their source, all that the source states now; a resource that is gone states
+                none. Those of uids that are not in it stay as they are.
+            significant: as for `record`.
+        """
+        hashes = Hashes(significant, self._hashes.get((environment, delta.source, delta.facet)))
+        with self._database.session() as session:
+            stamp = self._write(session, environment)
+            source = self._source(session, environment, delta.source, delta.facet)
+            read = Read(source.read_at, source.heard_at)
+            recorded = record_delta(session, environment, delta, hashes, read=read, stamp=stamp)
+            if read.until is None or delta.at >= read.until:
+                scope = _scope(environment, FactKind.RELATION, delta.facet, delta.source)
+                stated = [(uid, relation) for uid, many in relations.items() for relation in many]
+                subjects = {*relations, *delta.gone}
+                sync_facts(session, scope, stated, at=delta.at, stamp=stamp, subjects=subjects)
+                outage = _scope(environment, FactKind.OUTAGE, delta.facet, delta.source)
+                sync_facts(session, outage, [], at=delta.at, stamp=stamp)
+            source.first_read_at = source.first_read_at or delta.at
+            source.heard_at = max(source.heard_at or delta.at, delta.at)
+            source.error = ""
+            session.add(source)
+        return recorded
+
     def source_failed(self, environment: str, source: str, facet: Facet | None, error: str, at: datetime) -> None:
         """Remember that a source could not be read at `at` (UTC); what is known of it stays, as old as it is."""
         with self._database.session() as session:
-            self._write(session, environment)
+            stamp = self._write(session, environment)
             row = self._source(session, environment, source, facet)
             row.error = error
             session.add(row)
             scope = _scope(environment, FactKind.OUTAGE, facet, source)
-            sync_facts(session, scope, [("", error)], at=at, recorded_at=self._clock())
+            sync_facts(session, scope, [("", error)], at=at, stamp=stamp)
 
     def source_read(self, environment: str, source: str, at: datetime) -> None:
         """Remember that a source of changes or symptoms was read at `at` (UTC)."""
         with self._database.session() as session:
-            self._write(session, environment)
+            stamp = self._write(session, environment)
             row = self._source(session, environment, source, None)
             row.error, row.first_read_at, row.read_at = "", row.first_read_at or at, at
             session.add(row)
-            sync_facts(
-                session, _scope(environment, FactKind.OUTAGE, None, source), [], at=at, recorded_at=self._clock()
-            )
+            sync_facts(session, _scope(environment, FactKind.OUTAGE, None, source), [], at=at, stamp=stamp)
 
     def record_changes(self, environment: str, changes: Sequence[Change]) -> int:
         """Store changes; those whose ids are known are left as they are. Return how many were new."""
-        now = self._clock()
         with self._database.session() as session:
             known = _known(session, ChangeRow, environment, col(ChangeRow.latest), [c.latest for c in changes])
-            rows = {
-                c.id: {
-                    "environment": environment,
-                    "id": c.id,
-                    "uid": c.uid,
-                    "latest": c.latest,
-                    "recorded_at": now,
-                    "body": encode(c),
-                }
-                for c in reversed(changes)
-                if c.id not in known
-            }
-            new = insert_many_or_nothing(session, ChangeRow, list(rows.values()))
-            if new:
-                self._write(session, environment)
-        return new
+            unknown = [c for c in reversed(changes) if c.id not in known]
+            if not unknown:
+                return 0
+            stamp = self._write(session, environment)
+            rows = {c.id: _change_row(environment, c, stamp) for c in unknown}
+            return insert_many_or_nothing(session, ChangeRow, list(rows.values()))
 
     def record_symptoms(self, environment: str, symptoms: Sequence[SymptomEvent]) -> int:
         """Store symptoms, each once, and drop those too old or too many to keep. Return how many were new."""
@@ -152,12 +171,7 @@ class GraphStore:
         return new
 
     def load(
-        self,
-        environment: str,
-        *,
-        as_of: datetime | None = None,
-        known_at: datetime | None = None,
-        reach: Reach | None = None,
+        self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None
     ) -> EnvironmentGraph:
         """Return the environment at one time.
 
@@ -165,33 +179,20 @@ class GraphStore:
             environment: its name; an unknown one gives an empty graph.
             as_of: UTC; the time that is asked about; now by default.
             known_at: UTC; use only what Plumbline had learned by then; everything by default.
-            reach: history that is wanted beyond the newest versions of each resource.
 
         Returns:
             The graph. Its versions, relations, unreadable places, changes and symptoms are those of `as_of`; for a
-            past time, `read_at` of its sources is no finer than that they had been read by then.
+            past time, `read_at` of its sources is no finer than that they had been read by then. Identities and
+            relations are in memory; documents, history and changes are read when they are asked for.
         """
-        now = self._clock()
-        with self._database.reading() as session:
-            if as_of is not None or known_at is not None or reach is not None:
-                return self._loader.load(session, environment, Moment(as_of or now, known_at, reach))
-            revision = self._revision(session, environment)
-            with self._lock:
-                known = self._newest.get(environment)
-            if known is None or known[0] != revision:
-                graph = self._loader.load(session, environment, Moment(now, None))
-                with self._lock:
-                    self._newest[environment] = (revision, graph)
-                return graph
-        # Nothing was written since: the same graph, asked at a later time.
-        fresh = copy.copy(known[1])
-        fresh.as_of = now
-        return fresh
+        if as_of is None and known_at is None:
+            return self._views.newest(environment)
+        return self._views.at(environment, as_of, known_at)
 
     def revision(self, environment: str) -> int:
         """Return a number that grows with every write to an environment; 0 for an unknown one."""
         with self._database.reading() as session:
-            return self._revision(session, environment)
+            return revision_of(session, environment)
 
     def environments(self) -> list[str]:
         """Return the names of all environments that something is known of, in order."""
@@ -199,7 +200,7 @@ class GraphStore:
             return list(session.exec(select(EnvironmentRow.name).order_by(EnvironmentRow.name)))
 
     def _record_facts(
-        self, session: Session, environment: str, snapshot: Snapshot, relations: Sequence[Relation], now: datetime
+        self, session: Session, environment: str, snapshot: Snapshot, relations: Sequence[Relation], stamp: Stamp
     ) -> None:
         stated = [(r.source, r) for r in relations]
         places = [("" if u.resource is None else u.resource.uid, u) for u in snapshot.unreadable]
@@ -210,21 +211,19 @@ class GraphStore:
             scope,
             stated,
             at=snapshot.taken_at,
-            recorded_at=now,
+            stamp=stamp,
             keep=lambda uid: uid not in listed and snapshot.hides(uid),
         )
         for kind, wanted in ((FactKind.UNREADABLE, places), (FactKind.OUTAGE, [])):
             scope = _scope(environment, kind, snapshot.facet, snapshot.source)
-            sync_facts(session, scope, wanted, at=snapshot.taken_at, recorded_at=now)
+            sync_facts(session, scope, wanted, at=snapshot.taken_at, stamp=stamp)
 
-    def _write(self, session: Session, environment: str) -> None:
-        """Count a write; one writer of an environment waits for the other here."""
+    def _write(self, session: Session, environment: str) -> Stamp:
+        """Count a write; one writer of an environment waits for the other here, so revisions commit in order."""
         session.execute(insert_or_nothing(session, EnvironmentRow(name=environment, revision=0)))
         counted = update(EnvironmentRow).where(col(EnvironmentRow.name) == environment)
         session.execute(counted.values(revision=col(EnvironmentRow.revision) + 1))
-
-    def _revision(self, session: Session, environment: str) -> int:
-        return session.exec(select(EnvironmentRow.revision).where(EnvironmentRow.name == environment)).first() or 0
+        return Stamp(self._clock(), revision_of(session, environment))
 
     def _source(self, session: Session, environment: str, name: str, facet: Facet | None) -> SourceRow:
         key = (environment, name, facet.value if facet else "")
@@ -238,6 +237,19 @@ class GraphStore:
         if count > SYMPTOMS_KEPT:
             oldest = select(SymptomRow.hash).where(mine).order_by(col(SymptomRow.at)).limit(count - SYMPTOMS_KEPT)
             session.execute(delete(SymptomRow).where(mine, col(SymptomRow.hash).in_(oldest)))
+
+
+def _change_row(environment: str, change: Change, stamp: Stamp) -> Mapping[str, Any]:
+    return {
+        "environment": environment,
+        "id": change.id,
+        "uid": change.uid,
+        "kind": change.kind,
+        "latest": change.latest,
+        "recorded_at": stamp.at,
+        "revision": stamp.revision,
+        "body": encode(change),
+    }
 
 
 @lru_cache(maxsize=SYMPTOMS_KEPT)

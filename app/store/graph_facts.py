@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,18 @@ from app.store.rows.graph import FactRow
 from app.store.upsert import insert_many
 from graph.codec import encode
 from graph.document import Json
+
+_CHUNK = 500
+"""Values in one IN list; SQLite's oldest limit is 999."""
+
+
+class Stamp(NamedTuple):
+    """What every row that a transaction touches is marked with."""
+
+    at: datetime
+    """UTC; when Plumbline learned it."""
+    revision: int
+    """Number of the write to the environment."""
 
 
 class FactKind(StrEnum):
@@ -51,8 +63,9 @@ def sync_facts(
     wanted: Iterable[tuple[str, object]],
     *,
     at: datetime,
-    recorded_at: datetime,
+    stamp: Stamp,
     keep: Callable[[str], bool] = _keep_nothing,
+    subjects: Collection[str] | None = None,
 ) -> bool:
     """Make `wanted` what holds from `at` on.
 
@@ -61,23 +74,24 @@ def sync_facts(
         scope: whose facts.
         wanted: (subject, fact) pairs.
         at: UTC; when it was seen to be so.
-        recorded_at: UTC; now.
+        stamp: of the transaction.
         keep: tells by their subject which facts hold on although they are not wanted.
+        subjects: whose facts `wanted` is about; facts of others hold on. None: everybody's.
 
     Returns:
         Whether anything was opened or closed.
     """
-    known = {row.hash: row for row in _current(session, scope)}
+    known = {row.hash: row for row in _current(session, scope, subjects)}
     new = {}
     for subject, fact in wanted:
         body = encode(fact)
         new[content_hash([subject, body])] = (subject, body)
     gone = [row.id for key, row in known.items() if key not in new and not keep(row.subject)]
-    if gone:
-        closed = update(FactRow).where(col(FactRow.id).in_(gone))
-        session.execute(closed.values(valid_to=at, closed_at=recorded_at))
+    for start in range(0, len(gone), _CHUNK):
+        closed = update(FactRow).where(col(FactRow.id).in_(gone[start : start + _CHUNK]))
+        session.execute(closed.values(valid_to=at, closed_at=stamp.at, revision=stamp.revision))
     opened = [key for key in new if key not in known]
-    rows = [_opened(scope, key, *new[key], at=at, recorded_at=recorded_at) for key in opened]
+    rows = [_opened(scope, key, *new[key], at=at, stamp=stamp) for key in opened]
     insert_many(session, FactRow, rows)
     return bool(gone or opened)
 
@@ -95,22 +109,24 @@ class _Known(NamedTuple):
     hash: str
 
 
-def _current(session: Session, scope: Scope) -> Iterable[_Known]:
-    rows = session.execute(
-        sqlalchemy.select(col(FactRow.id), col(FactRow.subject), col(FactRow.hash)).where(
-            col(FactRow.environment) == scope.environment,
-            col(FactRow.kind) == scope.kind.value,
-            col(FactRow.facet) == scope.facet,
-            col(FactRow.source) == scope.source,
-            col(FactRow.valid_to).is_(None),
-        )
+def _current(session: Session, scope: Scope, subjects: Collection[str] | None) -> Iterator[_Known]:
+    statement = sqlalchemy.select(col(FactRow.id), col(FactRow.subject), col(FactRow.hash)).where(
+        col(FactRow.environment) == scope.environment,
+        col(FactRow.kind) == scope.kind.value,
+        col(FactRow.facet) == scope.facet,
+        col(FactRow.source) == scope.source,
+        col(FactRow.valid_to).is_(None),
     )
-    return [_Known(*row) for row in rows]
+    if subjects is None:
+        yield from (_Known(*row) for row in session.execute(statement))
+        return
+    named = sorted(subjects)
+    for start in range(0, len(named), _CHUNK):
+        some = statement.where(col(FactRow.subject).in_(named[start : start + _CHUNK]))
+        yield from (_Known(*row) for row in session.execute(some))
 
 
-def _opened(
-    scope: Scope, key: str, subject: str, body: Json, *, at: datetime, recorded_at: datetime
-) -> Mapping[str, Any]:
+def _opened(scope: Scope, key: str, subject: str, body: Json, *, at: datetime, stamp: Stamp) -> Mapping[str, Any]:
     return {
         "environment": scope.environment,
         "kind": scope.kind.value,
@@ -120,5 +136,6 @@ def _opened(
         "hash": key,
         "body": body,
         "valid_from": at,
-        "recorded_at": recorded_at,
+        "recorded_at": stamp.at,
+        "revision": stamp.revision,
     }

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, exists, select
 
-from app.store.graph_facts import content_hash
+from app.store.graph_facts import Stamp, content_hash
 from app.store.rows.graph import BlobRow, VersionRow
 from app.store.upsert import insert_many, insert_many_or_nothing
 from graph.codec import encode
 from graph.document import Json
-from graph.version import Document, Snapshot
+from graph.resource import Facet
+from graph.version import Delta, Document, Snapshot
 
 Significant: TypeAlias = Callable[[Document], Json]
 """Returns the part of a document whose change makes a new version."""
@@ -39,6 +41,37 @@ class Recorded(NamedTuple):
     removed: tuple[str, ...]
 
 
+class Read(NamedTuple):
+    """How far a source was known before."""
+
+    read_at: datetime | None
+    """UTC; its newest complete reading; None: there was none."""
+    heard_at: datetime | None
+    """UTC; until when it said by itself what changed since then; None: it does not."""
+
+    @property
+    def until(self) -> datetime | None:
+        """UTC; up to when it is known what the source has and what it has not."""
+        return max((t for t in (self.read_at, self.heard_at) if t is not None), default=None)
+
+    def last_seen(self, row: VersionRow) -> datetime:
+        """Return the last time at which a version that holds was known to hold.
+
+        What the last complete reading showed, and no message after it named, is as it was up to the last message.
+        """
+        is_confirmed = self.read_at is not None and row.last_seen >= self.read_at
+        return max(row.last_seen, self.heard_at) if is_confirmed and self.heard_at else row.last_seen
+
+
+class _Origin(NamedTuple):
+    """Who says it, of what, and when."""
+
+    environment: str
+    facet: Facet
+    source: str
+    at: datetime
+
+
 class _Incoming(NamedTuple):
     document: Document
     blob: str
@@ -51,8 +84,8 @@ def record_versions(
     snapshot: Snapshot,
     hashes: Hashes,
     *,
-    read_at: datetime | None,
-    recorded_at: datetime,
+    read: Read,
+    stamp: Stamp,
 ) -> Recorded:
     """Store what a snapshot says of its source.
 
@@ -61,33 +94,62 @@ def record_versions(
         environment: name of the environment.
         snapshot: what the source said; it may be older than what is known.
         hashes: of the documents.
-        read_at: UTC; newest complete reading of the source before this one.
-        recorded_at: UTC; now.
+        read: how far the source was known before this.
+        stamp: of the transaction.
 
     Returns:
         What is different now from before; what a late snapshot adds to the past is not in it.
     """
-    current = {row.uid: row for row in _current(session, environment, snapshot)}
+    origin = _Origin(environment, snapshot.facet, snapshot.source, snapshot.taken_at)
+    current = {row.uid: row for row in _current(session, origin)}
+    listed = {d.resource.uid for d in snapshot.documents}
+    missing = [u for u, row in current.items() if u not in listed and read.last_seen(row) <= snapshot.taken_at]
+    removed = sorted(uid for uid in missing if not snapshot.hides(uid))
+    return _record(session, origin, snapshot.documents, removed, current, hashes, read=read, stamp=stamp)
+
+
+def record_delta(
+    session: Session, environment: str, delta: Delta, hashes: Hashes, *, read: Read, stamp: Stamp
+) -> Recorded:
+    """Store what a source says has changed; rows of resources that the delta does not name are not looked at.
+
+    Args and result as for `record_versions`.
+    """
+    origin = _Origin(environment, delta.facet, delta.source, delta.at)
+    uids = sorted({*delta.gone, *(d.resource.uid for d in delta.documents)})
+    current = {row.uid: row for row in _current(session, origin, uids)}
+    removed = sorted(u for u in delta.gone if u in current and read.last_seen(current[u]) <= delta.at)
+    return _record(session, origin, delta.documents, removed, current, hashes, read=read, stamp=stamp)
+
+
+def _record(
+    session: Session,
+    origin: _Origin,
+    documents: Sequence[Document],
+    removed: Sequence[str],
+    current: Mapping[str, VersionRow],
+    hashes: Hashes,
+    *,
+    read: Read,
+    stamp: Stamp,
+) -> Recorded:
     incoming = {}
-    for document in snapshot.documents:
+    for document in documents:
         item = _Incoming(document, *hashes.of(document))
-        if _is_late(snapshot, document.resource.uid, current, read_at):
-            _record_late(session, environment, snapshot, item, read_at, recorded_at)
+        if _is_late(origin.at, document.resource.uid, current, read):
+            _record_late(session, origin, item, read, stamp)
         else:
             incoming[document.resource.uid] = item
-    listed = {d.resource.uid for d in snapshot.documents}
     added = sorted(incoming.keys() - current.keys())
     changed = sorted(u for u in incoming.keys() & current.keys() if incoming[u].significant != current[u].significant)
-    missing = [u for u, row in current.items() if u not in listed and row.last_seen <= snapshot.taken_at]
-    removed = sorted(uid for uid in missing if not snapshot.hides(uid))
     same = [current[uid] for uid in sorted(incoming.keys() & current.keys() - set(changed))]
-    _close(session, [current[uid] for uid in (*changed, *removed)], snapshot.taken_at, recorded_at)
+    _close(session, [current[uid] for uid in (*changed, *removed)], origin.at, read, stamp)
     touched = [row for row in same if row.blob != incoming[row.uid].blob]
     new = [incoming[uid] for uid in (*added, *changed)]
-    _store_blobs(session, environment, [*new, *(incoming[row.uid] for row in touched)])
-    insert_many(session, VersionRow, [_version(environment, snapshot, item, recorded_at) for item in new])
-    _confirm(session, same, snapshot.taken_at)
-    _replace_bodies(session, environment, touched, incoming)
+    _store_blobs(session, origin.environment, [*new, *(incoming[row.uid] for row in touched)])
+    insert_many(session, VersionRow, [_version(origin, item, stamp) for item in new])
+    _confirm(session, same, origin.at)
+    _replace_bodies(session, origin.environment, touched, incoming, stamp)
     return Recorded(tuple(added), tuple(changed), tuple(removed))
 
 
@@ -120,32 +182,27 @@ def _text(body: Json) -> str:
     return json.dumps(body, sort_keys=True, separators=(",", ":"))
 
 
-def _current(session: Session, environment: str, snapshot: Snapshot) -> Sequence[VersionRow]:
-    return session.exec(
-        select(VersionRow).where(
-            VersionRow.environment == environment,
-            VersionRow.facet == snapshot.facet.value,
-            VersionRow.source == snapshot.source,
-            col(VersionRow.valid_to).is_(None),
-        )
-    ).all()
+def _current(session: Session, origin: _Origin, uids: Sequence[str] | None = None) -> Iterator[VersionRow]:
+    statement = select(VersionRow).where(
+        VersionRow.environment == origin.environment,
+        VersionRow.facet == origin.facet.value,
+        VersionRow.source == origin.source,
+        col(VersionRow.valid_to).is_(None),
+    )
+    if uids is None:
+        yield from session.exec(statement)
+        return
+    for some in _chunks(uids):
+        yield from session.exec(statement.where(col(VersionRow.uid).in_(some)))
 
 
-def _is_late(snapshot: Snapshot, uid: str, current: Mapping[str, VersionRow], read_at: datetime | None) -> bool:
-    """Whether something newer than this snapshot is known of the resource."""
-    if uid in current:
-        return snapshot.taken_at < current[uid].last_seen
-    return read_at is not None and snapshot.taken_at < read_at
+def _is_late(at: datetime, uid: str, current: Mapping[str, VersionRow], read: Read) -> bool:
+    """Whether something newer than this is known of the resource."""
+    known = read.last_seen(current[uid]) if uid in current else read.until
+    return known is not None and at < known
 
 
-def _record_late(
-    session: Session,
-    environment: str,
-    snapshot: Snapshot,
-    item: _Incoming,
-    read_at: datetime | None,
-    recorded_at: datetime,
-) -> None:
+def _record_late(session: Session, origin: _Origin, item: _Incoming, read: Read, stamp: Stamp) -> None:
     """Add what was so in the past, without touching what was believed before.
 
     Where two versions of one source overlap, the one that began later holds, so nothing has to be rewritten. The new
@@ -154,30 +211,32 @@ def _record_late(
     rows = session.exec(
         select(VersionRow)
         .where(
-            VersionRow.environment == environment,
+            VersionRow.environment == origin.environment,
             VersionRow.uid == item.document.resource.uid,
-            VersionRow.facet == snapshot.facet.value,
-            VersionRow.source == snapshot.source,
+            VersionRow.facet == origin.facet.value,
+            VersionRow.source == origin.source,
         )
         .order_by(col(VersionRow.valid_from), col(VersionRow.recorded_at), col(VersionRow.id))
     ).all()
-    at = snapshot.taken_at
+    at = origin.at
     held = next((r for r in reversed(rows) if r.valid_from <= at and (r.valid_to is None or at < r.valid_to)), None)
     if held is not None and held.significant == item.significant:
         return
     ends = [r.valid_from for r in rows if r.valid_from > at]
     if held is not None:
         ends += [t for t in (held.valid_to, held.last_seen) if t is not None and t > at]
-    ends += [read_at] if read_at is not None else []
-    _store_blobs(session, environment, [item])
-    end = {"valid_to": min((t for t in ends if t > at), default=at), "closed_at": recorded_at}
-    insert_many(session, VersionRow, [{**_version(environment, snapshot, item, recorded_at), **end}])
+    ends += [read.until] if read.until is not None else []
+    _store_blobs(session, origin.environment, [item])
+    end = {"valid_to": min((t for t in ends if t > at), default=at), "closed_at": stamp.at}
+    insert_many(session, VersionRow, [{**_version(origin, item, stamp), **end}])
 
 
-def _close(session: Session, rows: Sequence[VersionRow], at: datetime, recorded_at: datetime) -> None:
-    for some in _chunks(rows):
-        closed = update(VersionRow).where(col(VersionRow.id).in_([r.id for r in some]))
-        session.execute(closed.values(valid_to=at, closed_at=recorded_at))
+def _close(session: Session, rows: Sequence[VersionRow], at: datetime, read: Read, stamp: Stamp) -> None:
+    for last_seen, alike in groupby(sorted(rows, key=read.last_seen), key=read.last_seen):
+        for some in _chunks([row.id for row in alike]):
+            closed = update(VersionRow).where(col(VersionRow.id).in_(some))
+            end = {"valid_to": at, "closed_at": stamp.at, "last_seen": last_seen, "revision": stamp.revision}
+            session.execute(closed.values(**end))
 
 
 def _store_blobs(session: Session, environment: str, items: Sequence[_Incoming]) -> None:
@@ -192,14 +251,19 @@ def _confirm(session: Session, rows: Sequence[VersionRow], at: datetime) -> None
 
 
 def _replace_bodies(
-    session: Session, environment: str, rows: Sequence[VersionRow], incoming: Mapping[str, _Incoming]
+    session: Session, environment: str, rows: Sequence[VersionRow], incoming: Mapping[str, _Incoming], stamp: Stamp
 ) -> None:
     """Let versions whose insignificant parts changed hold the newest body, and drop the bodies nobody holds now."""
     before = []
     for row in rows:
         before.append(row.blob)
         item = incoming[row.uid]
-        values = {"blob": item.blob, "resource": encode(item.document.resource), "origin": encode(item.document.origin)}
+        values = {
+            "blob": item.blob,
+            "resource": encode(item.document.resource),
+            "origin": encode(item.document.origin),
+            "revision": stamp.revision,
+        }
         session.execute(update(VersionRow).where(col(VersionRow.id) == row.id).values(**values))
     session.flush()
     for some in _chunks(before):
@@ -208,19 +272,20 @@ def _replace_bodies(
         session.execute(unheld)
 
 
-def _version(environment: str, snapshot: Snapshot, item: _Incoming, recorded_at: datetime) -> Mapping[str, Any]:
+def _version(origin: _Origin, item: _Incoming, stamp: Stamp) -> Mapping[str, Any]:
     return {
-        "environment": environment,
+        "environment": origin.environment,
         "uid": item.document.resource.uid,
-        "facet": snapshot.facet.value,
-        "source": snapshot.source,
+        "facet": origin.facet.value,
+        "source": origin.source,
         "resource": encode(item.document.resource),
         "origin": encode(item.document.origin),
         "blob": item.blob,
         "significant": item.significant,
-        "valid_from": snapshot.taken_at,
-        "last_seen": snapshot.taken_at,
-        "recorded_at": recorded_at,
+        "valid_from": origin.at,
+        "last_seen": origin.at,
+        "recorded_at": stamp.at,
+        "revision": stamp.revision,
     }
 
 

@@ -29,3 +29,8 @@ def line(default: str | None = None, *, primary_key: bool = False, index: bool =
 def json_text() -> Any:
     """Any JSON value but null."""
     return Field(sa_type=JsonText)
+
+
+def revision() -> Any:
+    """Number of the write of the environment in which the row was last written; 0 from before there was one."""
+    return Field(default=0, sa_column_kwargs={"server_default": "0"})

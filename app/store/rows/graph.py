@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKeyConstraint, Index, Text, text
 from sqlmodel import Field, SQLModel
 
-from app.store.rows.columns import json_text, line, optional_utc, utc
+from app.store.column_types import Line
+from app.store.rows.columns import json_text, line, optional_utc, revision, utc
 from graph.document import Json
 
 _CURRENT = text("valid_to IS NULL")
@@ -52,6 +53,10 @@ class VersionRow(SQLModel, table=True):
         ),
         Index("graph_versions_history", "environment", "uid", "facet", "source", "valid_from"),
         Index("graph_versions_blob", "environment", "blob"),
+        Index("graph_versions_revision", "environment", "revision"),
+        Index("graph_versions_begun", "environment", "valid_from"),
+        Index("graph_versions_ended", "environment", "valid_to"),
+        Index("graph_versions_learned", "environment", "recorded_at"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -69,6 +74,7 @@ class VersionRow(SQLModel, table=True):
     last_seen: datetime = utc()
     recorded_at: datetime = utc()
     closed_at: datetime | None = optional_utc()
+    revision: int = revision()
 
 
 class FactRow(SQLModel, table=True):
@@ -88,6 +94,9 @@ class FactRow(SQLModel, table=True):
             postgresql_where=_CURRENT,
         ),
         Index("graph_facts_history", "environment", "valid_from"),
+        Index("graph_facts_ended", "environment", "valid_to"),
+        Index("graph_facts_revision", "environment", "revision"),
+        Index("graph_facts_subject", "environment", "kind", "subject"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -103,6 +112,7 @@ class FactRow(SQLModel, table=True):
     valid_to: datetime | None = optional_utc()
     recorded_at: datetime = utc()
     closed_at: datetime | None = optional_utc()
+    revision: int = revision()
 
 
 class SourceRow(SQLModel, table=True):
@@ -116,6 +126,9 @@ class SourceRow(SQLModel, table=True):
     """Empty for a source of changes or symptoms."""
     first_read_at: datetime | None = optional_utc()
     read_at: datetime | None = optional_utc()
+    """Newest complete reading."""
+    heard_at: datetime | None = optional_utc()
+    """Until when the source, after that reading, said by itself what changed; the rest was as it had been read."""
     error: str = line("")
 
 
@@ -123,13 +136,19 @@ class ChangeRow(SQLModel, table=True):
     """One change."""
 
     __tablename__ = "graph_changes"
-    __table_args__ = (Index("graph_changes_time", "environment", "latest"),)
+    __table_args__ = (
+        Index("graph_changes_time", "environment", "latest"),
+        Index("graph_changes_resource", "environment", "uid", "latest"),
+        Index("graph_changes_kind", "environment", "kind", "latest"),
+    )
 
     environment: str = line(primary_key=True)
     id: str = line(primary_key=True)
     uid: str = line()
+    kind: str = Field(default="", sa_type=Line, sa_column_kwargs={"server_default": ""})
     latest: datetime = utc()
     recorded_at: datetime = utc()
+    revision: int = revision()
     body: Json = json_text()
 
 

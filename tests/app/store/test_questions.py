@@ -12,7 +12,6 @@ import pytest
 
 from app.store.database import Database
 from app.store.graph import GraphStore
-from app.store.graph_loading import Reach
 from graph.change import Actor, ActorType, Change, Channel
 from graph.document import ABSENT
 from graph.passages import Scope, What
@@ -129,7 +128,7 @@ def test_what_changed_between_two_times_equals_a_replay(story: Story) -> None:
     end = story.time()
     for _ in range(8):
         one, two = sorted(T0 + (end - T0) * story.random.random() for _ in range(2))
-        graph = story.store.load("demo", as_of=two, reach=Reach(one))
+        graph = story.store.load("demo", as_of=two)
         told = changes(graph, since=one, deployers=frozenset({"argocd"}))
         found = {
             (c.seen_at, c.facet, c.resource_name.rpartition("/")[2], c.path, c.before, c.after) for c in told.changes
@@ -159,7 +158,7 @@ def _replayed(story: Story, one: datetime, two: datetime) -> set[tuple[Any, ...]
 
 def test_each_change_names_its_actor_and_record(story: Story) -> None:
     """Every change of a field leads to the write that made it, whatever else happened around it."""
-    graph = story.store.load("demo", reach=Reach(T0))
+    graph = story.store.load("demo")
     told = changes(graph, since=T0, deployers=frozenset({"argocd"}))
     by_id = {c.id: c for c in graph.changes()}
     fields = [c for c in told.changes if c.what is What.CHANGED]
@@ -174,7 +173,7 @@ def test_each_change_names_its_actor_and_record(story: Story) -> None:
 
 def test_history_of_a_field_is_its_values_in_order(story: Story) -> None:
     """Neighbouring spans differ, and each holds at its start what the log says."""
-    graph = story.store.load("demo", reach=Reach(T0))
+    graph = story.store.load("demo")
     for name in ("one", "two"):
         found = history(graph, k8s("ConfigMap", name), "/data/A")
         for facet in story.objects:
@@ -188,7 +187,7 @@ def test_history_of_a_field_is_its_values_in_order(story: Story) -> None:
 def test_what_was_not_known_yet_is_not_told(story: Story) -> None:
     """`known_at` hides what was learned later."""
     middle = T0 + (story.time() - T0) / 2
-    graph = story.store.load("demo", known_at=middle, reach=Reach(T0))
+    graph = story.store.load("demo", known_at=middle)
     told = changes(graph, since=T0, deployers=frozenset())
     assert told.changes
     assert max(c.seen_at for c in told.changes) <= middle
@@ -196,7 +195,7 @@ def test_what_was_not_known_yet_is_not_told(story: Story) -> None:
 
 def test_pages_and_filters_cut_the_same_list(story: Story) -> None:
     """Pages follow each other; a filter leaves the others out."""
-    graph = story.store.load("demo", reach=Reach(T0))
+    graph = story.store.load("demo")
     everything = changes(graph, since=T0, deployers=frozenset())
     pages = [changes(graph, since=T0, deployers=frozenset(), limit=7, offset=n) for n in range(0, everything.total, 7)]
     assert tuple(c for p in pages for c in p.changes) == everything.changes
@@ -219,5 +218,5 @@ def test_a_write_that_no_observation_shows_is_told_on_its_own(database: Database
     store.record_changes("demo", [written])
     time.forward(minutes=10)
     story._record()
-    told = changes(store.load("demo", reach=Reach(T0)), since=T0, deployers=frozenset())
+    told = changes(store.load("demo"), since=T0, deployers=frozenset())
     assert [(c.what, c.after, c.evidence) for c in told.changes] == [(What.RECORDED, "9", ("flip",))]
