@@ -19,6 +19,7 @@ from graph.environment import EnvironmentGraph
 from graph.incident import Alert, OpenIncident
 from graph.memory import Memory
 from graph.policy import Judgement
+from tools.ports import Monitoring
 
 
 class Investigation(TypedDict, total=False):
@@ -52,6 +53,10 @@ class Environments(Protocol):
     def graph(self, environment: str, *, as_of: datetime) -> EnvironmentGraph: ...
 
     def deployers(self, environment: str) -> frozenset[str]: ...
+
+    def monitoring(self, environment: str) -> Monitoring:
+        """Return whom to ask for readings, log lines and traces; one without any when none is set up."""
+        ...
 
 
 class Casebook(Protocol):

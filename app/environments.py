@@ -17,7 +17,7 @@ from graph.relation import Relation
 from graph.relations import derive
 from graph.resource import Facet
 from graph.version import Document, Snapshot
-from tools.ports import ChangeSource, StateSource, SymptomSource
+from tools.ports import NO_MONITORING, ChangeSource, Monitoring, StateSource, SymptomSource
 
 _log = structlog.get_logger(__name__)
 
@@ -40,6 +40,7 @@ class Sources:
     states: tuple[StateSource, ...]
     changes: tuple[ChangeSource, ...]
     symptoms: tuple[SymptomSource, ...]
+    monitoring: Monitoring = NO_MONITORING
 
 
 class GovernedEnvironments:
@@ -62,6 +63,10 @@ class GovernedEnvironments:
     def deployers(self, environment: str) -> frozenset[str]:
         """Identities whose writes may be deployments."""
         return self._of(environment).deployers
+
+    def monitoring(self, environment: str) -> Monitoring:
+        """Whom to ask for readings, log lines and traces around an alert."""
+        return self._of(environment).monitoring
 
     def graph(
         self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None

@@ -121,6 +121,49 @@ class ChangeLogSource(_Section):
     """Name shown in answers; made from the path when empty."""
 
 
+class MonitoringServer(_Section):
+    """A server of the monitoring system, read only."""
+
+    url: str = Field(pattern=r"^https?://")
+    """Address of its API, without the API's own path; with the path of a tenant or proxy where there is one."""
+    token: SecretStr | None = None
+    """Sent as a bearer token."""
+    headers: dict[str, SecretStr] = {}
+    """Further headers, e.g. `X-Scope-OrgID` for a tenant, or `Authorization` for basic authentication."""
+    timeout_s: float = Field(default=8, gt=0, le=60)
+    """Seconds for one answer."""
+    name: str = ""
+    """Name shown in answers; made from type and environment when empty."""
+
+
+class PrometheusSource(MonitoringServer):
+    """Metrics from Prometheus, or from what speaks its API: Thanos, Mimir, VictoriaMetrics."""
+
+    type: Literal["prometheus"]
+
+
+class LokiSource(MonitoringServer):
+    """Log lines from Grafana Loki."""
+
+    type: Literal["loki"]
+
+
+class TraceServer(MonitoringServer):
+    """Traces from a Jaeger query service or from Grafana Tempo."""
+
+    type: Literal["jaeger", "tempo"]
+
+
+class MonitoringFiles(_Section):
+    """Files of JSON lines: exported metrics, log lines, or OTLP traces."""
+
+    type: Literal["files"]
+    path: Path
+    """File or folder."""
+    name: str = ""
+    """Name shown in answers; made from the path when empty."""
+
+
 StateSettings = Annotated[ManifestsSource | KubernetesSource | EstateSource | AwsSettings, Field(discriminator="type")]
 
 
@@ -143,6 +186,12 @@ class EnvironmentSettings(_Section):
     """Sources of what runs."""
     changes: tuple[ChangeLogSource, ...] = ()
     """Sources of changes."""
+    metrics: tuple[Annotated[PrometheusSource | MonitoringFiles, Field(discriminator="type")], ...] = ()
+    """Stores of metrics, asked around each alert."""
+    logs: tuple[Annotated[LokiSource | MonitoringFiles, Field(discriminator="type")], ...] = ()
+    """Stores of log lines, asked around each alert."""
+    traces: tuple[Annotated[TraceServer | MonitoringFiles, Field(discriminator="type")], ...] = ()
+    """Stores of traces, asked around each alert."""
 
 
 class WebhookSettings(_Section):

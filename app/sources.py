@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from app.environments import Sources
+from app.monitoring import build_monitoring
 from app.settings import (
     AwsSettings,
     ChangeLogSource,
@@ -46,6 +47,7 @@ def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable
         states=states,
         changes=tuple(build.change_log(s) for s in settings.changes),
         symptoms=tuple(s for s in states if isinstance(s, KubernetesApi | FileEstate)),
+        monitoring=build_monitoring(settings),
     )
 
 

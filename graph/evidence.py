@@ -21,6 +21,7 @@ class ObservationKind(StrEnum):
     EVENT = "event"
     LOG = "log"
     METRIC = "metric"
+    TRACE = "trace"
     STATE = "state"
     """A value read from a facet of a resource."""
     MEMORY = "memory"

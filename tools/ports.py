@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from graph.change import Change
 from graph.evidence import Gap, SymptomEvent
 from graph.resource import Facet
+from graph.targets import Targets
+from graph.telemetry import LogLine, Series, Span
 from graph.version import Delta, Snapshot
 
 
@@ -108,3 +110,89 @@ class SymptomSource(Protocol):
             OutsideError: nothing could be read at all.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The time that monitoring is asked about; both ends UTC."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def before(self) -> Window:
+        """The window of the same length that ends where this one begins."""
+        return Window(since=self.since - (self.until - self.since), until=self.since)
+
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Generic[_T]):
+    """What a store answered. Nothing and no gap: it was asked and has no data."""
+
+    items: tuple[_T, ...]
+    gaps: tuple[Gap, ...] = ()
+    """What of the question it could not answer, e.g. lines beyond its limit"""
+
+
+class MetricStore(Protocol):
+    """Gives readings of metrics over time."""
+
+    @property
+    def name(self) -> str: ...
+
+    def series(self, targets: Targets, window: Window) -> Measured[Series]:
+        """Return what was measured of these resources in the window: levels and rates, not counters.
+
+        Raises:
+            OutsideError: it gave no answer, refused, or answered what can't be understood.
+        """
+        ...
+
+
+class LogStore(Protocol):
+    """Gives log lines."""
+
+    @property
+    def name(self) -> str: ...
+
+    def lines(self, targets: Targets, window: Window) -> Measured[LogLine]:
+        """Return the lines of these resources in the window, any order; text as it was written.
+
+        Raises:
+            OutsideError: as for `MetricStore.series`.
+        """
+        ...
+
+
+class TraceStore(Protocol):
+    """Gives spans of traces."""
+
+    @property
+    def name(self) -> str: ...
+
+    def spans(self, targets: Targets, window: Window) -> Measured[Span]:
+        """Return the spans of traces that touch these resources in the window; failing traces before others.
+
+        Raises:
+            OutsideError: as for `MetricStore.series`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    """Where the measures of one environment can be had."""
+
+    metrics: tuple[MetricStore, ...] = ()
+    logs: tuple[LogStore, ...] = ()
+    traces: tuple[TraceStore, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.metrics) + len(self.logs) + len(self.traces)
+
+
+NO_MONITORING = Monitoring()
+"""Nothing is set up that could be asked."""

@@ -23,9 +23,11 @@ from graph.diagnosis.reach import Reach, reach
 from graph.diagnosis.releases import Blamed, Release, rank_releases
 from graph.diagnosis.spread import Link, Spread, spreads
 from graph.diagnosis.symptoms import Reading, readings
+from graph.diagnosis.traces import Amplification, FirstFailure, amplifications, first_failures
 from graph.document import ABSENT, Absent, Json
 from graph.drift import DriftReport, Finding, Severity
 from graph.environment import EnvironmentGraph
+from graph.evidence import Gap
 from graph.fault import Fault
 from graph.incident import Alert, Candidate, OpenIncident
 from graph.kinds.kubernetes.health import faults
@@ -79,9 +81,12 @@ class Context:
         open_incidents: Sequence[OpenIncident],
         now: datetime,
         telemetry: Telemetry = NOTHING_MEASURED,
+        evidence_gaps: Sequence[Gap] = (),
     ) -> None:
         self.graph = graph
         self.telemetry = telemetry
+        self.evidence_gaps = tuple(evidence_gaps)
+        """What monitoring did not answer, and why."""
         self.alerts = tuple(alerts)
         self.candidates = tuple(candidates)
         self.drift = drift
@@ -206,6 +211,16 @@ class Context:
                 if mine:
                     break
         return tuple(found)
+
+    @cached_property
+    def first_failures(self) -> tuple[FirstFailure, ...]:
+        """Who fails of itself in the traces, most often first."""
+        return first_failures(self.telemetry.spans)
+
+    @cached_property
+    def amplifications(self) -> tuple[Amplification, ...]:
+        """Who repeats calls that fail, the worst first."""
+        return amplifications(self.telemetry.spans)
 
     @property
     def rollouts(self) -> dict[str, float]:

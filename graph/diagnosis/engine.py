@@ -20,6 +20,7 @@ from graph.diagnosis.detectors.measured import measured
 from graph.diagnosis.detectors.mechanical import mechanical
 from graph.diagnosis.detectors.released import released
 from graph.diagnosis.detectors.spreading import spreading
+from graph.diagnosis.detectors.traced import traced
 from graph.diagnosis.elimination import with_elimination
 from graph.diagnosis.emergency import with_emergency
 from graph.diagnosis.gaps import doubt, gaps
@@ -32,6 +33,7 @@ from graph.diagnosis.support import weighed
 from graph.diagnosis.verdict import causes, missing, summary, verdict
 from graph.drift import DriftReport
 from graph.environment import EnvironmentGraph
+from graph.evidence import Gap
 from graph.incident import Alert, Candidate, OpenIncident
 from graph.matching import candidates, namespace_of
 from graph.memory import Memory, recall
@@ -46,6 +48,7 @@ DETECTORS: tuple[Callable[[Context], Iterable[Hypothesis]], ...] = (
     spreading,
     coded,
     released,
+    traced,
 )
 """Each proposes possible causes of one sort; a new sort of fault is a new function here."""
 
@@ -68,6 +71,7 @@ def diagnose(
     now: datetime | None = None,
     telemetry: Telemetry = NOTHING_MEASURED,
     memories: Sequence[Memory] = (),
+    evidence_gaps: Sequence[Gap] = (),
 ) -> Diagnosis:
     """Say why alerts fired.
 
@@ -80,6 +84,7 @@ def diagnose(
         now: UTC; when the question is asked; the graph's time when None.
         telemetry: what monitoring measured.
         memories: what people said of earlier diagnoses in this environment.
+        evidence_gaps: what monitoring did not answer, and why.
     """
     context = Context(
         graph,
@@ -90,6 +95,7 @@ def diagnose(
         open_incidents=open_incidents,
         now=now or graph.as_of,
         telemetry=telemetry,
+        evidence_gaps=evidence_gaps,
     )
     if not context.subjects:
         _look_everywhere(context)

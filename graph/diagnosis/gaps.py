@@ -24,7 +24,7 @@ DOUBT_PER_SOURCE = 0.9
 def gaps(context: Context) -> tuple[Gap, ...]:
     """Return everything that limits this diagnosis, most serious first."""
     found = [*_sources(context), *_unreadable(context), *_silent(context), *_calls(context)]
-    found += [*_strangers(context), *_alert(context)]
+    found += [*context.evidence_gaps, *_strangers(context), *_alert(context)]
     return tuple(dict.fromkeys(found))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from graph.change import Change
 from graph.document import ABSENT, Absent, Json, canonical
@@ -15,6 +15,7 @@ from graph.incident import Alert, OpenIncident
 from graph.memory import Recall
 from graph.relation import Relation
 from graph.resource import Facet
+from graph.telemetry import Span
 
 MAX_TEXT = 500
 """Characters of a text from outside that an observation keeps."""
@@ -99,6 +100,15 @@ class Ledger:
             data |= {"value": event.value, "unit": event.unit}
         summary = f"{self.name(event.resource)} reports {says}."
         return self._note(event.kind, event.resource, summary, event.at, event.source, data)
+
+    def span(self, span: Span) -> str:
+        """Note one span of a trace."""
+        data: dict[str, Json] = {"trace": span.trace, "span": span.id, "name": span.name}
+        data |= {"duration_s": round(span.duration_s, 6), "error": span.is_error}
+        data |= {f"attribute {k}": v for k, v in sorted(span.attributes.items())[:20]}
+        at = datetime.fromtimestamp(span.start, UTC)
+        summary = f"A span of {self.name(span.resource)} {'failed' if span.is_error else 'was traced'}."
+        return self._note(ObservationKind.TRACE, span.resource, summary, at, "", data)
 
     def route(self, uids: Sequence[str], relations: Sequence[Relation]) -> str:
         """Note a path of relations from the resource of the alert to another one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graph.diagnosis.spread import Link, LinkType
+from graph.diagnosis.traces import calls_seen
 from graph.environment import EnvironmentGraph
 from graph.relation import RelationType
 from graph.resource import Facet, kubernetes_uid
@@ -39,7 +40,7 @@ def _all(graph: EnvironmentGraph, telemetry: Telemetry) -> Iterator[Link]:
         if relation.type in _TYPES:
             source, target = home(graph, relation.source), home(graph, relation.target)
             yield Link(source=source, target=target, type=_TYPES[relation.type])
-    for call in telemetry.calls:
+    for call in (*telemetry.calls, *calls_seen(telemetry.spans)):
         yield Link(source=home(graph, call.caller), target=home(graph, call.callee), type=LinkType.CALLS)
     for uid, body in graph.bodies(Facet.ACTUAL).items():
         if uid.startswith("k8s://") and graph.resource(uid).kind == "Pod":

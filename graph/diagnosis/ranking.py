@@ -33,6 +33,8 @@ RULES: dict[str, Rule] = {
     "commit": Rule(11, "what its diff does, against what the systems complain of"),
     "outside": Rule(11, "what the systems complain of is not theirs"),
     "release": Rule(30, "its new instances against the old ones, and the failures that end at it"),
+    "fails_first": Rule(36, "requests fail there first: traces show it"),
+    "amplified": Rule(6, "a caller tries again and again, which adds load"),
     "account": Rule(12, "how trouble that begins there spreads, against who is unwell since when"),
     "attributed": Rule(5, "records say who changed it and when"),
     "seen_to_change": Rule(2, "it was seen to change, by whom is not known"),
@@ -161,7 +163,7 @@ def is_shown(hypothesis: Hypothesis) -> bool:
     return any(p.rule == "mechanism" for p in hypothesis.points)
 
 
-_MEASURES = frozenset({"measured_origin", "account", "commit", "outside", "release"})
+_MEASURES = frozenset({"measured_origin", "fails_first", "account", "commit", "outside", "release"})
 
 
 def is_measured(hypothesis: Hypothesis) -> bool:

@@ -18,6 +18,7 @@ from graph.memory import Memory
 from graph.policy import Judgement
 from tests.graph.builders import NOW
 from tests.graph.diagnosis.scene import DEPLOYER, Scene, alert, k8s
+from tools.ports import NO_MONITORING, Monitoring
 
 
 @dataclass(slots=True)
@@ -26,6 +27,7 @@ class FakeEnvironments:
 
     scene: Scene
     refreshes: int = 0
+    stores: Monitoring = NO_MONITORING
     on_refresh: Callable[[], None] = lambda: None
 
     def refresh(self, environment: str) -> datetime:
@@ -39,6 +41,9 @@ class FakeEnvironments:
 
     def deployers(self, environment: str) -> frozenset[str]:
         return frozenset({DEPLOYER})
+
+    def monitoring(self, environment: str) -> Monitoring:
+        return self.stores
 
 
 @dataclass(slots=True)
