@@ -14,6 +14,7 @@ import os
 import random
 import sys
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.drift.cluster import Kubectl, started
-from evals.drift.estates import estates, manifests
+from evals.drift.estates import estates, every_kind, manifests
 from evals.drift.mutation import Mutation, is_found, mutate
 from graph.drift import DriftReport, Finding, compare
 from graph.kinds.kubernetes.parse import parse
@@ -68,10 +69,18 @@ class Trial:
     def __init__(self, kubectl: Kubectl, name: str, bodies: Sequence[Object], way: str) -> None:
         self._kubectl = kubectl
         self._namespace = f"{name}-{way}".lower().replace(" ", "-").replace("/", "-")[:60].strip("-")
-        self._served = kubectl.served()
-        self.outcome = Outcome(name, way)
-        self._bodies = [adapted(b, kubectl.minor()) for b in bodies if self._is_served(b)]
         self._way = way
+        self.outcome = Outcome(name, way)
+        self._served = kubectl.served()
+        definitions = [b for b in bodies if b["kind"] == "CustomResourceDefinition" and self._has(b)]
+        if definitions:
+            # Their resources are kinds of the server from now on.
+            self._send(definitions)
+            time.sleep(_SETTLING_S)
+            self._served = kubectl.served()
+        minor = kubectl.minor()
+        self._bodies = [self._moved(adapted(b, minor)) for b in bodies if self._has(b)]
+        self.outcome.left_out.update(b["kind"] for b in bodies if not self._has(b))
 
     def run(self, *, edits: int, chooser: random.Random) -> Outcome:
         """Write the estate, compare it, edit it, compare it again, and take it away."""
@@ -89,28 +98,46 @@ class Trial:
         self._remove(declared)
         return self.outcome
 
-    def _is_served(self, body: Object) -> bool:
-        group, _ = split_api_version(body["apiVersion"])
-        is_served = (group, body["kind"]) in self._served
-        self.outcome.left_out.update([] if is_served else [body["kind"]])
-        return is_served
+    def _has(self, body: Object) -> bool:
+        """Whether the server has this kind, in whatever version."""
+        return (split_api_version(body["apiVersion"])[0], body["kind"]) in self._served
+
+    def _moved(self, body: Object) -> Object:
+        """The object in a namespace of this trial: each estate is written several times."""
+        metadata = body["metadata"]
+        if body["kind"] == "Namespace":
+            return {**body, "metadata": {**metadata, "name": self._space(metadata["name"])}}
+        if metadata.get("namespace"):
+            return {**body, "metadata": {**metadata, "namespace": self._space(metadata["namespace"])}}
+        return body
+
+    def _space(self, name: str) -> str:
+        return f"{name[:40]}-{zlib.crc32(self._namespace.encode()) % 10**6}"
 
     def _write(self) -> list[Document]:
-        spaces = {self._namespace, *(str(b["metadata"].get("namespace") or self._namespace) for b in self._bodies)}
         declared = {b["metadata"]["name"] for b in self._bodies if b["kind"] == "Namespace"}
+        spaces = {self._namespace, *(b["metadata"].get("namespace") or self._namespace for b in self._bodies)}
         missing = [
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in sorted(spaces - declared)
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(spaces - declared)
         ]
         self._kubectl.run("create", "-f", "-", objects=missing)
-        ordered = sorted(self._bodies, key=lambda b: b["kind"] != "Namespace")
-        sent = [self._as_served(b) for b in ordered]
-        for command in WAYS[self._way]:
-            flags = (f"--namespace={self._namespace}", "--validate=false", "-f", "-")
-            answer = self._kubectl.run(*command, *flags, objects=sent)
-            if answer.returncode != 0:
-                told = answer.stderr.splitlines()
-                self.outcome.refused += [f"kubectl {command[0]}: {line[:300]}" for line in told[:3]]
+        self._send([b for b in self._bodies if b["kind"] == "Namespace"])
+        self._send([b for b in self._bodies if b["kind"] not in ("Namespace", "CustomResourceDefinition")])
         return [self._document(b) for b in self._bodies]
+
+    def _send(self, bodies: Sequence[Object]) -> None:
+        spaced = [self._as_served(self._placed(b)) for b in bodies]
+        for command in WAYS[self._way] if spaced else ():
+            answer = self._kubectl.run(*command, "--validate=false", "-f", "-", objects=spaced)
+            if answer.returncode != 0:
+                told = [line for line in answer.stderr.splitlines() if not line.startswith("Warning")]
+                self.outcome.refused += [f"kubectl {command[0]}: {line[:300]}" for line in told]
+
+    def _placed(self, body: Object) -> Object:
+        """The object with the namespace that `kubectl --namespace` would give it."""
+        if self._document(body).resource.namespace is None:
+            return body
+        return {**body, "metadata": {"namespace": self._namespace, **body["metadata"]}}
 
     def _as_served(self, body: Object) -> Object:
         """The object in a version that the server has; the declaration keeps its own."""
@@ -200,17 +227,28 @@ def _told(finding: Finding) -> str:
     return f"{finding.resource.display} {finding.verdict.value} {finding.path} ({finding.manager}) {values[:200]}"
 
 
+_HEAD = f"{'estate':44} {'way':18} {'objects':>7} {'left out':>8} {'alarms':>6} {'edits':>5} {'exact':>5}"
+_MOST_TOLD = 20
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    """A line of the table, and what went wrong."""
+    o = outcome
+    counts = f"{o.objects.total():7} {o.left_out.total():8} {len(o.alarms):6} {o.edits:5} {o.exact:5}"
+    told = (*o.refused, *o.alarms[:_MOST_TOLD], *o.wrong[:_MOST_TOLD])
+    return [f"{o.estate:44} {o.way:18} {counts}", *(f"  {line}" for line in told)]
+
+
 def report(outcomes: Sequence[Outcome]) -> list[str]:
-    """Lines of the table."""
-    lines = [f"{'estate':44} {'way':18} {'objects':>7} {'left out':>8} {'alarms':>6} {'edits':>5} {'exact':>5}"]
-    for o in outcomes:
-        counts = f"{o.objects.total():7} {o.left_out.total():8} {len(o.alarms):6} {o.edits:5} {o.exact:5}"
-        lines.append(f"{o.estate:44} {o.way:18} {counts}")
-    kinds = sum((o.objects for o in outcomes), Counter())
-    lines.append("kinds: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()))
-    missing = sum((o.left_out for o in outcomes), Counter())
-    lines.append("left out: " + (", ".join(f"{kind} {count}" for kind, count in missing.most_common()) or "nothing"))
-    return lines
+    """Lines of the table, and what it covers."""
+    kinds = sum((o.objects for o in outcomes), Counter[str]())
+    missing = sum((o.left_out for o in outcomes), Counter[str]())
+    return [
+        _HEAD,
+        *(_lines(o)[0] for o in outcomes),
+        "kinds: " + ", ".join(f"{kind} {count}" for kind, count in kinds.most_common()),
+        "left out: " + (", ".join(f"{kind} {count}" for kind, count in missing.most_common()) or "nothing"),
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -233,7 +271,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.kubeconfig
         else started(options.apiserver, options.etcd, options.controllers)
     )
-    chosen = manifests(options.manifests) if options.manifests else estates(options.data)
+    chosen = manifests(options.manifests) if options.manifests else {**every_kind(), **estates(options.data)}
     outcomes = []
     with server as kubectl:
         for name, bodies in chosen.items():

@@ -139,6 +139,8 @@ def _weight(graph: EnvironmentGraph, place: Place, change: Change) -> int:
     body = graph.body(place.uid, Facet.ACTUAL)
     if body is None:
         return 2 if change.after is ABSENT and not change.path else 0
+    if not place.path and not change.path and change.before is ABSENT:
+        return 2 if _is_birth(change.after, body) else 0
     if change.path and is_same(read(body, change.path), change.after):
         return 2
     if is_within(place.path, change.path):
@@ -151,6 +153,15 @@ def _weight(graph: EnvironmentGraph, place: Place, change: Change) -> int:
             return 2 if is_telling else 1
         return 0 if is_telling else 1
     return 1 if not _names_item(change.path, place.path) else 0
+
+
+def _is_birth(created: Json | Absent, body: Json) -> bool:
+    """Whether this created the object that exists, whatever a server and others wrote into it since.
+
+    An object of the same name that was created before has another uid.
+    """
+    one, other = read(created, "/metadata/uid"), read(body, "/metadata/uid")
+    return created is not ABSENT and (one is ABSENT or other is ABSENT or one == other)
 
 
 def _names_item(a: str, b: str) -> bool:

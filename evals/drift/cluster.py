@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -121,6 +122,11 @@ def _begin(stack: ExitStack, log: Path, command: list[str]) -> None:
     process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)  # noqa: S603
 
     def end() -> None:
+        if process.poll() is not None:
+            lines = log.read_text(errors="replace").splitlines()
+            first = next((n for n, line in enumerate(lines) if line.startswith(("panic:", "fatal error:"))), -20)
+            print(f"{command[0]} ended by itself:", *lines[first:][:20], sep="\n", file=sys.stderr)
+            return
         process.terminate()
         try:
             process.wait(20)

@@ -93,6 +93,17 @@ def is_nothing(value: Json, kind: Type, field: str) -> bool:
     return value is False or value == "" or (value == 0 and not isinstance(value, bool | str))
 
 
+_PLAIN_HERE = frozenset({("Probe", "timeoutSeconds")})
+"""Fields of `_POINTERS` that are no pointers in this struct."""
+
+
+def is_unset(value: Json, kind: Type, owner: str, field: str) -> bool:
+    """Whether the server takes an explicit zero in this field of a struct for no value, and fills in its default."""
+    if isinstance(value, dict | list):
+        return False
+    return is_nothing(value, kind, field) or ((owner, field) in _PLAIN_HERE and value == 0)
+
+
 def may_be_nothing(value: Json) -> bool:
     """Whether a value without a schema could be stored like no value; nothing can be claimed either way."""
     return value is None or value in ({}, [], "") or value is False

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from graph.document import ABSENT, Absent, Json, Object, canonical
 from graph.kinds.kubernetes.defaults import default
 from graph.kinds.kubernetes.difference import Step
+from graph.kinds.kubernetes.emptiness import is_unset
 from graph.kinds.kubernetes.schema import Type
 
 
@@ -36,7 +37,10 @@ def default_of(kind: Type, name: str, own: Object, root: Object, at: str) -> Jso
 def value_or_default(kind: Type, name: str, own: Object, root: Object, at: str) -> Json | Absent:
     """Return the value of a field, or its default when it has none."""
     value = own.get(name)
-    return default_of(kind, name, own, root, at) if value is None else value
+    if value is not None and not is_unset(value, kind.field(name), kind.name, name):
+        return value
+    filled = default_of(kind, name, own, root, at)
+    return value if filled is ABSENT and value is not None else filled
 
 
 def entry_key(kind: Type, entry: Object, root: Object, at: str) -> tuple[Json, ...]:

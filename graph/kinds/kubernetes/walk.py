@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from graph.document import ABSENT, Absent, Json, Object
 from graph.kinds.kubernetes.difference import Difference, Place, Step
-from graph.kinds.kubernetes.emptiness import is_nothing, may_be_nothing
+from graph.kinds.kubernetes.emptiness import is_nothing, is_unset, may_be_nothing
 from graph.kinds.kubernetes.equality import same
 from graph.kinds.kubernetes.expected import is_allocated
 from graph.kinds.kubernetes.lists import Pairing, align, match_anywhere, pair_by_key
@@ -156,6 +156,9 @@ class Walk:
 
     def _field(self, kind: Type, name: str, x: Object, y: Object, place: Place, inner: Type) -> list[Difference]:
         one, other = _get(x, name), _get(y, name)
+        if one is not ABSENT and other is not ABSENT and one != other and is_unset(one, inner, kind.name, name):
+            # An explicit zero gets the default, too, where the server's type can't tell it from no value.
+            one = ABSENT
         if one is ABSENT and other is ABSENT:
             return []
         inside = place.into_field(kind, name)
