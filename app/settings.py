@@ -117,6 +117,10 @@ class ChangeLogSource(_Section):
     """`git`: commits of a repository; the others: a file of JSON lines."""
     path: Path
     """Repository or file."""
+    ref: str | None = None
+    """Of `git`: branch, tag or commit whose history is read; HEAD when absent."""
+    charts: tuple[ChartSettings, ...] = ()
+    """Of `git`: releases of Helm charts to render at each commit; when empty, each chart that is found."""
     name: str = ""
     """Name shown in answers; made from the path when empty."""
 

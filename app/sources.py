@@ -135,7 +135,15 @@ class _Build:
         match source.type:
             case "git":
                 return GitHistory(
-                    name, source.path, cluster=self._cluster, stack=self._stack, deployers=deployers, salt=self._salt
+                    name,
+                    source.path,
+                    ref=source.ref or "HEAD",
+                    charts=tuple(_release(c) for c in source.charts),
+                    cluster=self._cluster,
+                    stack=self._stack,
+                    deployers=deployers,
+                    salt=self._salt,
+                    clock=self._clock,
                 )
             case "kubernetes_audit":
                 return KubernetesAudit(name, source.path, cluster=self._cluster, deployers=deployers, salt=self._salt)

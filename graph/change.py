@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from graph.document import ABSENT, Absent, Json
+from graph.version import Origin
 
 
 class Channel(StrEnum):
@@ -66,6 +67,9 @@ class Change:
     """e.g. `git:shop-infra`, `cloudtrail`, `http`"""
     reference: str = ""
     """commit id, event id or URL at the source"""
+    origin: Origin | None = None
+    """Where the change was made in version control: file and line of the new value, or of what was taken out as it
+    stood before."""
     run: str = ""
     """The deployment run this belongs to, where known."""
     evidence: tuple[str, ...] = ()

@@ -196,6 +196,7 @@ def _told(graph: EnvironmentGraph, found: Step | Change, deployers: frozenset[st
             channel=found.channel,
             source=found.source,
             reference=found.reference,
+            origin=found.origin,
             evidence=(found.id,),
             summary=found.summary,
         )
@@ -225,10 +226,15 @@ def _observed(step: Step, cause: Change | None) -> FieldChange:
         channel=cause.channel if cause else Channel.UNKNOWN,
         source=(cause.source if cause else "") or (version.source if version else ""),
         reference=cause.reference if cause else "",
-        origin=version.origin if version and step.facet is Facet.INTENDED else None,
+        origin=_origin(version, cause) if step.facet is Facet.INTENDED else None,
         evidence=cause.evidence if cause else (),
         summary=cause.summary if cause else "",
     )
+
+
+def _origin(version: Version | None, cause: Change | None) -> Origin | None:
+    """Return the line that the commit changed, else the document that the version was read from."""
+    return (cause.origin if cause else None) or (version.origin if version else None)
 
 
 def _cause(graph: EnvironmentGraph, step: Step, deployers: frozenset[str]) -> Change | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,12 +44,16 @@ class CommitTree:
             raise Invalid(f"larger than {limit >> 20} MiB", where=path)
         return data
 
+    def fingerprint(self, path: str) -> str:
+        return self._blobs.get(path, "")
+
     @contextmanager
-    def on_disk(self) -> Iterator[Path]:
+    def on_disk(self, paths: Iterable[str]) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
             root = Path(folder).resolve()
-            for path, object_id in self._blobs.items():
-                target = root / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(self._repository.blob(object_id))
+            for path in paths:
+                if path in self._blobs:
+                    target = root / path
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(self._repository.blob(self._blobs[path]))
             yield root

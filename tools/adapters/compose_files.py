@@ -5,10 +5,13 @@ Variables come from the project's `.env` alone, never from this process. Files o
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from graph.document import Json, Object
@@ -17,7 +20,7 @@ from graph.kinds.compose.merge import combine, extended
 from graph.kinds.compose.project import SECTIONS, documents, is_compose, project_name, resource
 from graph.kinds.compose.shape import long_form
 from graph.kinds.compose.variables import fill, read_variables
-from graph.version import Origin, Unreadable
+from graph.version import Document, Origin, Unreadable
 from tools.adapters.documents import Broken, decode, read_documents
 from tools.adapters.file_tree import FileTree
 from tools.adapters.rendering import Found, Rendering
@@ -56,7 +59,7 @@ def read_projects(tree: FileTree, runs: Sequence[ComposeRun], *, folder_name: st
         salt: key of the hashes that stand for secret values.
     """
     found: list[Found] = []
-    covered = {p for p in tree.paths() if posixpath.basename(p) in _BASES or _VARIANT.fullmatch(posixpath.basename(p))}
+    covered = {p for p in tree.paths() if is_compose_file(p)}
     for run in runs or _found(tree):
         project = _Project(tree, run, folder_name, salt)
         try:
@@ -66,6 +69,48 @@ def read_projects(tree: FileTree, runs: Sequence[ComposeRun], *, folder_name: st
             found.append(Unreadable(where=where, line=error.line, reason=f"Compose project: {error.reason}"))
         covered |= project.texts.keys()
     return Rendering(found=tuple(found), covered=frozenset(covered))
+
+
+def is_compose_file(path: str) -> bool:
+    """Whether Compose would take a file for its own by its name, variants for `-f` among them."""
+    name = posixpath.basename(path)
+    return name in _BASES or bool(_VARIANT.fullmatch(name))
+
+
+def read_alone(data: bytes, path: str, *, folder_name: str, salt: bytes) -> Iterator[Document]:
+    """Yield what one file declares without the files beside it: variables that `.env` would give keep their text.
+
+    Raises:
+        Invalid: it can't be read.
+    """
+    project = _Project(_OneFile(path, data), ComposeRun(files=(path,)), folder_name, salt)
+    yield from (one for one in project.read() if isinstance(one, Document))
+
+
+class _OneFile:
+    """A tree of one file that is at hand."""
+
+    def __init__(self, path: str, data: bytes) -> None:
+        self.label = path
+        self._path = path
+        self._data = data
+
+    def paths(self) -> Sequence[str]:
+        return (self._path,)
+
+    def faults(self) -> Sequence[Unreadable]:
+        return ()
+
+    def read(self, path: str, *, limit: int) -> bytes:
+        if len(self._data) > limit:
+            raise Invalid(f"larger than {limit >> 20} MiB", where=path)
+        return self._data
+
+    def fingerprint(self, path: str) -> str:
+        return hashlib.sha256(self._data).hexdigest() if path == self._path else ""
+
+    def on_disk(self, paths: Iterable[str]) -> AbstractContextManager[Path]:
+        raise NotImplementedError(f"nothing renders {list(paths)}")
 
 
 def _found(tree: FileTree) -> Iterator[ComposeRun]:

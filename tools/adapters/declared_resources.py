@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from graph.document import Object
 from graph.errors import Invalid
 from graph.resource import Platform, Resource, terraform_uid
 from graph.version import Document, Origin
+from tools.adapters.compose_files import is_compose_file, read_alone
 from tools.adapters.documents import Broken, decode, read_documents
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
 
 
 class DeclaredResources:
-    """Reads manifests and Terraform source, the latter with its expressions as text."""
+    """Reads manifests, Compose files, and Terraform source with its expressions as text."""
 
-    def __init__(self, *, cluster: str, stack: str, salt: bytes, default_namespace: str | None) -> None:
-        self._kubernetes = KubernetesReader(cluster=cluster, default_namespace=default_namespace, salt=salt)
+    def __init__(self, reader: KubernetesReader, *, stack: str, folder_name: str) -> None:
+        """Describe how to read.
+
+        Args:
+            reader: how Kubernetes objects are read; Terraform's values are hashed under its salt.
+            stack: name of the stack in the uids of Terraform resources.
+            folder_name: what the folder of the repository is called, for a Compose project there.
+        """
+        self._kubernetes = reader
         self._stack = stack
-        self._salt = salt
+        self._salt = reader.salt
+        self._folder_name = folder_name
 
     def stack_names(self, paths: Iterable[str]) -> Mapping[str, str]:
         """Map folder to name of its stack, as the files of the newest commit lie: one stack needs no suffix."""
@@ -38,6 +48,9 @@ class DeclaredResources:
             folder = posixpath.dirname(origin.file)
             name = stacks.get(folder) or (f"{self._stack}:{folder.replace('/', ':')}" if stacks else self._stack)
             yield from self._terraform(decode(data), origin, name)
+            return
+        if is_compose_file(origin.file):
+            yield from read_alone(data, origin.file, folder_name=self._folder_name, salt=self._salt)
             return
         for part in read_documents(data, name=origin.file):
             if isinstance(part, Broken):
@@ -64,4 +77,4 @@ class DeclaredResources:
                 kind=block.type,
                 name=block.name,
             )
-            yield Document(resource=resource, body=body, origin=origin)
+            yield Document(resource=resource, body=body, origin=replace(origin, line=block.line))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,7 @@ from typing import Protocol
 from graph.errors import Invalid, NotFound, Refused, Unreachable
 from graph.version import Unreadable
 
+_BLOCK_BYTES = 2**20
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 
 
@@ -39,8 +41,12 @@ class FileTree(Protocol):
         """
         ...
 
-    def on_disk(self) -> AbstractContextManager[Path]:
-        """Give a real folder with these files, for a program that reads folders."""
+    def fingerprint(self, path: str) -> str:
+        """Return a text that is the same for the same content; empty for a file that is not there."""
+        ...
+
+    def on_disk(self, paths: Iterable[str]) -> AbstractContextManager[Path]:
+        """Give a real folder with at least these files, for a program that reads folders."""
         ...
 
 
@@ -92,7 +98,17 @@ class DiskTree:
             raise Invalid(f"larger than {limit >> 20} MiB", where=path)
         return data
 
-    def on_disk(self) -> AbstractContextManager[Path]:
+    def fingerprint(self, path: str) -> str:
+        digest = hashlib.sha256()
+        try:
+            with (self.root / path).open("rb") as file:
+                while block := file.read(_BLOCK_BYTES):
+                    digest.update(block)
+        except OSError:
+            return ""
+        return digest.hexdigest()
+
+    def on_disk(self, paths: Iterable[str]) -> AbstractContextManager[Path]:  # noqa: ARG002  (all are there)
         return nullcontext(self.root)
 
     def _walk_all(self) -> set[str]:

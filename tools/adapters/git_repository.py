@@ -45,7 +45,8 @@ class CommitInfo:
     at: datetime
     """UTC; commit time, not author time."""
     message: str
-    parents: int
+    parents: tuple[str, ...]
+    """Full ids."""
     files: tuple[FileChange, ...]
 
 
@@ -133,14 +134,24 @@ class GitRepository:
                 break
         return found
 
-    def log(self, commit: str, *, since: datetime | None = None) -> Iterator[CommitInfo]:
+    def log(self, commit: str, *, since: datetime | None = None, known: str | None = None) -> Iterator[CommitInfo]:
         """Yield commits that are reachable from `commit`, newest first, each after all of its descendants.
 
         A merge lists only files that differ from all of its parents: the rest came with another commit.
+
+        Args:
+            commit: full id.
+            since: leaves out commits with an older date, as far as dates follow the order of commits.
+            known: full id of a commit; it and all that it is made from are left out, whatever their dates.
         """
         shallow = self._repo.get_shallow()
         walker = self._repo.get_walker(
-            include=[ObjectID(commit.encode())], order=ORDER_TOPO, since=int(since.timestamp()) if since else None
+            include=[ObjectID(commit.encode())],
+            exclude=[ObjectID(known.encode())]
+            if known and ObjectID(known.encode()) in self._repo.object_store
+            else None,
+            order=ORDER_TOPO,
+            since=int(since.timestamp()) if since else None,
         )
         try:
             for entry in walker:
@@ -148,9 +159,21 @@ class GitRepository:
         except _READ_ERRORS as error:
             raise Unexpected(f"the git repository {str(self.root)!r} is damaged: {error}") from error
 
+    def time_of(self, commit: str) -> datetime:
+        """Return the commit time of a commit, UTC; the beginning of time for one that a shallow clone lacks."""
+        try:
+            return datetime.fromtimestamp(self._commit(commit).commit_time, tz=UTC)
+        except _READ_ERRORS:
+            return datetime.fromtimestamp(0, tz=UTC)
+
     def is_shallow(self) -> bool:
         """Whether the history is cut off somewhere."""
         return bool(self._repo.get_shallow())
+
+    def _present(self, commit: str | None) -> list[ObjectID] | None:
+        """Return a commit as dulwich wants it; None when it is not there any more, as after a force push."""
+        found = ObjectID(commit.encode()) if commit else None
+        return [found] if found and found in self._repo.object_store else None
 
     def _commit(self, commit: str) -> Commit:
         found = self._repo[commit.encode()]
@@ -164,7 +187,7 @@ class GitRepository:
             author=commit.author.decode("utf-8", "replace"),
             at=datetime.fromtimestamp(commit.commit_time, tz=UTC),
             message=commit.message.decode("utf-8", "replace"),
-            parents=len(commit.parents),
+            parents=tuple(p.decode() for p in commit.parents),
             files=() if is_edge else tuple(self._changed_files(commit)),
         )
 

@@ -6,7 +6,6 @@ memory; `lookup` finds nothing. Hooks are left out, as they are from the manifes
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import posixpath
@@ -15,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ from tools.adapters.field_changes import field_changes
 from tools.adapters.file_tree import FileTree
 from tools.adapters.foreign_program import Limits, run
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
-from tools.adapters.rendering import Found, Rendering, Renderings
+from tools.adapters.rendering import Found, Unit, Units
 from tools.adapters.yaml_documents import BrokenYaml, read_yaml
 
 _PROGRAM: Final = Path(__file__).with_name("helm_process.py")
@@ -41,35 +41,42 @@ _NOTES: Final = "NOTES.txt"
 _RELEASE_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?")
 
 
-def render_charts(
-    tree: FileTree, reader: KubernetesReader, releases: Sequence[ChartRelease], kept: Renderings
-) -> Rendering:
-    """Render the charts of a tree.
+def chart_releases(tree: FileTree, reader: KubernetesReader, releases: Sequence[ChartRelease]) -> Units:
+    """Return what is to be rendered of the charts of a tree.
 
     Args:
         tree: files that hold charts or not.
         reader: how objects are read.
         releases: what to render; empty: each chart once, under its own name and with its own values.
-        kept: renderings of an earlier reading.
     """
     known = charts(tree)
-    found: list[Found] = []
+    units: list[Unit] = []
+    faults: list[Unreadable] = []
     for release in releases or [ChartRelease(chart=c.folder) for c in known.values() if not c.is_library]:
         chart = known.get("" if release.chart in {"", "."} else posixpath.normpath(release.chart))
         if chart is None:
             reason = f"there is no chart in {release.chart!r}: check the setting `charts`"
-            found.append(Unreadable(where=release.chart, reason=reason))
+            faults.append(Unreadable(where=release.chart, reason=reason))
         else:
-            found += _release(tree, chart, release, reader, kept)
-    return Rendering(found=tuple(found), covered=frozenset(p for c in known.values() for p in c.covered))
+            units.append(_unit(tree, chart, release, reader))
+    covered = frozenset(p for c in known.values() for p in c.covered)
+    return Units(units=units, faults=tuple(faults), covered=covered)
+
+
+def _unit(tree: FileTree, chart: Chart, release: ChartRelease, reader: KubernetesReader) -> Unit:
+    namespace = release.namespace or reader.default_namespace or "default"
+    job: Object = {"release": release.name or chart.name, "namespace": namespace}
+    return Unit(
+        file=chart.file,
+        files=frozenset((*chart.files, *release.values)),
+        settings=json.dumps([job, release.values]),
+        render=partial(_release, tree, chart, job, release.values, replace(reader, default_namespace=namespace)),
+    )
 
 
 def _release(
-    tree: FileTree, chart: Chart, release: ChartRelease, reader: KubernetesReader, kept: Renderings
+    tree: FileTree, chart: Chart, job: Object, values: Sequence[str], reader: KubernetesReader
 ) -> Sequence[Found]:
-    namespace = release.namespace or reader.default_namespace or "default"
-    reader = replace(reader, default_namespace=namespace)
-    job: Object = {"release": release.name or chart.name, "namespace": namespace}
     try:
         if chart.problem:
             raise Invalid(chart.problem)
@@ -77,9 +84,8 @@ def _release(
             raise Invalid("no Helm to render it with: install the extra `helm` (pip install 'plumbline[helm]')")
         if not _RELEASE_NAME.fullmatch(job["release"]):
             raise Invalid(f"{job['release']!r} is no name of a release: set one in `charts`")
-        job["values"] = merged_values(tree, release.values)
-        files = _contents(tree, chart)
-        return kept.of(_key(job, files), lambda: list(_rendered(chart, job, files, reader)))
+        full_job = {**job, "values": merged_values(tree, values)}
+        return list(_rendered(chart, full_job, _contents(tree, chart), reader))
     except Invalid as error:
         return [_failed(chart, job, error.reason)]
 
@@ -108,14 +114,6 @@ def _contents(tree: FileTree, chart: Chart) -> dict[str, bytes | None]:
             raise Invalid(f"the files in its folder are larger than {_MAX_BYTES >> 20} MiB together")
         contents[path[start:]] = data
     return contents
-
-
-def _key(job: Object, files: Mapping[str, bytes | None]) -> bytes:
-    digest = hashlib.sha256(json.dumps(job, sort_keys=True).encode())
-    for path, data in files.items():
-        digest.update(f"\0{path}\0{'-' if data is None else len(data)}\0".encode())
-        digest.update(data or b"")
-    return digest.digest()
 
 
 def _rendered(

@@ -6,13 +6,11 @@ plug-ins; references to remote places and out of the folder are refused before i
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,50 +18,43 @@ from graph.document import Object
 from graph.errors import Invalid
 from graph.resource import Resource
 from graph.version import Document, Origin, Unreadable
-from tools.adapters.documents import MAX_YAML_BYTES, Broken, Located
+from tools.adapters.documents import Broken, Located
 from tools.adapters.file_tree import FileTree
 from tools.adapters.foreign_program import Limits, run
 from tools.adapters.kubernetes_objects import KubernetesReader, is_manifest
 from tools.adapters.kustomization import Kustomization, closure, kustomizations, roots, source_documents
-from tools.adapters.rendering import Found, Rendering, Renderings
+from tools.adapters.rendering import Found, Unit, Units
 from tools.adapters.yaml_documents import BrokenYaml, read_yaml
 
 _LIMITS: Final = Limits()
 
 
-def render_tree(tree: FileTree, reader: KubernetesReader, focus: str = "", kept: Renderings | None = None) -> Rendering:
-    """Render the kustomizations of a tree that no other builds on.
+def overlays(tree: FileTree, reader: KubernetesReader, focus: str = "") -> Units:
+    """Return the kustomizations of a tree that no other builds on.
 
     With a kustomization in the folder `focus` (empty: the root of the tree), that one alone says what is declared, so
     it covers every file.
     """
     known = kustomizations(tree)
     if not known:
-        return Rendering(found=(), covered=frozenset())
-    kept = kept or Renderings()
-    found: list[Found] = []
-    with ExitStack() as stack:
-        # Writing the files of a commit out takes time, which is saved when nothing has to be rendered.
-        root = cache(lambda: stack.enter_context(tree.on_disk()))
-        for one in roots(known, focus):
-            found += kept.of(_key(one, known, tree), partial(_render, one, known, tree, root, reader))
+        return Units()
     covered = {p for one in known.values() for p in (one.file, *one.files)}
-    return Rendering(found=tuple(found), covered=frozenset(tree.paths() if focus in known else covered))
+    return Units(
+        units=[_unit(one, known, tree, reader) for one in roots(known, focus)],
+        covered=frozenset(tree.paths() if focus in known else covered),
+    )
 
 
-def _key(one: Kustomization, known: Mapping[str, Kustomization], tree: FileTree) -> bytes:
-    """Return a digest of all that rendering reads."""
-    digest = hashlib.sha256(one.folder.encode())
-    for part in closure(one, known):
-        digest.update("\0".join((part.folder, *part.problems)).encode())
-        for path in sorted({part.file, *part.files}):
-            try:
-                data = tree.read(path, limit=MAX_YAML_BYTES)
-            except Invalid as error:
-                data = error.reason.encode()
-            digest.update(f"\0{path}\0{len(data)}\0".encode())
-            digest.update(data)
-    return digest.digest()
+def _unit(one: Kustomization, known: Mapping[str, Kustomization], tree: FileTree, reader: KubernetesReader) -> Unit:
+    chain = closure(one, known)
+    files = frozenset(p for part in chain for p in (part.file, *part.files))
+    problems = [f"{part.file} {p}" if part is not one else p for part in chain for p in part.problems]
+    return Unit(
+        file=one.file,
+        files=files,
+        settings="\n".join(problems),
+        render=partial(_render, one, chain, problems, files, tree, reader),
+    )
 
 
 def kubectl() -> Path:
@@ -83,18 +74,18 @@ def kubectl() -> Path:
 
 def _render(
     one: Kustomization,
-    known: Mapping[str, Kustomization],
+    chain: Sequence[Kustomization],
+    problems: Sequence[str],
+    files: frozenset[str],
     tree: FileTree,
-    root: Callable[[], Path],
     reader: KubernetesReader,
-) -> Iterator[Document | Unreadable]:
-    chain = closure(one, known)
+) -> Iterator[Found]:
     sources = list(source_documents(tree, chain))
-    problems = [f"{part.file} {p}" if part is not one else p for part in chain for p in part.problems]
     try:
         if problems:
             raise Invalid(problems[0])
-        text = _build(root() / one.folder, root())
+        with tree.on_disk(files) as root:
+            text = _build(root / one.folder, root)
     except Invalid as error:
         yield from _failed(one, error.reason, sources, reader)
         return

@@ -23,9 +23,9 @@ from tools.adapters.documents import MAX_JSON_BYTES, Broken, read_documents
 from tools.adapters.file_origins import FileOrigins
 from tools.adapters.file_tree import DiskTree, FileTree
 from tools.adapters.git_repository import GitRepository
-from tools.adapters.helm import render_charts
+from tools.adapters.helm import chart_releases
 from tools.adapters.kubernetes_objects import KubernetesReader, as_list, is_manifest, what_is_missing
-from tools.adapters.kustomize import render_tree
+from tools.adapters.kustomize import overlays
 from tools.adapters.kustomize_scope import Scope, scope
 from tools.adapters.rendering import Renderings
 from tools.adapters.terraform_json import is_state
@@ -115,15 +115,14 @@ class ManifestSource:
             reach = scope(self._path)
             tree, origins = self._open(reach, stack)
             taken_at = self._clock()
-            self._renderings.start()
-            overlays = render_tree(tree, self._kubernetes, reach.focus, self._renderings)
-            charts = render_charts(tree, self._kubernetes, self._charts, self._renderings)
+            kustomized = self._renderings.all_of(overlays(tree, self._kubernetes, reach.focus), tree)
+            charts = self._renderings.all_of(chart_releases(tree, self._kubernetes, self._charts), tree)
             projects = read_projects(tree, self._compose, folder_name=self._folder_name(), salt=self._salt)
-            found = [*tree.faults(), *overlays.found, *charts.found, *projects.found]
+            found = [*tree.faults(), *kustomized.found, *charts.found, *projects.found]
             skipped = empty = 0
             terraform: list[tuple[str, Object]] = []
             parts: dict[str, tuple[bytes, list[_Part]]] = {}
-            for path in self._plain(tree, overlays.covered | charts.covered | projects.covered):
+            for path in self._plain(tree, kustomized.covered | charts.covered | projects.covered):
                 parts[path] = self._read_file(tree, path)
                 for part in parts[path][1]:
                     if isinstance(part, Document | Unreadable):

@@ -64,7 +64,7 @@ def read_yaml(text: str, *, plain: Resolve = resolve) -> Iterator[YamlDocument |
         text: the stream.
         plain: what a scalar without quotes or tag means; as `kubectl` reads it unless told otherwise.
     """
-    for line, chunk in _chunks(text):
+    for line, chunk in chunks(text):
         if _BLANK.match(chunk):
             continue
         try:
@@ -94,7 +94,7 @@ def _reason(error: yaml.MarkedYAMLError) -> str:
     return ", ".join(parts)
 
 
-def _chunks(text: str) -> Iterator[tuple[int, str]]:
+def chunks(text: str) -> Iterator[tuple[int, str]]:
     """Yield (first line from 1, text) between `---` lines; what follows `---` on its line belongs to the document."""
     start, line = 0, 1
     for match in _SEPARATOR.finditer(text):

@@ -159,3 +159,66 @@ def test_follows_a_production_history(shared: Path, tmp_path: Path) -> None:
     changes = history(tmp_path / "estate").changes(since).changes
     assert len(changes) > 500
     assert [c for c in changes if c.actor is None or (c.actor.name, c.latest) != commits[c.reference]] == []
+
+
+def test_names_the_line_of_each_change(git: GitFolder) -> None:
+    """The line is that of the new value in its file, that of the old one for what is gone, inside long texts too."""
+    text = config_map("a") + '  gone: "1"\n  script: |\n    one\n    two\n    three\n'
+    git.commit(
+        {"a.yaml": "# head\n---\n" + text, "main.tf": 'resource "t" "n" {\n  size = 1\n  list = [\n    1,\n  ]\n}\n'}
+    )
+    new = text.replace('  gone: "1"\n', "").replace("two", "2").replace('key: "1"', 'key: "5"\n  extra: x')
+    git.commit(
+        {
+            "a.yaml": "---\n" + new,
+            "main.tf": '# new\n\nresource "t" "n" {\n  size = 2\n  list = [\n    1,\n    2,\n  ]\n}\n',
+        },
+        at=NOW + HOUR,
+    )
+    places = {c.path: (c.origin.file, c.origin.line) for c in history(git.root).changes(NOW).changes if c.origin}
+    assert places == {
+        "/data/key": ("a.yaml", 8),
+        "/data/extra": ("a.yaml", 9),
+        "/data/gone": ("a.yaml", 10),
+        "/data/script": ("a.yaml", 12),
+        "/values/size": ("main.tf", 4),
+        "/values/list": ("main.tf", 7),
+    }
+
+
+def test_reads_compose_files(git: GitFolder) -> None:
+    """A Compose file's services are resources; a variable keeps its text."""
+    text = "name: shop\nservices:\n  web:\n    image: web:${TAG}\n    restart: always\n"
+    git.commit({"compose.yaml": text})
+    git.commit({"compose.yaml": text.replace("always", "no")}, at=NOW + HOUR)
+    (change,) = history(git.root).changes(NOW).changes
+    assert (change.uid, change.path) == ("compose://shop/service/web", "/restart")
+    assert change.origin is not None
+    assert (change.origin.file, change.origin.line) == ("compose.yaml", 5)
+
+
+def test_a_wrong_clock_hides_no_commit(git: GitFolder) -> None:
+    """A commit that is dated before its parent, and one dated in the future, are told and named."""
+    git.commit({"a.yaml": config_map("a", "1")})
+    reader = history(git.root, clock=lambda: NOW + HOUR)
+    reader.changes(None)
+    old = git.commit({"a.yaml": config_map("a", "2")}, at=NOW - 1000 * HOUR)
+    ahead = git.commit({"a.yaml": config_map("a", "3")}, at=NOW + 10_000 * HOUR)
+    batch = reader.changes(NOW + HOUR / 2)
+    assert [(c.reference, c.after, c.latest) for c in batch.changes] == [
+        (old, "2", NOW - 1000 * HOUR),
+        (ahead, "3", NOW + HOUR),
+    ]
+    assert [g.what.partition(", ")[2].split()[0] for g in batch.gaps] == [old[:12], ahead[:12]]
+    assert {c.reference for c in reader.changes(NOW + HOUR).changes} == {ahead}
+
+
+def test_an_answer_that_was_lost_is_given_again(git: GitFolder) -> None:
+    """Asked again from the same time on, all is told again; asked from a later one, only what is new."""
+    reader = history(git.root)
+    git.commit({"a.yaml": config_map("a", "1")})
+    reader.changes(None)
+    git.commit({"a.yaml": config_map("a", "2")}, at=NOW + HOUR)
+    assert len(reader.changes(NOW).changes) == 1
+    assert len(reader.changes(NOW).changes) == 1
+    assert len(reader.changes(NOW + 2 * HOUR).changes) == 0
