@@ -143,9 +143,8 @@ def _report(repository: Repository, most: int, wrong: int) -> int:
     for change in batch.changes:
         told[change.reference].append(change)
     print(f"{len(commits)} commits, {len(batch.changes)} changes told, {len(batch.gaps)} gaps")
-    print(
-        f"reading: {took:.1f} s, {1000 * took / len(commits):.1f} s per 1,000 commits ({1000 * worked / len(commits):.1f} s of a processor)"
-    )
+    each = 1000 / len(commits)
+    print(f"reading: {took:.1f} s, {each * took:.1f} s per 1,000 commits ({each * worked:.1f} s of a processor)")
     chosen = [c for c in commits if len(c.parents) < 2][:most]
     checked: list[Checked] = []
     invented: list[tuple[str, str, str]] = []
