@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from evals.world import uid_of
-from graph.telemetry import Series, Signal
+from graph.signals import signal_of
+from graph.telemetry import Series
 
 
 def read_json(path: Path) -> Any:
@@ -31,7 +32,11 @@ def read_series(path: Path) -> Iterator[Series]:
     for (service, metric), readings in found.items():
         times, values = zip(*sorted(readings), strict=True)
         yield Series(
-            resource=uid_of(service), metric=metric, signal=Signal.OTHER, times=np.array(times), values=np.array(values)
+            resource=uid_of(service),
+            metric=metric,
+            signal=signal_of(metric),
+            times=np.array(times),
+            values=np.array(values),
         )
 
 

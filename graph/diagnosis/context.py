@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -21,7 +21,7 @@ from graph.diagnosis.onset import onset
 from graph.diagnosis.origins import Origin, origins
 from graph.diagnosis.reach import Reach, reach
 from graph.diagnosis.releases import Blamed, Release, rank_releases
-from graph.diagnosis.spread import Link, Spread, spreads
+from graph.diagnosis.spread import Link, LinkType, Spread, spreads
 from graph.diagnosis.symptoms import Reading, readings
 from graph.diagnosis.traces import Amplification, FirstFailure, amplifications, first_failures
 from graph.document import ABSENT, Absent, Json
@@ -34,7 +34,7 @@ from graph.kinds.kubernetes.health import faults
 from graph.kinds.kubernetes.inventory import Inventory
 from graph.place import read
 from graph.resource import Facet, Resource, kubernetes_scope
-from graph.telemetry import NOTHING_MEASURED, Signal, Telemetry
+from graph.telemetry import NOTHING_MEASURED, Call, Signal, Telemetry
 from graph.version import Document
 from graph.workloads import parts_of, workload_of
 
@@ -201,12 +201,18 @@ class Context:
 
     @cached_property
     def origins(self) -> tuple[tuple[str, Origin], ...]:
-        """Each subject with where its trouble comes from, as far as what its callers feel was measured."""
+        """Each subject with where its trouble comes from, as far as what its callers feel was measured.
+
+        Nothing for a subject of which no call is known: that it is unwell itself is what its alert says already.
+        """
         found: list[tuple[str, Origin]] = []
         at = self.judged_from
+        calls = {Call(caller=k.source, callee=k.target): None for k in self.links if k.type is not LinkType.RUNS_ON}
+        callers = {c.caller for c in calls}
+        telemetry = replace(self.telemetry, calls=tuple(calls))
         for subject in self.subjects if self.telemetry.series else ():
-            for signal in felt_signals(self.alerts):
-                mine = origins(self.telemetry, subject, signal=signal, at=at, width_s=_WIDTH.total_seconds())
+            for signal in felt_signals(self.alerts) if subject in callers else ():
+                mine = origins(telemetry, subject, signal=signal, at=at, width_s=_WIDTH.total_seconds())
                 found += ((subject, origin) for origin in mine)
                 if mine:
                     break
