@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from evals.suites import cloud_opsbench
 from evals.transplant.faults import FAULTS, Fault
+from evals.transplant.slowness import SLOWNESS
 from evals.transplant.stores import STORE_FAULTS
 from evals.transplant.tape import Tape
 from evals.transplant.units import UNIT_FAULTS
@@ -25,7 +26,7 @@ from evals.transplant.units import UNIT_FAULTS
 CONFIDENT = 0.8
 _TRACE = 0.3
 """Recordings in which nothing is thought more likely than this are taken for healthy."""
-ALL: dict[str, Fault] = {**FAULTS, **STORE_FAULTS, **UNIT_FAULTS}
+ALL: dict[str, Fault] = {**FAULTS, **STORE_FAULTS, **UNIT_FAULTS, **SLOWNESS}
 
 
 class Outcome(NamedTuple):

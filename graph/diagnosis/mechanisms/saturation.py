@@ -17,10 +17,14 @@ from graph.kinds.lenient import text
 from graph.resource import display_uid
 from graph.telemetry import Anomaly, Signal
 
+_BY_FIT = 0.75
+"""Part of the weight of a possible origin that comes from who is slow; the rest from what it adds by itself."""
 _SLOWER = 1.3
 """Latency this many times its usual level is slow."""
 _DROPPED = 0.8
 """Traffic below this share of its usual level has dropped."""
+_BUSIER = 3.0
+"""CPU this many times its usual level is more than any slowness elsewhere leads to."""
 _MOST = 3
 
 
@@ -30,6 +34,7 @@ def saturation(scene: Scene) -> Iterator[Mechanism]:
     for anomaly in scene.telemetry.anomalies:
         by_resource[anomaly.resource].append(anomaly)
     starved = {uid: found for uid, many in by_resource.items() if (found := _throttled(many))}
+    starved = starved or _busy(by_resource)
     for uid, anomaly in starved.items():
         summary = f"{display_uid(uid)} needs more CPU than its limit gives."
         yield _mechanism(uid, "cpu_saturation", summary, [anomaly], 1.0)
@@ -51,6 +56,17 @@ def _throttled(many: Sequence[Anomaly]) -> Anomaly | None:
         a for a in many if a.signal is Signal.CPU and ("throttl" in f"{a.metric} {a.text}".lower() or "cfs" in a.metric)
     ]
     return max(found, key=lambda a: a.now, default=None)
+
+
+def _busy(by_resource: Mapping[str, Sequence[Anomaly]]) -> dict[str, Anomaly]:
+    """Services that use far more CPU than usual, where their traffic has not grown to explain it; the worst first."""
+    found = {}
+    for uid, many in by_resource.items():
+        is_more_asked = any(a.signal is Signal.TRAFFIC and (a.ratio or 0.0) >= _BUSIER for a in many)
+        hot = [a for a in many if a.signal is Signal.CPU and (a.ratio or 0.0) >= _BUSIER and "/Node/" not in uid]
+        if hot and not is_more_asked:
+            found[uid] = max(hot, key=lambda a: a.ratio or 0.0)
+    return found
 
 
 def _losing(many: Sequence[Anomaly]) -> Anomaly | None:
@@ -123,15 +139,20 @@ def _delayed(scene: Scene, calls: _Calls, slow: Mapping[str, Anomaly]) -> Iterat
     if not slow:
         return
     seen = frozenset(slow)
+    own = _own(calls, slow)
+    # A slow node lets several services add delay, not one of them alone.
+    spread = sorted(own.values())[-2] if len(own) > 1 else 0.0
     weighed: list[tuple[float, float, str, str]] = []
     for uid in seen:
         above = {uid, *calls.upstream(uid)}
         fit = max(_fit(above & _known(calls, slow), seen), _fit(above | calls.callees[uid], seen))
-        weighed.append((fit, 0.0, uid, "network_delay"))
+        # What it adds itself is worth less than what its delay explains: levels are those of different callers.
+        weighed.append((fit * (_BY_FIT + (1 - _BY_FIT) * own[uid]), 0.0, uid, "network_delay"))
     for node in scene.live.of("Node"):
         predicted, share = _by_node(calls, node.resource.name, seen)
         if len(predicted) > 1:
-            weighed.append((_fit(predicted, seen), share, node.resource.uid, "node_network_delay"))
+            fit = _fit(predicted, seen)
+            weighed.append((fit * (_BY_FIT + (1 - _BY_FIT) * spread), share, node.resource.uid, "node_network_delay"))
     weighed.sort(key=lambda w: (-round(w[0], 6), -w[1], w[2]))
     best = weighed[0][0]
     for fit, share, uid, kind in weighed[:_MOST]:
@@ -139,6 +160,17 @@ def _delayed(scene: Scene, calls: _Calls, slow: Mapping[str, Anomaly]) -> Iterat
         what = "The network of node" if kind.startswith("node") else "The network or work of"
         summary = f"{what} {display_uid(uid)} is slow: that fits best who else is slow and who is not."
         yield _mechanism(uid, kind, summary, anomalies, fit * (fit / best) * (0.8 + 0.1 * share))
+
+
+def _own(calls: _Calls, slow: Mapping[str, Anomaly]) -> dict[str, float]:
+    """What each slow service adds that none of its slow callees does, as a share of the most that any adds."""
+    grown = {uid: a.now - (a.usual or 0.0) for uid, a in slow.items()}
+    adds = {
+        uid: max(0.0, much - max((grown.get(c, 0.0) for c in calls.callees[uid]), default=0.0))
+        for uid, much in grown.items()
+    }
+    top = max(adds.values(), default=0.0)
+    return {uid: much / top if top > 0 else 0.0 for uid, much in adds.items()}
 
 
 def _known(calls: _Calls, slow: Mapping[str, Anomaly]) -> AbstractSet[str]:
@@ -171,7 +203,9 @@ def _dried_up(calls: _Calls, dropped: Mapping[str, Anomaly]) -> Iterator[Mechani
     for uid in dropped:
         explained = {uid, *calls.downstream(uid), *calls.upstream(uid)} & dropped.keys()
         narrow.append((len(explained) / len(dropped), -(dropped[uid].ratio or 0.0), uid))
-    for share, _, uid in sorted(narrow, reverse=True)[:_MOST]:
+    least = min((a.ratio or 0.0 for a in dropped.values()), default=0.0)
+    for share, left, uid in sorted(narrow, reverse=True)[:_MOST]:
+        share *= 1.0 - 0.5 * (-left - least)
         summary = f"{display_uid(uid)} lets less through than usual, and so all that hang on it get less."
         yield _mechanism(uid, "network_delay", summary, [dropped[uid]], 0.6 * share)
 

@@ -47,6 +47,9 @@ _TOO_LITTLE_MEMORY = re.compile(
 )
 
 
+_UNTOLD = "nobody says why."
+
+
 def startup(scene: Scene) -> Iterator[Mechanism]:
     """Yield what keeps containers of pods that exist from starting."""
     for workload in scene.workloads:
@@ -78,7 +81,12 @@ def _image(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
         signs = (told, *signs)
     state = Sign(text=f"A container waits with {waits[0][1]}.", uid=workload.uid, path=workload.path("containers"))
     yield Mechanism(
-        resource=workload.uid, kind=kind, summary=f"{name} can't pull its image {image}: {why}", signs=(*signs, state)
+        resource=workload.uid,
+        kind=kind,
+        summary=f"{name} can't pull its image {image}: {why}",
+        signs=(*signs, state),
+        # Without the kubelet's words the most common reason is a guess.
+        strength=0.45 if why == _UNTOLD else 1.0,
     )
 
 
@@ -111,7 +119,7 @@ def _why_no_image(said: str, reason: str, *, has_secret: bool) -> tuple[str, str
         return "bad_image", "the registry has no such image."
     if _UNREACHABLE.search(answer):
         return "registry_unreachable", "the registry can't be reached."
-    return "bad_image", "it can't be pulled."
+    return "bad_image", _UNTOLD
 
 
 def _names_pull_secret(workload: Workload) -> bool:
