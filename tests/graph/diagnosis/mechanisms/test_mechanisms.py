@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,71 +11,12 @@ from graph.diagnosis.mechanisms.nodes import UNIT_STOPPED
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.document import Object
 from graph.environment import EnvironmentGraph
-from graph.evidence import ObservationKind, SymptomEvent
+from graph.evidence import SymptomEvent
 from graph.resource import Facet
 from graph.telemetry import Anomaly, Call, Check, Signal, Telemetry
-from graph.version import Version
-from tests.graph.builders import k8s, manifest, resource_of, service, workload
+from tests.graph.builders import k8s, manifest, service, workload
+from tests.graph.diagnosis.mechanisms.scenes import NOW, POD, WEB, event, found, line, node, pod, version_of
 
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-
-
-def pod(of: str, *, phase: str = "Running", ready: bool = True, node: str = "n1", **status: Any) -> Object:
-    """A pod of a Deployment."""
-    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": of, "controller": True}
-    state = {"name": "app", "ready": ready, "restartCount": 0, "state": {"running": {}}} | status
-    body = manifest("Pod", f"{of}-1", metadata={"uid": f"{of}-1", "labels": {"app": of}, "ownerReferences": [owner]})
-    body["spec"] = {"containers": [{"name": "app"}]} | ({"nodeName": node} if node else {})
-    body["status"] = {
-        "phase": phase,
-        "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
-        "containerStatuses": [state],
-    }
-    return body
-
-
-def node(name: str, *, labels: dict[str, str] | None = None, **spec: Any) -> Object:
-    """A worker."""
-    status = {"conditions": [{"type": "Ready", "status": "True"}]}
-    return manifest("Node", name, metadata={"labels": labels or {}}, spec=spec, status=status)
-
-
-def event(uid: str, reason: str, text: str, *, ago: int = 30, count: int = 1) -> SymptomEvent:
-    at = NOW - timedelta(seconds=ago)
-    return SymptomEvent(kind=ObservationKind.EVENT, resource=uid, at=at, text=text, reason=reason, count=count)
-
-
-def line(uid: str, text: str) -> SymptomEvent:
-    return SymptomEvent(kind=ObservationKind.LOG, resource=uid, at=NOW, text=text)
-
-
-def found(
-    objects: Sequence[Object],
-    said: Sequence[SymptomEvent] = (),
-    *,
-    declared: Sequence[Object] = (),
-    telemetry: Telemetry | None = None,
-) -> dict[str, str]:
-    """Map each kind of mechanism that is found to the resource that is blamed."""
-    versions = [_version(b, Facet.ACTUAL) for b in objects] + [_version(b, Facet.INTENDED) for b in declared]
-    graph = EnvironmentGraph(name="t", as_of=NOW, versions=versions, relations=(), symptoms=said)
-    return {m.kind: m.resource for m in mechanisms(Scene(graph, telemetry or Telemetry()))}
-
-
-def _version(body: Object, facet: Facet) -> Version:
-    return Version(
-        resource=resource_of(body),
-        facet=facet,
-        body=body,
-        source="t",
-        valid_from=NOW,
-        valid_to=None,
-        last_seen=NOW,
-        recorded_at=NOW,
-    )
-
-
-WEB, POD = k8s("Deployment", "web"), k8s("Pod", "web-1")
 PENDING = pod("web", phase="Pending", ready=False, node="")
 DOWN = pod("web", ready=False)
 PORT = {"ports": [{"containerPort": 8080}]}
@@ -445,7 +384,7 @@ def test_a_port_that_nobody_declares_is_blamed_when_connections_fail() -> None:
     def strength(is_open: bool) -> float:
         check = Check(source="", target=k8s("Service", "web"), port=80, is_open=is_open)
         graph = EnvironmentGraph(
-            name="t", as_of=NOW, versions=[_version(o, Facet.ACTUAL) for o in objects], relations=()
+            name="t", as_of=NOW, versions=[version_of(o, Facet.ACTUAL) for o in objects], relations=()
         )
         many = mechanisms(Scene(graph, Telemetry(checks=(check,))))
         return next(m.strength for m in many if m.kind == "port_mapping_mismatch")
@@ -478,7 +417,7 @@ CALLS = tuple(
 def test_the_origin_of_slowness_explains_who_is_slow_and_who_is_not(slow: tuple[str, ...], origin: str) -> None:
     """Trouble moves up to callers, and a slow network of a caller makes its callees look slow."""
     objects = [workload(n, replicas=1, ready=1) for n in ("edge", "cart", "pay", "mail", "db")]
-    graph = EnvironmentGraph(name="t", as_of=NOW, versions=[_version(o, Facet.ACTUAL) for o in objects], relations=())
+    graph = EnvironmentGraph(name="t", as_of=NOW, versions=[version_of(o, Facet.ACTUAL) for o in objects], relations=())
     many = mechanisms(Scene(graph, Telemetry(calls=CALLS, anomalies=_slow(*slow))))
     best = max((m for m in many if m.kind == "network_delay"), key=lambda m: m.strength)
     assert best.resource == k8s("Deployment", origin)
