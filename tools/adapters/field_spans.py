@@ -13,7 +13,10 @@ from tools.adapters.yaml_documents import chunks
 from tools.adapters.yaml_scalars import as_key, resolve
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_HCL_NAME: Final = re.compile(r'^(\s*)"?([A-Za-z_][\w.-]*)"?\s*(?:[=:{]|"[^"]*"\s*\{)')
+_HCL_NAME: Final = re.compile(r'"?([A-Za-z_][\w.-]*)"?\s*(?:[=:{]|"[^"]*"\s*\{)')
+_HEREDOC: Final = re.compile(r'<<-?"?([A-Za-z_]\w*)"?\s*$')
+_INSIDE: Final = 10**6
+"""Indentation of the lines of a heredoc."""
 _TEXTS_KEPT: Final = 16
 _LONGEST: Final = 500_000
 """Characters of a text that is read with positions, each of which takes a hundred bytes."""
@@ -119,7 +122,7 @@ def hcl_span(text: str, line: int, way: Sequence[str]) -> Span:
         line: the first line of the block.
         way: names of nested blocks and arguments, and positions among blocks of one name.
     """
-    lines = text.splitlines()
+    lines = _outlined(text.splitlines())
     span = _block(lines, line)
     for name, position in _named(way):
         found = list(_children(lines, span, name))
@@ -129,6 +132,27 @@ def hcl_span(text: str, line: int, way: Sequence[str]) -> Span:
     return span
 
 
+class _Line(NamedTuple):
+    indent: int
+    text: str
+
+
+def _outlined(lines: Sequence[str]) -> list[_Line]:
+    """Give each line its indentation; lines of a heredoc stand deeper than anything, wherever they begin."""
+    found: list[_Line] = []
+    end = ""
+    for line in lines:
+        expanded = line.expandtabs(4)
+        if end:
+            found.append(_Line(_INSIDE, ""))
+            end = "" if line.strip() == end else end
+            continue
+        found.append(_Line(len(expanded) - len(expanded.lstrip()), line.strip()))
+        heredoc = _HEREDOC.search(line)
+        end = heredoc[1] if heredoc else ""
+    return found
+
+
 def _named(way: Sequence[str]) -> Iterator[tuple[str, int]]:
     for index, token in enumerate(way):
         if not token.isdigit():
@@ -136,25 +160,19 @@ def _named(way: Sequence[str]) -> Iterator[tuple[str, int]]:
             yield token, int(following) if following.isdigit() else 0
 
 
-def _children(lines: Sequence[str], span: Span, name: str) -> Iterator[int]:
-    matches = [(n, m) for n in range(span.first + 1, span.last + 1) if (m := _HCL_NAME.match(lines[n - 1]))]
-    level = min((len(m[1].expandtabs(4)) for _, m in matches), default=0)
-    yield from (n for n, m in matches if m[2] == name and len(m[1].expandtabs(4)) == level)
+def _children(lines: Sequence[_Line], span: Span, name: str) -> Iterator[int]:
+    matches = [(n, m) for n in range(span.first + 1, span.last + 1) if (m := _HCL_NAME.match(lines[n - 1].text))]
+    level = min((lines[n - 1].indent for n, _ in matches), default=0)
+    yield from (n for n, m in matches if m[1] == name and lines[n - 1].indent == level)
 
 
-def _block(lines: Sequence[str], first: int) -> Span:
+def _block(lines: Sequence[_Line], first: int) -> Span:
     """Return the lines of what begins on a line: up to the next one that is indented no deeper, and what closes it."""
-    indent = _indent(lines[first - 1])
+    indent = lines[first - 1].indent
     last = first
     for number in range(first + 1, len(lines) + 1):
         line = lines[number - 1]
-        if line.strip() and _indent(line) <= indent:
-            closes = line.strip()[0] in "}])" or re.match(r"\s*[A-Z_]+\s*$", line)
-            return Span(first, number if closes and number > first + 1 else last)
-        last = number if line.strip() else last
+        if line.text and line.indent <= indent:
+            return Span(first, number if line.text[0] in "}])" and number > first + 1 else last)
+        last = number if line.text or line.indent == _INSIDE else last
     return Span(first, last)
-
-
-def _indent(line: str) -> int:
-    expanded = line.expandtabs(4)
-    return len(expanded) - len(expanded.lstrip())
