@@ -546,6 +546,43 @@ def eval_report(
         typer.echo(f"{name}: skipped, it is not in {data}")
 
 
+@evaluate.command("scale")
+def eval_scale(
+    part: Annotated[str, typer.Argument(help="start, ingest, resident, why, or all of them.")] = "all",
+    *,
+    objects: Annotated[int, typer.Option("--objects", min=1, help="Live objects of the estate.")] = 2_000,
+    events: Annotated[int, typer.Option("--events", min=1, help="Recorded changes in the log, for `why`.")] = 20_000,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Repetitions of each question.")] = 50,
+    database: Annotated[
+        str | None, typer.Option("--database", help="URL of an empty database; a new SQLite file when absent.")
+    ] = None,
+    fill: Annotated[bool, typer.Option("--fill", help="Only fill the database with the estate.")] = False,
+) -> None:
+    """Measure how large an estate can be, and how fast questions are answered; prints JSON."""
+    import tempfile
+
+    from app.wiring import open_graphs
+    from evals.scale.command import PARTS, fill_store, measure
+
+    if fill:
+        fill_store(open_graphs(database), objects)
+        return
+    for name in PARTS if part == "all" else (part,):
+        with tempfile.TemporaryDirectory(prefix="plumbline-scale-") as folder:
+            url = database or f"sqlite:///{folder}/plumbline.db"
+            again = ["-m", "app.cli", "eval", "scale", "--fill", "--objects", str(objects), "--database", url]
+            figures = measure(
+                name,
+                open_graphs(url),
+                objects=objects,
+                events=events,
+                rounds=rounds,
+                again=again,
+                data_dir=Path(folder),
+            )
+        typer.echo(json.dumps({"part": name, "database": url.partition(":")[0], **figures}))
+
+
 @evaluate.command("ablation")
 def eval_ablation(*, as_json: AsJson = False) -> None:
     """Measure what declared state, change history and relations are worth, on the demo's incidents."""

@@ -68,6 +68,19 @@ def open_store(settings: Settings) -> Store:
     )
 
 
+def open_graphs(url: str | None) -> GraphStore:
+    """Open the environment graphs of one database, and bring its tables to the newest version.
+
+    Raises:
+        Invalid: no URL is given.
+    """
+    if url is None:
+        raise Invalid("which database? name it with --database")
+    database = Database(url)
+    database.migrate()
+    return GraphStore(database)
+
+
 class Service:
     """The running service: the routes' services, the workers, and the thread that keeps the graph fresh."""
 

@@ -52,6 +52,10 @@ class Contents(Protocol):
         """Return what a facet holds."""
         ...
 
+    def fetch(self, uids: Iterable[str]) -> None:
+        """Get ready for questions about what these resources hold; those that do not exist are left out."""
+        ...
+
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
         """Return the known versions of a facet, oldest first; may be empty when only one is known."""
         ...
@@ -157,6 +161,9 @@ class InMemory:
 
     def version(self, uid: str, facet: Facet) -> Version | None:
         return self._facets.get(uid, {}).get(facet)
+
+    def fetch(self, uids: Iterable[str]) -> None:
+        """Everything is here."""
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
         return tuple(self._history.get((uid, facet), ()))

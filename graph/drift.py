@@ -181,12 +181,11 @@ def _compare_facets(
 
 
 def _documents(graph: EnvironmentGraph, facet: Facet, resources: Iterable[Resource]) -> list[Document]:
-    documents = []
-    for resource in resources:
-        version = graph.version(resource.uid, facet)
-        if version is not None:
-            documents.append(Document(resource=resource, body=version.body, origin=version.origin))
-    return documents
+    by_uid = {resource.uid: resource for resource in resources if facet in graph.facets(resource.uid)}
+    return [
+        Document(resource=by_uid[version.resource.uid], body=version.body, origin=version.origin)
+        for version in graph.versions(by_uid, facet)
+    ]
 
 
 def _of(platform: Platform, documents: Sequence[Document]) -> list[Document]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 import networkx as nx
@@ -21,6 +22,9 @@ from graph.evidence import SymptomEvent
 from graph.relation import IMPACT, Impact, Relation
 from graph.resource import Facet, Platform, Resource
 from graph.version import Unreadable, Version
+
+_AT_ONCE = 500
+"""Resources whose documents are fetched together."""
 
 
 class SourceState(NamedTuple):
@@ -151,8 +155,17 @@ class EnvironmentGraph:
 
     def bodies(self, facet: Facet) -> Mapping[str, Object]:
         """Map uid to document for all resources that have this facet."""
-        versions = (self.version(uid, facet) for uid in self._contents.resources if facet in self.facets(uid))
-        return {version.resource.uid: version.body for version in versions if version is not None}
+        wanted = [uid for uid in self._contents.resources if facet in self.facets(uid)]
+        return {version.resource.uid: version.body for version in self.versions(wanted, facet)}
+
+    def versions(self, uids: Iterable[str], facet: Facet) -> Iterator[Version]:
+        """Yield what many resources hold in a facet, those that have it; quicker than asking for one by one."""
+        wanted = iter(uids)
+        while some := list(islice(wanted, _AT_ONCE)):
+            self._contents.fetch(some)
+            for uid in some:
+                if (version := self._contents.version(uid, facet)) is not None:
+                    yield version
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
         """Return all known versions of a facet, oldest first; empty when only the current one is known."""

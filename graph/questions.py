@@ -72,8 +72,14 @@ class ChangePage:
 
 def state(graph: EnvironmentGraph, facet: Facet, scope: Scope = EVERYTHING) -> tuple[Version, ...]:
     """Return what should be running (intended), was applied, or is running (actual), ordered by name."""
-    found = [v for r in graph if scope.holds(r) and (v := graph.version(r.uid, facet)) is not None]
-    return tuple(sorted(found, key=lambda v: (v.resource.display, v.resource.uid)))
+    return tuple(graph.versions(holders(graph, facet, scope), facet))
+
+
+def holders(graph: EnvironmentGraph, facet: Facet, scope: Scope = EVERYTHING) -> list[str]:
+    """Return the uids of the resources that have a facet, ordered by name, without a look at what they hold."""
+    candidates = (graph.resource(scope.uid),) if scope.uid in graph else graph
+    found = [r for r in candidates if scope.holds(r) and facet in graph.facets(r.uid)]
+    return [r.uid for r in sorted(found, key=lambda r: (r.display, r.uid))]
 
 
 def changes(

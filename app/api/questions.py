@@ -158,7 +158,7 @@ def get_state(
     """Tell what should be running (`intended`), was applied, or is running (`actual`), at any time."""
     graph = _graph(request, environment, at, known_at)
     scope = _scope(graph, resource, namespace, kind, platform)
-    found = questions.state(graph, facet, scope)
+    found = questions.holders(graph, facet, scope)
     return StateAnswer(
         environment=graph.name,
         as_of=graph.as_of,
@@ -176,7 +176,7 @@ def get_state(
                 last_seen=min(v.last_seen, graph.as_of),
                 origin=_origin(v.origin),
             )
-            for v in found[offset : offset + limit]
+            for v in graph.versions(found[offset : offset + limit], facet)
         ],
         gaps=[Gap.of(g) for g in questions.source_gaps(graph)],
     )

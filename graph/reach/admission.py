@@ -11,7 +11,9 @@ from graph.relation import RelationType
 from graph.resource import Facet, Platform, Resource
 from graph.version import Document
 
-_WITHOUT_PODS = frozenset({"ConfigMap", "Endpoints", "EndpointSlice", "Event", "Lease", "Secret", "Service"})
+_WITHOUT_PODS = frozenset(
+    {"ConfigMap", "Endpoints", "EndpointSlice", "Event", "Lease", "NetworkPolicy", "Secret", "Service"}
+)
 """Kinds of which there are many and that own no pod."""
 
 
@@ -27,9 +29,11 @@ def admitted_by(graph: EnvironmentGraph, policy: str) -> frozenset[str]:
     )
     candidates: Iterable[Resource] = graph if reaches_out else graph.beside(policy)
     documents = [Document(resource=graph.resource(policy), body=body)]
-    for resource in candidates:
-        if resource.uid != policy and resource.kind not in _WITHOUT_PODS and resource.kind != "NetworkPolicy":
-            other = graph.body(resource.uid, Facet.ACTUAL)
-            if other is not None and resource.platform is Platform.KUBERNETES:
-                documents.append(Document(resource=resource, body=other))
+    others = (
+        resource.uid
+        for resource in candidates
+        if resource.platform is Platform.KUBERNETES and resource.uid != policy and resource.kind not in _WITHOUT_PODS
+    )
+    for version in graph.versions(others, Facet.ACTUAL):
+        documents.append(Document(resource=version.resource, body=version.body))
     return frozenset(r.target for r in derive(documents) if r.type is RelationType.ALLOWS and r.source == policy)

@@ -1,0 +1,127 @@
+"""Runs the measurements one after the other, and those from outside against a service of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from evals.running_service import command
+from evals.scale.estate import Estate
+from evals.scale.ingest import ENVIRONMENT, measure_ingest
+from evals.scale.log import fill_log, measure_answers, measure_why, questions
+from evals.scale.ports import Graphs
+from evals.scale.resident import fill, measure_resident
+from evals.scale.timing import stopwatch, timed, told
+
+PARTS = ("start", "ingest", "resident", "why")
+_START_S = 120.0
+_CLI_QUESTIONS = 8
+
+
+def measure(
+    part: str, graphs: Graphs, *, objects: int, events: int, rounds: int, again: list[str], data_dir: Path
+) -> dict[str, Any]:
+    """Run one measurement on an empty store.
+
+    Args:
+        part: one of PARTS.
+        graphs: the store.
+        objects: live objects of the estate.
+        events: records of changes in the log.
+        rounds: repetitions of each question.
+        again: command line that fills the same store with the same estate, in a process of its own.
+        data_dir: folder of the store, for a service over it.
+    """
+    estate = Estate(objects=objects)
+    if part == "start":
+        return measure_start()
+    if part == "ingest":
+        return dict(measure_ingest(graphs, estate))
+    figures: dict[str, Any] = {}
+    with stopwatch(figures, "fill"):
+        subprocess.run([sys.executable, *again], check=True)  # noqa: S603  (our own command)
+    if part == "resident":
+        return figures | measure_resident(graphs, estate, rounds=rounds)
+    end = datetime.now(UTC)
+    figures |= fill_log(graphs, estate, events, end)
+    asked = questions(estate, rounds)
+    figures |= measure_why(graphs, asked, end - timedelta(minutes=5), end)
+    with _service(data_dir) as (server, token), httpx.Client(base_url=server, timeout=60) as http:
+
+        def over_http(question: str) -> None:
+            query = {"resource": question}
+            headers = {"Authorization": f"Bearer {token}"}
+            http.get(f"/api/graph/{ENVIRONMENT}/why", params=query, headers=headers).raise_for_status()
+
+        figures |= measure_answers(over_http, asked, "why_http")
+        cli = ["--server", server, "--token", token, "--json"]
+        few = asked[:_CLI_QUESTIONS]
+        figures |= measure_answers(lambda q: command(["why", q, *cli]), few, "why_cli_process")
+    return figures
+
+
+def fill_store(graphs: Graphs, objects: int) -> int:
+    """Fill a store with the estate, as it was read some time ago."""
+    return fill(graphs, Estate(objects=objects), datetime.now(UTC) - timedelta(hours=1))
+
+
+def measure_start() -> dict[str, Any]:
+    """Measure how long the command takes to say what it can do."""
+    times: list[float] = []
+    for _ in range(5):
+        timed(partial(command, ["--help"]), times)
+    return told("help", times)
+
+
+@contextmanager
+def _service(data_dir: Path) -> Iterator[tuple[str, str]]:
+    """Start a service over a filled store; yield its address and a token that may read."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    empty = data_dir / "nothing"
+    empty.mkdir(exist_ok=True)
+    environment = {"name": ENVIRONMENT, "deployers": ["argocd"], "intended": [_manifests(empty)]}
+    config = data_dir / "config.json"
+    config.write_text(json.dumps({"environments": [environment], "data_dir": str(data_dir), "port": port}))
+    known = {**os.environ, "PLUMBLINE_CONFIG": str(config)}
+    add = [sys.executable, "-m", "app.cli", "user", "add", "scale", "--role", "viewer", "--json"]
+    added = subprocess.run(add, env=known, check=True, capture_output=True, text=True)  # noqa: S603  (our own command)
+    log = data_dir / "service.log"
+    with log.open("wb") as output:
+        up = [sys.executable, "-m", "app.cli", "up", "--no-executor"]
+        process = subprocess.Popen(up, env=known, stdout=output, stderr=output)  # noqa: S603  (our own command)
+    try:
+        _await_ready(process, f"http://127.0.0.1:{port}", log)
+        yield f"http://127.0.0.1:{port}", json.loads(added.stdout)["token"]
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _manifests(folder: Path) -> dict[str, str]:
+    return {"type": "manifests", "path": str(folder), "name": "empty"}
+
+
+def _await_ready(process: subprocess.Popen[bytes], server: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{server}/readyz", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise RuntimeError(f"the service did not start:\n{log.read_text(errors='replace')[-2000:]}")
