@@ -104,7 +104,7 @@ def _memory(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | 
     largest, now = most(one), float(np.median(tail(one)))
     swap = series.get("SwapUsage")
     swaps = swap is not None and first(swap) >= 0 and float(np.median(tail(swap))) >= _GREW * max(first(swap), 1e8)
-    return (0.9, first(one)) if largest > 0 and (now <= _LEFT * largest or (swaps and now <= largest / 3)) else None
+    return (0.9, first(one)) if largest > 0 and (now <= _LEFT * largest or (swaps and now <= largest / 2)) else None
 
 
 def _lag(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
@@ -158,7 +158,7 @@ _ANNOUNCED = (
         "database_storage_exhaustion",
         "FreeStorageSpace",
         re.compile(
-            r"storage (space )?is (critically )?low|allocated storage has been exhausted|free storage (space|capacity)"
+            r"storage (space )?is (critically )?low|allocated storage\b.{0,60}\bexhausted|free storage (space|capacity)"
             r"|storage-full|no space left|could not extend file",
             re.IGNORECASE,
         ),
