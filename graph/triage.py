@@ -76,7 +76,7 @@ def triage(
         else:
             real[page.id] = points, reasons
     for group in _groups([p for p in pages if p.id in real]):
-        told = min(group, key=lambda p: (p.gravity, p.fired_at, p.id))
+        told = min(group, key=_nearness)
         for page in group:
             points, reasons = real[page.id]
             is_told = page is told
@@ -85,6 +85,25 @@ def triage(
                 alert=page.id, is_page=is_told, points=points, reasons=why, same_as="" if is_told else told.id
             )
     return tuple(decisions[page.id] for page in pages)
+
+
+_FILLS_UP = re.compile(
+    r"lag|queue|backlog|depth|oldest|disk|volume|pvc|storage|space|memory|heap|pool|connections|cpu|pressure|certificate"
+    r"|saturation|utili[sz]ation"
+)
+"""Measures of something that fills up, runs out or falls behind: it does so before anybody feels an error."""
+
+
+def _nearness(page: _Page) -> tuple[bool, bool, float, int, str]:
+    """Order pages of one fault by how near they are to its origin.
+
+    What fills up comes before what callers feel of it, then whom the log names, then who felt it first. Gravity comes
+    last: what customers feel is graver than its cause, and paging the cause is what gets it mended.
+    """
+    is_felt = not _FILLS_UP.search(page.alert.metric.lower())
+    name = page.subject.rpartition("/")[2]
+    is_named = page.form is not None and bool(name) and name in page.form.text
+    return is_felt, not is_named, page.fired_at, page.gravity, page.id
 
 
 class _Page(NamedTuple):

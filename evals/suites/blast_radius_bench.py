@@ -59,6 +59,18 @@ class _Suite:
 SUITE = _Suite()
 
 
+_PLACES = frozenset({"node", "nodes", "host", "zone", "availability_zone"})
+"""Fields of a service that say where it runs; every other one that is no word about it names something it uses."""
+_WORDS = frozenset(
+    {"name", "namespace", "note", "kind", "type", "team", "tier", "owner", "language", "version", "description"}
+)
+
+
+def _measured(name: str, names: Mapping[str, str]) -> str | None:
+    """The name under which something was measured, if it was."""
+    return names.get(name.rpartition(":")[2]) or names.get(_bare(name))
+
+
 def _bare(name: str) -> str:
     """The name without its prefix and domain, under which it is called elsewhere."""
     return name.rpartition(":")[2].partition(".")[0]
@@ -67,7 +79,9 @@ def _bare(name: str) -> str:
 def _names(data: Path) -> dict[str, str]:
     """Map the bare name of each thing that was measured to the name under which it was."""
     with (data / "metrics.csv").open(encoding="utf-8") as file:
-        return {_bare(row["service"]): row["service"] for row in csv.DictReader(file)}
+        measured = {row["service"] for row in csv.DictReader(file)}
+    short = {_bare(name): name for name in sorted(measured)}
+    return short | {name.rpartition(":")[2]: name for name in sorted(measured)}
 
 
 def _relations(found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Relation]:
@@ -76,10 +90,12 @@ def _relations(found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[R
     for one in found.get("services") or ():
         if not isinstance(one, Mapping):
             continue
-        for store in (*(one.get("datastores") or ()), *filter(None, (one.get("resolver"),))):
-            yield _relation(one["name"], names.get(_bare(store), str(store)), RelationType.CONNECTS_TO)
-        if one.get("node"):
-            yield _relation(one["name"], _node(str(one["node"]), names), RelationType.RUNS_ON)
+        for field, value in one.items():
+            for text in value if isinstance(value, list) else [value]:
+                if field in _PLACES and isinstance(text, str):
+                    yield _relation(one["name"], _node(text, names), RelationType.RUNS_ON)
+                elif field not in _WORDS and isinstance(text, str) and text not in ("", "*"):
+                    yield _relation(one["name"], _measured(text, names) or text, RelationType.CONNECTS_TO)
 
 
 def _relation(source: str, target: str, kind: RelationType) -> Relation:
@@ -87,7 +103,7 @@ def _relation(source: str, target: str, kind: RelationType) -> Relation:
 
 
 def _node(name: str, names: Mapping[str, str]) -> str:
-    return names.get(_bare(name), f"node:{_bare(name)}")
+    return _measured(name, names) or f"node:{_bare(name)}"
 
 
 def _logs(data: Path, names: Mapping[str, str]) -> Iterator[LogLine]:

@@ -26,7 +26,12 @@ _ERRORS_LEAST = 1.5
 _PAST = 0.3
 """Share of a series, from its beginning, that stands for the past."""
 
-_ERRORS = re.compile(r"err|fail|5xx|4xx|reject|denied|abort|timeout|unavailab|throttl|drop|restart|crash|oom")
+_ERRORS = re.compile(
+    r"err|fail|5xx|4xx|reject|refus|denied|abort|timeout|unavailab|throttl|drop|restart|crash|oom|lost|expired|invalid"
+    r"|mismatch|wrong|deferred|blocked"
+)
+_STALE = re.compile(r"stale|freshness|_age|behind|older")
+"""What shows old data, since whoever feeds it does not."""
 _SLOW = re.compile(r"latenc|duration|p9\d|p50|response|wait")
 _TRAFFIC = re.compile(r"rps|qps|request_rate|requests|throughput|calls|invocations|per_(s|sec|second|min)|rate$|_rate_")
 _LOW_IS_BAD = re.compile(r"avail|free|hit_ratio|hit_rate|success|remaining|ready|healthy|uptime|idle")
@@ -159,7 +164,7 @@ def _way(name: str) -> Way:
         return Way.LOADED
     if _ERRORS.search(name) and not re.search(r"throttl|oom|restart|crash", name):
         return Way.FAILS
-    if _SLOW.search(name):
+    if _SLOW.search(name) or _STALE.search(name):
         return Way.FAILS
     return Way.LOADED if _LOAD.search(name) else Way.WITHIN
 

@@ -1,22 +1,21 @@
 """How trouble spread: where it began, whom it reached, and which way it took.
 
-Trouble moves from a callee to its callers (failure), from a caller that malfunctions to what it floods (overload), and
-from a shared thing - node, resolver, data store - to all that use it. The origin is the one from which, along these
-ways and in the order of time, most of those that are unwell are reached, and whose own state accounts for it.
+The origin is the one from which, along the ways that trouble takes (`transmission`) and in the order of time, most of
+those that are unwell are reached, and whose own state accounts for it.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from graph.diagnosis.ailments import Ailment, Way
 from graph.diagnosis.hypothesis import Reason
+from graph.diagnosis.transmission import EARLY_S, Mode, arrives, passes
 
-EARLY_S = 90.0
-"""Seconds by which a victim may seem to be earlier: readings are minutes apart."""
 _DEPLOY_S = 1800.0
 """A rollout this long before the first sign is a reason of its own."""
 
@@ -26,14 +25,6 @@ class LinkType(StrEnum):
     USES = "uses"
     """A shared thing that is no service: resolver, data store, queue."""
     RUNS_ON = "runs_on"
-
-
-class Mode(StrEnum):
-    """How trouble got from one to the next."""
-
-    FAILURE = "failure"
-    OVERLOAD = "overload"
-    SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,15 +80,17 @@ def spreads(
     Returns:
         Best first; empty when the service that the alert names is not unwell.
     """
-    ways, texts = _ways(links), _texts(unwell)
+    ways, blames = _ways(links), _blames(unwell)
     onset = {uid: min(a.since for a in signs) for uid, signs in unwell.items() if signs}
     if told not in onset:
         return ()
-    accounts = [_account(origin, ways, unwell, onset, told, texts, rollouts) for origin in onset]
+    accounts = [_account(origin, ways, unwell, onset, blames, told, rollouts) for origin in onset]
     return tuple(sorted((a for a in accounts if a), key=lambda s: (-round(s.score, 6), s.origin)))
 
 
 _Ways = Mapping[str, Sequence[tuple[str, Mode]]]
+_FROM_BELOW = frozenset({Mode.FAILURE, Mode.SHARED})
+"""Modes in which trouble comes from what is depended on."""
 
 
 def _ways(links: Sequence[Link]) -> _Ways:
@@ -106,9 +99,11 @@ def _ways(links: Sequence[Link]) -> _Ways:
     for link in links:
         if link.type is LinkType.CALLS:
             found[link.target].append((link.source, Mode.FAILURE))
-            found[link.source].append((link.target, Mode.OVERLOAD))
         else:
             found[link.target].append((link.source, Mode.SHARED))
+        if link.type is not LinkType.RUNS_ON:
+            found[link.source].append((link.target, Mode.OVERLOAD))
+            found[link.source].append((link.target, Mode.STARVATION))
     return found
 
 
@@ -117,15 +112,15 @@ def _account(
     ways: _Ways,
     unwell: Mapping[str, Sequence[Ailment]],
     onset: Mapping[str, float],
+    blames: Mapping[str, frozenset[str]],
     told: str,
-    texts: Mapping[str, str],
     rollouts: Mapping[str, float],
 ) -> Spread | None:
-    steps = tuple(_steps(origin, ways, unwell, onset, texts))
+    steps = tuple(_steps(origin, ways, unwell, onset, blames))
     reached = {origin, *(s.target for s in steps)}
     if told not in reached:
         return None
-    points = list(_points(origin, steps, ways, unwell, onset, told, rollouts))
+    points = [*_points(origin, steps, ways, unwell, onset, told, rollouts), *_own_words(origin, unwell, onset, blames)]
     return Spread(
         origin=origin,
         steps=steps,
@@ -139,54 +134,78 @@ def _steps(
     ways: _Ways,
     unwell: Mapping[str, Sequence[Ailment]],
     onset: Mapping[str, float],
-    texts: Mapping[str, str],
+    blames: Mapping[str, frozenset[str]],
+) -> list[Step]:
+    """Walk outwards in the order of distance; whoever blames only others for its trouble is left out."""
+    left_out: set[str] = set()
+    while True:
+        steps = list(_walk(origin, ways, unwell, onset, left_out))
+        reached = {origin, *(s.target for s in steps)}
+        strangers = {uid for uid in reached - {origin} if blames[uid] and not blames[uid] & reached}
+        if not strangers:
+            return steps + _further(steps, ways, unwell, reached)
+        left_out |= strangers
+
+
+def _walk(
+    origin: str,
+    ways: _Ways,
+    unwell: Mapping[str, Sequence[Ailment]],
+    onset: Mapping[str, float],
+    left_out: Collection[str],
 ) -> Iterator[Step]:
-    """Walk outwards in the order of distance, to those that are unwell and were not so before."""
-    seen, waiting = {origin}, deque([origin])
+    """Yield the first way to each that is unwell and was not so before what it depends on."""
+    seen, waiting = {origin, *left_out}, deque([origin])
     while waiting:
         here = waiting.popleft()
         for there, mode in ways.get(here, ()):
-            if there in seen or there not in onset or onset[there] < onset[here] - EARLY_S:
+            if there in seen or there not in onset:
                 continue
-            if _passes(here, there, mode, origin, unwell, texts):
+            if arrives(there, mode, unwell) >= onset[here] - EARLY_S and passes(here, there, mode, origin, unwell):
                 seen.add(there)
                 waiting.append(there)
                 yield Step(source=here, target=there, mode=mode)
 
 
-def _passes(
-    here: str,
-    there: str,
-    mode: Mode,
-    origin: str,
+def _further(
+    steps: Sequence[Step],
+    ways: _Ways,
     unwell: Mapping[str, Sequence[Ailment]],
-    texts: Mapping[str, str],
-) -> bool:
-    if mode is Mode.FAILURE:
-        return any(a.way is not Way.LOADED for a in unwell[there])
-    if mode is Mode.OVERLOAD:
-        # To send more is no fault; to send more because something within broke is.
-        own = [a.since for a in unwell[here] if a.way is Way.WITHIN]
-        flooded = [a.since for a in unwell[there] if a.way is Way.LOADED]
-        return here == origin and bool(own) and bool(flooded) and min(own) <= min(flooded) + EARLY_S
-    name = here.rpartition("/")[2].rpartition(":")[2].lower()
-    said = texts.get(there, "").lower()
-    # Many use a shared thing and are unwell for reasons of their own; those that suffer from it say so.
-    return not said or name in said or any(part in said for part in _parts(name)) or _is_silent(there, unwell)
+    reached: Collection[str],
+) -> list[Step]:
+    """Return the other ways among those reached, in the order of time: several failing callees hurt one caller."""
+    found: list[Step] = []
+    taken = {frozenset((s.source, s.target)) for s in steps}
+    for here in dict.fromkeys(s.target for s in steps):
+        for there, mode in ways.get(here, ()):
+            pair = frozenset((here, there))
+            if mode not in _FROM_BELOW or there not in reached or pair in taken:
+                continue
+            if arrives(there, mode, unwell) < arrives(here, mode, unwell):
+                continue
+            if passes(here, there, mode, here, unwell):
+                taken.add(pair)
+                found.append(Step(source=here, target=there, mode=mode))
+    return found
 
 
-def _texts(unwell: Mapping[str, Sequence[Ailment]]) -> dict[str, str]:
-    """What each said of its trouble."""
-    return {uid: " ".join(a.what for a in signs if a.is_said) for uid, signs in unwell.items()}
+def _blames(unwell: Mapping[str, Sequence[Ailment]]) -> dict[str, frozenset[str]]:
+    """Map each that is unwell to the others that are, and that it names in what it says of its trouble."""
+    names = {uid: re.compile(rf"(?<![\w-]){re.escape(bare_name(uid))}(?![\w-])", re.IGNORECASE) for uid in unwell}
+    said = {uid: " ".join(a.what for a in signs if a.is_said) for uid, signs in unwell.items()}
+    return {
+        uid: frozenset(other for other, name in names.items() if other != uid and name.search(text))
+        for uid, text in said.items()
+    }
 
 
-def _parts(name: str) -> list[str]:
-    return [part for part in name.replace(".", "-").split("-") if len(part) > 4]
+def bare_name(uid: str) -> str:
+    """The name by which others speak of something: without environment and prefix.
 
-
-def _is_silent(uid: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
-    """Whether only measures tell that something is unwell."""
-    return not any(a.is_said for a in unwell[uid])
+    >>> bare_name("svc://shop/node:ip-10-0-1-2"), bare_name("k8s://demo/apps/Deployment/shop/cart")
+    ('ip-10-0-1-2', 'cart')
+    """
+    return uid.rpartition("/")[2].rpartition(":")[2]
 
 
 def _points(
@@ -210,14 +229,14 @@ def _points(
         yield Reason(worth=share, text="It was unwell before the others.", about=(origin,))
     if any(a.way is Way.WITHIN for a in unwell[origin]):
         yield Reason(worth=0.8, text="Something within it went wrong.", about=(origin,))
-    elif all(a.way is Way.LOADED for a in unwell[origin]):
+    elif all(a.way is Way.LOADED for a in unwell[origin]) and not _is_exhausted(origin, steps):
         yield Reason(worth=-0.8, text="It only gets more traffic than usual.", about=(origin,))
     rolled = rollouts.get(origin)
     if rolled is not None and 0 <= onset[origin] - rolled <= _DEPLOY_S:
         yield Reason(worth=0.4, text="It was rolled out shortly before.", about=(origin,))
     if origin == told:
         yield Reason(worth=-0.3, text="Who is paged is seldom where it began.", about=(origin,))
-    sources = [u for u, ends in ways.items() for v, mode in ends if v == origin and mode is not Mode.OVERLOAD]
+    sources = [u for u, ends in ways.items() for v, mode in ends if v == origin and mode in _FROM_BELOW]
     earlier = [u for u in sources if u in onset and onset[u] < onset[origin] - EARLY_S / 3]
     if earlier:
         text = "Something that it depends on was unwell before it."
@@ -232,3 +251,25 @@ def _points(
     if is_flooded and within:
         text = "A caller that broke floods it."
         yield Reason(worth=-0.9, text=text, about=(origin, *dict.fromkeys(within)))
+
+
+def _own_words(
+    origin: str,
+    unwell: Mapping[str, Sequence[Ailment]],
+    onset: Mapping[str, float],
+    blames: Mapping[str, frozenset[str]],
+) -> Iterator[Reason]:
+    """Count what the origin itself says: that something else fails, which does, and did not begin later."""
+    named = sorted(
+        uid
+        for uid in blames[origin]
+        if onset[uid] <= onset[origin] + EARLY_S and any(a.way is not Way.LOADED for a in unwell[uid])
+    )
+    if named:
+        text = "It complains of something else that is unwell."
+        yield Reason(worth=-0.8, text=text, about=(origin, *named))
+
+
+def _is_exhausted(origin: str, steps: Sequence[Step]) -> bool:
+    """Whether several that share a thing suffer from it: what is full is unwell in just this way."""
+    return sum(s.source == origin and s.mode is Mode.SHARED for s in steps) > 1

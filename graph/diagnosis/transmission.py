@@ -1,0 +1,68 @@
+"""Which way trouble gets from one to the next, and whether it can have done so.
+
+It moves from a callee to its callers (failure), from a caller that malfunctions to what it floods or no longer empties
+(overload) or feeds (starvation), and from a shared thing - node, resolver, data store - to all that use it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from graph.diagnosis.ailments import Ailment, Way
+
+EARLY_S = 90.0
+"""Seconds by which a victim may seem to be earlier: readings are minutes apart."""
+_BACKLOG = re.compile(r"depth|backlog|messages_(ready|visible)|oldest|unacked|pending_messages|consumer_lag")
+"""Measures of a queue whose messages wait."""
+_OLD = re.compile(r"stale|freshness|older than|behind|out of date|no (new )?data", re.IGNORECASE)
+"""Signs of something that is not fed any more."""
+
+
+class Mode(StrEnum):
+    """How trouble got from one to the next."""
+
+    FAILURE = "failure"
+    OVERLOAD = "overload"
+    STARVATION = "starvation"
+    """Whoever feeds it does not; what it holds gets old."""
+    SHARED = "shared"
+
+
+def arrives(uid: str, mode: Mode, unwell: Mapping[str, Sequence[Ailment]]) -> float:
+    """When trouble of this sort is first seen there: who only gets more traffic does not fail yet."""
+    signs = unwell[uid] if mode is Mode.OVERLOAD else [a for a in unwell[uid] if a.way is not Way.LOADED]
+    return min((a.since for a in signs), default=-math.inf)
+
+
+def passes(here: str, there: str, mode: Mode, origin: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
+    """Whether trouble of `here` can be why `there` is unwell."""
+    if mode is Mode.OVERLOAD:
+        return _floods(here, there, origin, unwell) or _leaves_full(here, there, unwell)
+    if mode is Mode.STARVATION:
+        old = [a.since for a in unwell[there] if _OLD.search(a.what)]
+        return bool(old) and _fails_since(here, unwell) <= min(old)
+    return any(a.way is not Way.LOADED for a in unwell[there])
+
+
+def _floods(here: str, there: str, origin: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
+    """Whether one asks more of another because something within it broke, or because what it asked before did.
+
+    To send more is no fault.
+    """
+    flooded = [a.since for a in unwell[there] if a.way is Way.LOADED]
+    own = [a.since for a in unwell[here] if a.way is Way.WITHIN or (here != origin and a.way is Way.FAILS)]
+    slack = EARLY_S if here == origin else EARLY_S / 3
+    return bool(own) and bool(flooded) and min(own) <= min(flooded) + slack
+
+
+def _leaves_full(here: str, there: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
+    """Whether one takes too little out of a queue: being slow is enough to let it fill."""
+    fills = [a.since for a in unwell[there] if _BACKLOG.search(a.what)]
+    return bool(fills) and _fails_since(here, unwell) <= min(fills)
+
+
+def _fails_since(uid: str, unwell: Mapping[str, Sequence[Ailment]]) -> float:
+    return min((a.since for a in unwell[uid] if a.way is not Way.LOADED), default=math.inf)
