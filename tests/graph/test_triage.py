@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -111,6 +112,26 @@ def test_of_one_fault_the_gravest_alert_is_told() -> None:
     decisions = decided(victim, root)
     assert decisions["db"].is_page
     assert (decisions["shop"].is_page, decisions["shop"].same_as) == (False, "db")
+
+
+@pytest.mark.parametrize(
+    ("root", "victim"),
+    [
+        pytest.param(("db", "replication_lag_s", 3), ("shop", "stale_read_rate", 1), id="what falls behind"),
+        pytest.param(("jobs", "queue_depth", 2), ("api", "http_5xx_rate", 1), id="what fills up"),
+        pytest.param(("pool", "p99_latency_ms", 2), ("edge", "http_5xx_rate", 1), id="whom the log names"),
+    ],
+)
+def test_of_one_fault_the_alert_nearest_to_its_origin_is_told(
+    root: tuple[str, str, int], victim: tuple[str, str, int]
+) -> None:
+    """However grave people hold the symptom to be."""
+    shared = form("f", f"{root[0]}: cannot keep up", count=900, growth=9.0, mood=Mood.BAD)
+    pages = []
+    for name, metric, severity in (victim, root):
+        one = page(name, form=shared, severity=severity)
+        pages.append(one._replace(alert=replace(one.alert, metric=metric)))
+    assert told(*pages) == {root[0]}
 
 
 def test_what_people_work_on_already_wakes_nobody() -> None:

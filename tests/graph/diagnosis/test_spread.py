@@ -66,7 +66,7 @@ def test_who_names_another_culprit_is_no_victim() -> None:
         sick("n7", (WITHIN, 0, "disk_pressure")),
         sick("vault", (FAILS, 60, "no space left on device")),
         sick("mail", (FAILS, 60, "mail-db: too many connections")),
-        sick("mail-db", (LOADED, 30, "connections")),
+        sick("mail-db", (LOADED, 0, "connections")),
     )
     assert steps(found) == {("n7", "vault")}
 
