@@ -5,7 +5,7 @@ Format: `audit.k8s.io/v1` Event, one a line (https://kubernetes.io/docs/referenc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from tools.adapters.kubernetes_plurals import KINDS
 from tools.adapters.timestamps import read_time
 from tools.ports import ChangeBatch
 
+NO_KINDS: Final[Mapping[tuple[str, str], str]] = {}
 _WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _STREAMS: Final = frozenset({"exec", "attach", "portforward"})
 """Subresources through which a person acts inside a pod; they stay at ResponseStarted until the stream ends."""
@@ -144,6 +145,24 @@ class KubernetesAudit:
         )
 
 
+def written_object(reference: Object, *, cluster: str, kinds: Mapping[tuple[str, str], str] = NO_KINDS) -> str:
+    """Return the uid of the object that an `objectRef` names; empty when its kind or name is not known.
+
+    Args:
+        reference: names a resource by its plural, not by its kind.
+        cluster: name of the cluster in the uid.
+        kinds: (group, plural) to kind, for custom resources.
+    """
+    plural, name = str(reference.get("resource", "")), reference.get("name")
+    api_group = str(reference.get("apiGroup") or "")
+    kind = KINDS.get(plural) or kinds.get((api_group, plural))
+    if kind is None or not isinstance(name, str) or not name:
+        return ""
+    group = identity_group(api_group, kind)
+    namespace = None if is_cluster_scoped(group, kind) else reference.get("namespace")
+    return kubernetes_uid(cluster=cluster, group=group, kind=kind, namespace=namespace or None, name=name)
+
+
 def _without(line: Line) -> Gap:
     return Gap(what=f"audit record on line {line.number}", why="it has no time or no auditID, so it can't be placed")
 
@@ -157,6 +176,8 @@ class _Reader:
         self._deployers = deployers
         self._salt = salt
         self._bodies: dict[str, Object] = {}
+        self._kinds: dict[tuple[str, str], str] = {}
+        """Group and plural to the kind, of custom resources whose bodies the log has shown."""
 
     def read(self, record: Object, at: datetime) -> Iterator[Change]:
         reference = record["objectRef"]
@@ -236,17 +257,13 @@ class _Reader:
             )
         except Invalid:
             return None
+        plural = str(reference.get("resource", ""))
+        if plural not in KINDS and not reference.get("subresource"):
+            self._kinds[str(reference.get("apiGroup") or ""), plural] = document.resource.kind
         return document.resource.uid, document.body
 
     def _uid(self, reference: Object) -> str:
-        """Return the uid of the object a record is about; empty when its kind or name is not known."""
-        plural, name = str(reference.get("resource", "")), reference.get("name")
-        kind = KINDS.get(plural)
-        if kind is None or not isinstance(name, str):
-            return ""
-        group = identity_group(str(reference.get("apiGroup") or ""), kind)
-        namespace = None if is_cluster_scoped(group, kind) else reference.get("namespace")
-        return kubernetes_uid(cluster=self._cluster, group=group, kind=kind, namespace=namespace, name=name)
+        return written_object(reference, cluster=self._cluster, kinds=self._kinds)
 
     def _change(
         self,
