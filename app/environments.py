@@ -37,6 +37,8 @@ class Sources:
 
     environment: str
     deployers: frozenset[str]
+    also_called: frozenset[str] = frozenset()
+    """Names by which deploy tools know it."""
     states: tuple[StateSource, ...]
     changes: tuple[ChangeSource, ...]
     symptoms: tuple[SymptomSource, ...]
@@ -74,6 +76,10 @@ class GovernedEnvironments:
         """Return the environment graph now, or as of a time (UTC); with `known_at`, as far as was known by then."""
         self._of(environment)
         return self._store.load(environment, as_of=as_of, known_at=known_at)
+
+    def also_called(self, environment: str) -> frozenset[str]:
+        """Names by which deploy tools know an environment."""
+        return self._of(environment).also_called
 
     def refresh(self, environment: str) -> datetime:
         """Read all sources of an environment and store what they say.

@@ -37,6 +37,10 @@ class Environments(Protocol):
 
     def deployers(self, environment: str) -> frozenset[str]: ...
 
+    def also_called(self, environment: str) -> frozenset[str]:
+        """Return the names by which deploy tools know an environment."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderSecrets:
@@ -45,6 +49,9 @@ class SenderSecrets:
     pagerduty: tuple[str, ...] = field(default=(), repr=False)
     opsgenie: tuple[str, ...] = field(default=(), repr=False)
     alertmanager: tuple[str, ...] = field(default=(), repr=False)
+    github: tuple[str, ...] = field(default=(), repr=False)
+    gitlab: tuple[str, ...] = field(default=(), repr=False)
+    argocd: tuple[str, ...] = field(default=(), repr=False)
     change_keys: tuple[str, ...] = field(default=(), repr=False)
     """Routing keys of the PagerDuty-compatible change endpoint."""
 

@@ -182,6 +182,8 @@ class EnvironmentSettings(_Section):
     """Name of the Terraform stack in resource ids; the environment's name when empty."""
     deployers: frozenset[str] = frozenset()
     """Identities that deploy: user names, role names or commit authors. Nobody else's change is a deployment."""
+    also_called: frozenset[str] = frozenset()
+    """Names by which deploy tools know this environment, e.g. `production`. A run for any other name is none of it."""
     intended: tuple[StateSettings, ...] = ()
     """Sources of declared state."""
     applied: tuple[StateSettings, ...] = ()
@@ -207,6 +209,12 @@ class WebhookSettings(_Section):
     """Tokens that Opsgenie or JSM Operations sends in a header."""
     alertmanager_secrets: tuple[SecretStr, ...] = ()
     """Bearer tokens or basic-auth passwords that Alertmanager sends."""
+    github_secrets: tuple[SecretStr, ...] = ()
+    """Secrets with which GitHub signs webhooks; several while one is being rotated."""
+    gitlab_secrets: tuple[SecretStr, ...] = ()
+    """Secret tokens, or signing secrets, of GitLab webhooks."""
+    argocd_secrets: tuple[SecretStr, ...] = ()
+    """Bearer tokens that Argo CD notifications send."""
     change_keys: tuple[SecretStr, ...] = ()
     """Routing keys of the PagerDuty-compatible change endpoint."""
 

@@ -44,6 +44,7 @@ def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable
     return Sources(
         environment=settings.name,
         deployers=settings.deployers,
+        also_called=settings.also_called,
         states=states,
         changes=tuple(build.change_log(s) for s in settings.changes),
         symptoms=tuple(s for s in states if isinstance(s, KubernetesApi | FileEstate)),
@@ -150,4 +151,6 @@ class _Build:
             case "cloudtrail":
                 return CloudTrail(name, source.path, deployers=deployers, salt=self._salt)
             case "deployments":
-                return Deployments(name, source.path)
+                return Deployments(
+                    name, source.path, environment=self._settings.name, called=self._settings.also_called
+                )

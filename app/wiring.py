@@ -316,5 +316,8 @@ def _sender_secrets(settings: Settings) -> SenderSecrets:
         pagerduty=tuple(s.get_secret_value() for s in hooks.pagerduty_secrets),
         opsgenie=tuple(s.get_secret_value() for s in hooks.opsgenie_secrets),
         alertmanager=tuple(s.get_secret_value() for s in hooks.alertmanager_secrets),
+        github=tuple(s.get_secret_value() for s in hooks.github_secrets),
+        gitlab=tuple(s.get_secret_value() for s in hooks.gitlab_secrets),
+        argocd=tuple(s.get_secret_value() for s in hooks.argocd_secrets),
         change_keys=tuple(s.get_secret_value() for s in hooks.change_keys),
     )

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from graph.change import Change, Channel
-from graph.channel import RUN_KINDS, RUN_SLACK, channel_of, frame_of, is_deployer, rendered
+from graph.channel import channel_of, frame_of, is_deployer, rendered
 from graph.document import ABSENT, Absent, Json, digest
 from graph.drift import Finding, Verdict
 from graph.environment import EnvironmentGraph
 from graph.field_managers import written_at
 from graph.place import Place, is_near, is_same, is_within, read, read_same, translate
 from graph.resource import Facet
+from graph.runs import RUN_KINDS, RUN_SLACK, runs
 from graph.version import Version
 
 __all__ = ["Place", "attribute", "attribute_place", "where"]
@@ -121,7 +122,8 @@ def _whole(seen: Version | None, place: Place) -> tuple[Json | Absent] | None:
 
 def _last_deployed(graph: EnvironmentGraph, place: Place, first_seen: datetime) -> datetime | None:
     """End of the last deployment of the resource before the value was first seen: it wrote the declared value."""
-    ends = [c.latest for c in graph.changes(place.uid) if c.kind in RUN_KINDS and c.latest <= first_seen]
+    own = runs(graph.changes(place.uid), environment=graph.name)
+    ends = [run.latest for run in own if run.latest <= first_seen]
     applied = graph.body(place.uid, Facet.APPLIED)
     other = ABSENT if applied is None else read_same(place.path, frame_of(graph, place), applied)
     has_other = applied is not None and not is_same(other, place.after)
@@ -226,15 +228,14 @@ def _without_proof(
 
 def _reporting_run(graph: EnvironmentGraph, place: Place, onset: _Onset, deployers: frozenset[str]) -> Change | None:
     """The one deployment of this resource that overlaps the interval and whose commit renders the observed value."""
-    runs = [
-        c
-        for c in graph.changes(place.uid)
-        if c.kind in RUN_KINDS
-        and _overlaps(c, onset.earliest, onset.latest)
-        and is_deployer(c.actor, deployers)
-        and rendered(graph, place, c)
+    found = [
+        run
+        for run in runs(graph.changes(place.uid), environment=graph.name)
+        if _overlaps(run, onset.earliest, onset.latest)
+        and is_deployer(run.actor, deployers)
+        and rendered(graph, place, run)
     ]
-    return runs[-1] if runs and len({r.run or r.id for r in runs}) == 1 else None
+    return found[-1] if found and len({r.run or r.id for r in found}) == 1 else None
 
 
 def _not_applied(graph: EnvironmentGraph, finding: Finding) -> Change:

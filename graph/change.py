@@ -72,6 +72,13 @@ class Change:
     stood before."""
     run: str = ""
     """The deployment run this belongs to, where known."""
+    environment: str = ""
+    """Environment that the source names, such as `production`; that of Plumbline where both are known to be the same.
+    Empty where the source names none."""
+    is_open: bool = False
+    """A run that had not ended when the source spoke: `latest` is its beginning, and it goes on."""
+    observed_at: datetime | None = None
+    """UTC; when a system that watches noticed it, where the source says so. It is neither beginning nor end."""
     evidence: tuple[str, ...] = ()
     """Ids of the changes that an attribution rests on, strongest first; empty for a change as a source gave it."""
     files: tuple[str, ...] = ()

@@ -6,19 +6,15 @@ A person with the pipeline's credentials is not a deployment. A user agent decid
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
 from graph.change import Actor, ActorType, Change, Channel
 from graph.document import Object
 from graph.environment import EnvironmentGraph
 from graph.place import Place, is_near, is_same, is_within, read, read_same, translate
 from graph.resource import Facet
+from graph.runs import LONGEST_RUN, covers, runs
 from graph.version import Version
 
-RUN_KINDS = frozenset({"deploy", "rollback"})
-"""Kinds of change that are runs of a pipeline."""
-RUN_SLACK = timedelta(seconds=60)
-"""Clocks of a pipeline and of the system it writes to differ; more than this is no longer the same run."""
 _ASSUMED = re.compile(r"arn:([\w-]*):sts::(\d*):assumed-role/([^/]+)/.*")
 
 
@@ -44,16 +40,11 @@ def channel_of(graph: EnvironmentGraph, place: Place, change: Change, *, deploye
 
 def _deployer_channel(graph: EnvironmentGraph, place: Place, change: Change) -> Channel:
     """A deployer's credentials are a deployment only inside a run that renders exactly this value."""
-    runs = [
-        c
-        for c in graph.runs(change.latest - RUN_SLACK, change.latest + RUN_SLACK)
-        if c.kind in RUN_KINDS
-        and c.uid in ("", place.uid)
-        and (c.earliest or c.latest) - RUN_SLACK <= change.latest <= c.latest + RUN_SLACK
-    ]
-    if not runs:
+    around = graph.runs(change.latest - LONGEST_RUN, change.latest + LONGEST_RUN)
+    own = [run for run in runs(around, environment=graph.name) if run.uid in ("", place.uid)]
+    answers = [rendered(graph, place, run) for run in own if covers(run, change.latest)]
+    if not answers:
         return Channel.BY_HAND
-    answers = [rendered(graph, place, run) for run in runs]
     if True in answers:
         return Channel.DEPLOYMENT
     return Channel.BY_HAND if False in answers else Channel.UNKNOWN

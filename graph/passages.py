@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Final
 
 from graph.change import Change
-from graph.channel import RUN_SLACK
 from graph.document import ABSENT, Absent, Json
 from graph.environment import EnvironmentGraph
 from graph.place import is_near, is_same, leaves, read, translate
 from graph.resource import Facet, Platform, Resource
+from graph.runs import RUN_SLACK
 from graph.spans import Span, spans, versions_of
 from graph.version import Version
 

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 
 from graph.attribution import Place, attribute_place
 from graph.change import Actor, Change, Channel
-from graph.channel import RUN_SLACK
 from graph.document import ABSENT, Absent, Json
 from graph.environment import EnvironmentGraph
 from graph.evidence import Gap
 from graph.passages import EVERYTHING, Scope, Step, What, facet_of, fields, in_scope, shows, steps
 from graph.place import is_near, is_same, is_within, read, translate
 from graph.resource import Facet, display_uid
+from graph.runs import RUN_SLACK
 from graph.spans import Span, rewound, spans, versions_of
 from graph.version import Origin, Version
 

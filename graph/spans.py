@@ -10,10 +10,10 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from graph.change import Change
-from graph.channel import RUN_SLACK
 from graph.contents import InMemory
 from graph.environment import EnvironmentGraph
 from graph.resource import Facet
+from graph.runs import RUN_SLACK
 from graph.version import Version
 
 

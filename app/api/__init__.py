@@ -4,6 +4,7 @@ from app.api import (
     audit,
     changes,
     coverage,
+    deploy_hooks,
     graph,
     incidents,
     outcomes,
@@ -16,6 +17,19 @@ from app.api import (
 
 ROUTERS = tuple(
     m.router
-    for m in (system, webhooks, incidents, outcomes, proposals, graph, questions, coverage, changes, audit, quarantine)
+    for m in (
+        system,
+        webhooks,
+        deploy_hooks,
+        incidents,
+        outcomes,
+        proposals,
+        graph,
+        questions,
+        coverage,
+        changes,
+        audit,
+        quarantine,
+    )
 )
 """All routes but those of the web pages."""

@@ -84,6 +84,12 @@ class Change(Body):
     source: str
     reference: str
     run: str
+    environment: str
+    """As the source names it; empty where it names none."""
+    is_open: bool
+    """A run that had not ended when the source spoke."""
+    observed_at: datetime | None
+    """When a system that watches noticed it: neither beginning nor end."""
     evidence: list[str]
 
     @classmethod

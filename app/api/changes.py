@@ -20,6 +20,7 @@ from graph import lookup
 from graph.change import Change as DomainChange
 from graph.environment import EnvironmentGraph
 from graph.errors import Conflict, Invalid, NotFound
+from graph.runs import placed
 from tools.adapters.changes_http import parse_change_event
 from tools.adapters.delivery import read_object
 
@@ -129,7 +130,7 @@ def list_changes(
 ) -> Changes:
     """List what changed."""
     services = services_of(request)
-    graph = services.environments.graph(_environment(services, environment), as_of=utc(as_of))
+    graph = services.environments.graph(environment_of(services, environment), as_of=utc(as_of))
     found = graph.changes(lookup.find(graph, resource).uid if resource else None)
     return Changes(environment=graph.name, changes=[Change.of(c) for c in reversed(found[-limit:])])
 
@@ -181,8 +182,10 @@ async def enqueue_change(request: Request) -> Enqueued:
 
 
 def _record(services: Services, headers: Mapping[str, str], body: bytes, environment: str | None) -> Posted:
-    name = _environment(services, environment)
-    changes = _tied(services, name, parse_change_event(headers, body, received_at=services.clock()))
+    name = environment_of(services, environment)
+    told = parse_change_event(headers, body, received_at=services.clock())
+    placed_here = placed(told, environment=name, called=services.environments.also_called(name))
+    changes = _tied(services, name, placed_here)
     new = services.graph_store.record_changes(name, changes)
     return Posted(environment=name, changes=[plain(c.id) for c in changes], new=new)
 
@@ -202,7 +205,12 @@ def _uid(graph: EnvironmentGraph, name: str) -> str:
         return name
 
 
-def _environment(services: Services, name: str | None) -> str:
+def environment_of(services: Services, name: str | None) -> str:
+    """Return the name of a governed environment; the first one when none is named.
+
+    Raises:
+        NotFound: there is no such environment.
+    """
     names = services.environments.names()
     if name is None:
         if not names:

@@ -11,8 +11,9 @@ from graph.access.observed import Story
 from graph.access.timeline import Step, is_same
 from graph.access.written import UNREAD, Home, Told, is_call, side
 from graph.change import ActorType, Change, Channel
-from graph.channel import RUN_KINDS, RUN_SLACK, is_deployer, is_provider
+from graph.channel import is_deployer, is_provider
 from graph.environment import EnvironmentGraph
+from graph.runs import covers, runs
 
 
 class Deployments:
@@ -20,7 +21,7 @@ class Deployments:
 
     def __init__(self, graph: EnvironmentGraph, declared: Story, *, deployers: frozenset[str]) -> None:
         changes = graph.changes()
-        self._runs = [c for c in changes if c.kind in RUN_KINDS and not is_call(c)]
+        self._runs = runs((c for c in changes if not is_call(c)), environment=graph.name)
         self._commits = [c for c in changes if c.kind == "commit"]
         self._declared = declared
         self._deployers = deployers
@@ -61,7 +62,7 @@ class Deployments:
         if step.change is None:
             return []
         at = step.change.latest
-        return [r for r in self._runs if (r.earliest or r.latest) - RUN_SLACK <= at <= r.latest + RUN_SLACK]
+        return [run for run in self._runs if covers(run, at)]
 
     def _renders(self, step: Step, run: Change) -> bool | None:
         """Whether the run's commit declares what the step set; None when nothing that was read tells."""

@@ -17,11 +17,11 @@ from graph.access.fact import CONSTANT, DOCUMENTS, Fact, FactKind
 from graph.access.observed import Segment, Story, stories
 from graph.access.written import UNREAD, Home, Told, Unread, Write, written
 from graph.change import Change
-from graph.channel import RUN_SLACK
 from graph.document import ABSENT, Absent, Json
 from graph.environment import EnvironmentGraph
 from graph.kinds.aws.canonical import equivalent
 from graph.resource import Facet
+from graph.runs import RUN_SLACK
 
 _LAG: Final = timedelta(minutes=30)
 """Readings of eventually consistent APIs may show an old value this long after it was written."""

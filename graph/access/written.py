@@ -13,11 +13,11 @@ from typing import Final, NamedTuple, TypeAlias
 from graph.access.fact import DOCUMENTS, Fact, FactKind, key_id, last_part
 from graph.access.stated import policy, short_task, stated
 from graph.change import Change
-from graph.channel import RUN_KINDS
 from graph.document import ABSENT, Absent, Json, tokens
 from graph.kinds.lenient import text
 from graph.place import is_within, read
 from graph.resource import Resource
+from graph.runs import RUN_KINDS
 
 NOT_WRITES: Final = RUN_KINDS | {"commit", "object"}
 """Kinds of change that do not write to live resources themselves."""

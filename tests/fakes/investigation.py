@@ -39,6 +39,9 @@ class FakeEnvironments:
         assert as_of == NOW, "the graph is asked for the time of the reading"
         return self.scene.graph()
 
+    def also_called(self, environment: str) -> frozenset[str]:
+        return frozenset({"production"}) if environment == "demo" else frozenset()
+
     def deployers(self, environment: str) -> frozenset[str]:
         return frozenset({DEPLOYER})
 

@@ -121,12 +121,15 @@ def read_cdevent(event: Object, *, received_at: datetime | None = None, via: str
             source=via,
             reference=event_id,
             run=_text(context.get("chainId")),
+            environment=_text(_object(_object(content).get("environment")).get("id")),
+            observed_at=received_at,
         )
     ]
 
 
 def _own(data: Object, *, event_id: str, source: str, at: datetime | None, via: str) -> Iterator[Change]:
     started, finished = read_time(data.get("started_at")), read_time(data.get("finished_at"))
+    # When it was only noticed, it happened before that; when is not known.
     latest = _needed(finished or started or read_time(data.get("observed_at")) or at)
     earliest = min(started, latest) if started else None
     kind = data.get("kind")
@@ -135,7 +138,8 @@ def _own(data: Object, *, event_id: str, source: str, at: datetime | None, via: 
     run = next((_text(correlation[k]) for k in ("deployment", "pipeline", "chain_id") if correlation.get(k)), "")
     status = _text(data.get("status"))
     summary = " ".join(filter(None, (_text(data.get("summary")) or _text(kind), _text(data.get("action")), status)))
-    for ref in _targets(data) or [""]:
+    is_open = bool(started) and not finished and status in ("planned", "started")
+    for ref, environment in _targets(data).items() or [("", "")]:
         yield Change(
             id=f"event-{digest([source, event_id, ref])[:16]}",
             uid=ref,
@@ -150,19 +154,23 @@ def _own(data: Object, *, event_id: str, source: str, at: datetime | None, via: 
             source=via,
             reference=_text(version.get("commit")) or event_id,
             run=run or _text(data.get("change_id")),
+            environment=environment or _text(data.get("environment")),
+            is_open=is_open,
+            observed_at=read_time(data.get("observed_at")),
         )
 
 
-def _targets(data: Object) -> list[str]:
+def _targets(data: Object) -> dict[str, str]:
+    """Map each resource that an event names to the environment it is in, empty where none is named."""
     targets = data.get("targets")
     if targets is None:
-        return []
+        return {}
     if not isinstance(targets, list) or len(targets) > MAX_TARGETS:
         raise Invalid(f"targets is no list of at most {MAX_TARGETS} entries")
     refs = [target.get("ref") if isinstance(target, dict) else None for target in targets]
     if not all(isinstance(ref, str) and ref for ref in refs):
         raise Invalid("each of targets needs a text `ref`")
-    return list(dict.fromkeys(_text(ref) for ref in refs))
+    return {_text(target["ref"]): _text(target.get("environment")) for target in targets}
 
 
 def _side(version: Object, side: str) -> Json | Absent:

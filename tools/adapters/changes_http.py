@@ -70,6 +70,7 @@ def read_pagerduty_change(event: Object, *, received_at: datetime | None = None)
     if at is None:
         raise Invalid("the event names no time")
     details = payload.get("custom_details")
+    named = details if isinstance(details, dict) else {}
     texts = [v for v in details.values() if isinstance(v, str)] if isinstance(details, dict) else []
     links = event.get("links")
     hrefs = [link.get("href") for link in links if isinstance(link, dict)] if isinstance(links, list) else []
@@ -81,6 +82,7 @@ def read_pagerduty_change(event: Object, *, received_at: datetime | None = None)
         summary=summary[:1024],
         source="http",
         reference=next((href for href in hrefs if isinstance(href, str)), ""),
+        environment=next((v for v in (named.get("environment"), named.get("env")) if isinstance(v, str)), ""),
     )
 
 

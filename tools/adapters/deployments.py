@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 
 from graph.change import Change
 from graph.errors import Invalid
 from graph.evidence import Gap
+from graph.runs import placed
 from tools.adapters.change_event import read_cloud_event
 from tools.adapters.followed_lines import FollowedLines
 from tools.adapters.json_lines import Line, read_lines
@@ -18,8 +19,18 @@ from tools.ports import ChangeBatch
 class Deployments:
     """A `FollowedSource` over a file or folder of CloudEvents of type `dev.plumbline.change.v1`."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, *, environment: str = "", called: Collection[str] = ()) -> None:
+        """Describe where to read.
+
+        Args:
+            name: name of the source within its environment.
+            path: a file or folder.
+            environment: name of the environment; a run that names another one is kept, and counts for nothing here.
+            called: other names of the environment, by which deploy tools know it.
+        """
         self.name = name
+        self._environment = environment
+        self._called = frozenset(called)
         self._path = path
         self._followed = FollowedLines(path)
 
@@ -55,4 +66,5 @@ class Deployments:
                     changes[change.id] = change
             except Invalid as error:
                 gaps.append(Gap(what=f"line {line.number} of {self._path.name}", why=error.reason))
-        return ChangeBatch(changes=tuple(sorted(changes.values(), key=lambda c: c.latest)), gaps=tuple(gaps))
+        own = placed(changes.values(), environment=self._environment, called=self._called)
+        return ChangeBatch(changes=tuple(sorted(own, key=lambda c: c.latest)), gaps=tuple(gaps))

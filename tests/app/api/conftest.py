@@ -37,7 +37,13 @@ from tests.graph.builders import k8s, manifest, resource_of, service, workload
 
 BASE_URL = "http://testserver"
 SECRETS = SenderSecrets(
-    pagerduty=("pd-old", "pd-new"), opsgenie=("og",), alertmanager=("am",), change_keys=("routing-key",)
+    pagerduty=("pd-old", "pd-new"),
+    opsgenie=("og",),
+    alertmanager=("am",),
+    change_keys=("routing-key",),
+    github=("gh",),
+    gitlab=("gl",),
+    argocd=("argo",),
 )
 CHECKOUT = k8s("Deployment", "checkout")
 CONFIG = k8s("ConfigMap", "checkout-config")
@@ -66,6 +72,9 @@ class StoredEnvironments:
 
     def names(self) -> Sequence[str]:
         return self._names
+
+    def also_called(self, environment: str) -> frozenset[str]:
+        return frozenset({"production"}) if environment == "demo" else frozenset()
 
     def deployers(self, environment: str) -> frozenset[str]:
         return frozenset({"argocd"})
