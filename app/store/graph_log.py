@@ -15,9 +15,9 @@ from app.store.database import Database
 from app.store.graph_moment import Moment
 from app.store.rows.graph import ChangeRow, SymptomRow
 from graph.change import Change
-from graph.channel import RUN_KINDS
 from graph.codec import decode
 from graph.evidence import SymptomEvent
+from graph.runs import RUN_KINDS
 
 MOST_OF_ONE = 2_000
 """Newest records of one resource that an answer looks at."""
