@@ -62,7 +62,8 @@ _CATEGORIES = {
     "resource_exhaustion": (
         "oom_killed heap_exhausted insufficient_* quota_exceeded cpu_saturation resource_limits "
         "store_connections_exhausted limit_range_violated database_* node_memory_pressure node_disk_pressure "
-        "node_pid_pressure evicted autoscaling_at_limit"
+        "node_pid_pressure evicted autoscaling_at_limit aws_throttled aws_quota_exceeded aws_no_capacity "
+        "function_timed_out"
     ),
     "infrastructure": (
         "node_* kubelet_down container_runtime_down kube_proxy_down scheduler_down api_server_down etcd_down "
@@ -70,7 +71,8 @@ _CATEGORIES = {
     ),
     "dependency_failure": (
         "dependency_unreachable dns_failure cluster_dns_down store_unreachable unavailable_dependency "
-        "registry_unreachable registry_unresolvable store_read_only webhook_unreachable"
+        "registry_unreachable registry_unresolvable store_read_only webhook_unreachable "
+        "aws_endpoint_unreachable"
     ),
     "code_defect": "application_error crash",
     "configuration_error": "node_selector_mismatch node_affinity_mismatch",

@@ -13,6 +13,7 @@ from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.probes import restarts
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.evidence import ObservationKind
+from graph.kinds.kubernetes.workloads import Workload
 
 _SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (kind, what, re.compile(pattern, re.IGNORECASE))
@@ -48,7 +49,7 @@ _SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
 def crashes(scene: Scene) -> Iterator[Mechanism]:
     """Yield what workloads that do not work say of the reason."""
     for workload in scene.workloads:
-        if scene.works(workload) and not restarts(scene, workload):
+        if scene.works(workload) and not _restarts_now(scene, workload):
             continue
         lines = list(scene.said(workload.uid, kind=ObservationKind.LOG))
         for kind, what, pattern in _SAYS:
@@ -63,3 +64,9 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
                     strength=0.5 if scene.works(workload) else 0.6,
                 )
                 break
+
+
+def _restarts_now(scene: Scene, workload: Workload) -> bool:
+    """Whether containers of a workload that works were started again lately; what restarted once is no trouble now."""
+    events = scene.events(workload.uid, "BackOff", "Unhealthy", "Killing")
+    return restarts(scene, workload) > 0 and any(scene.is_fresh(e) for e in events)

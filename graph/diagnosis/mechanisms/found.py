@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 
 from graph.diagnosis.mechanisms.addresses import addressing
 from graph.diagnosis.mechanisms.admission import admission
+from graph.diagnosis.mechanisms.autoscaling import autoscaling
+from graph.diagnosis.mechanisms.clouds import clouds
 from graph.diagnosis.mechanisms.crashes import crashes
 from graph.diagnosis.mechanisms.databases import databases
+from graph.diagnosis.mechanisms.endings import endings
 from graph.diagnosis.mechanisms.gateways import gateways
 from graph.diagnosis.mechanisms.mechanism import Mechanism
 from graph.diagnosis.mechanisms.nodes import nodes
@@ -40,7 +43,10 @@ FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
     policies,
     nodes,
     saturation,
+    autoscaling,
+    endings,
     databases,
+    clouds,
     crashes,
 )
 

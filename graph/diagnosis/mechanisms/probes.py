@@ -43,8 +43,18 @@ def probes(scene: Scene) -> Iterator[Mechanism]:
             events = [e for e in scene.events(workload.uid, "Unhealthy", "ProbeWarning") if _is_of(which, e)]
             if events and _matters(scene, workload, which):
                 yield from _judge(workload, which, events)
+                if not any(c.get(f"{which.lower()}Probe") for _, _, c in workload.containers()):
+                    yield from _undeclared(scene, workload, which, events)
         if not scene.works(workload) and not scene.events(workload.uid, "Unhealthy", "ProbeWarning"):
             yield from _unheard(scene, workload)
+
+
+def _undeclared(scene: Scene, workload: Workload, which: str, events: list[SymptomEvent]) -> Iterator[Mechanism]:
+    """A probe that fails and whose declaration is not known."""
+    event = max(events, key=lambda e: e.count)
+    if scene.is_fresh(event) or not scene.works(workload):
+        sign = Sign(text=f"The {which.lower()} probe fails.", event=event)
+        yield _mechanism(workload, which, "fails", "fails, and how it is declared is not known.", (sign,), 0.5)
 
 
 def _unheard(scene: Scene, workload: Workload) -> Iterator[Mechanism]:

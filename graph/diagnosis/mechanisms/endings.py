@@ -1,0 +1,46 @@
+"""Pods that the platform ends, and work that it gives up.
+
+Sources: https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/ and
+https://kubernetes.io/docs/concepts/workloads/controllers/job/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.kinds.lenient import entries, text
+
+_LOW = re.compile(
+    r"low on resource: (?P<what>[\w.-]+)|exceed\w* (its|the|total) .{0,60}(?P<limit>ephemeral|emptyDir|limit)"
+)
+
+
+def endings(scene: Scene) -> Iterator[Mechanism]:
+    """Yield evictions and jobs that failed for good."""
+    for workload in scene.workloads:
+        for pod in scene.pods(workload.uid):
+            if text(pod.body, "status", "reason") == "Evicted":
+                found = _LOW.search(text(pod.body, "status", "message"))
+                why = f": its node ran out of {found['what']}" if found and found["what"] else ""
+                yield Mechanism(
+                    resource=workload.uid,
+                    kind="evicted",
+                    summary=f"Pods of {workload.document.resource.display} were evicted{why}.",
+                    signs=(Sign(text="The kubelet evicted it.", uid=pod.resource.uid, path="/status"),),
+                    strength=0.7 if not scene.works(workload) else 0.3,
+                )
+                break
+    for job in scene.live.of("Job"):
+        for index, condition in entries(job.body, "status", "conditions"):
+            if condition.get("type") == "Failed" and condition.get("status") == "True":
+                reason = text(condition, "reason") or "Failed"
+                yield Mechanism(
+                    resource=scene.workload(job.resource.uid),
+                    kind="job_failed",
+                    summary=f"Job {job.resource.name} was given up: {reason}.",
+                    signs=(Sign(text="The job says so.", uid=job.resource.uid, path=f"/status/conditions/{index}"),),
+                    strength=0.6,
+                )

@@ -1,0 +1,230 @@
+"""Incidents of EKS in the form of the set, written here: faults get their category, alarming healthy ones get none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.suites.opensre import SUITE
+
+NOW = "2026-11-20T12:00:00Z"
+OLD = "2026-11-20T08:00:00Z"
+
+
+def pod(name: str = "api-7f9-a", *, ready: bool = True, phase: str = "Running", restarts: int = 0, **state: Any) -> Any:
+    container = {"name": "api", "ready": ready, "restart_count": restarts, "state": state or {"running": True}}
+    conditions = [{"type": "Ready", "status": "True" if ready else "False", "reason": "", "message": ""}]
+    return {
+        "name": name,
+        "namespace": "shop",
+        "phase": phase,
+        "node_name": "node-1" if phase != "Pending" else None,
+        "conditions": conditions,
+        "containers": [container],
+    }
+
+
+def event(reason: str, message: str, *, on: str = "Pod/api-7f9-a", at: str = NOW, count: int = 5) -> Any:
+    return {
+        "reason": reason,
+        "message": message,
+        "involved_object": on,
+        "last_time": at,
+        "first_time": at,
+        "count": count,
+        "namespace": "shop",
+        "type": "Warning",
+    }
+
+
+def log(message: str, *, status: str = "error", at: str = NOW) -> Any:
+    return {"message": message, "status": status, "timestamp": at, "service": "api"}
+
+
+def node(**rest: str) -> Any:
+    quiet = {"ready": "True", "memory_pressure": "False", "disk_pressure": "False", "pid_pressure": "False"}
+    return {"name": "node-1", **quiet, **rest}
+
+
+def category(
+    folder: Path,
+    *,
+    pods: list[Any],
+    ready: int = 1,
+    desired: int = 1,
+    events: Sequence[Any] = (),
+    logs: Sequence[Any] = (),
+    nodes: list[Any] | None = None,
+) -> str:
+    """Write a case, ask, and return the first category."""
+    unavailable = desired - ready
+    deployment = {"name": "api", "namespace": "shop", "desired": desired, "ready": ready, "available": ready}
+    notes = {"summary": "api looks bad", "kube_namespace": "shop", "kube_deployment": "api"}
+    files = {
+        "alert": {"title": "[test] api", "commonLabels": {"alertname": "Bad"}, "commonAnnotations": notes},
+        "context": {"namespace": "shop", "workload_name": "api"},
+        "eks_deployments": {"deployments": [{**deployment, "unavailable": unavailable}]},
+        "eks_pods": {"pods": pods},
+        "eks_events": {"warning_events": [*events, event("Noise", "seen", on="Pod/other", at=NOW)]},
+        "eks_node_health": {"nodes": [node()] if nodes is None else nodes},
+        "datadog_logs": {"logs": [*logs, log("heartbeat", status="info")]},
+        "datadog_monitors": {"monitors": []},
+    }
+    for name, body in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
+    return str(SUITE.answer(SUITE.load(folder, {}), None)["ranked"][0]["category"])
+
+
+CRASH = {"waiting": True, "reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}
+FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "killed for memory": (
+        "resource_exhaustion",
+        {
+            "pods": [pod(ready=False, restarts=6, **CRASH | {"message": "last terminated: reason=OOMKilled"})],
+            "ready": 0,
+        },
+    ),
+    "no node has room": (
+        "resource_exhaustion",
+        {
+            "pods": [pod(ready=False, phase="Pending", waiting=True, reason="Pending")],
+            "ready": 0,
+            "events": [event("FailedScheduling", "0/1 nodes are available: 1 Insufficient memory.")],
+        },
+    ),
+    "no node is tolerated": (
+        "configuration_error",
+        {
+            "pods": [pod(ready=False, phase="Pending", waiting=True, reason="Pending")],
+            "ready": 0,
+            "events": [
+                event("FailedScheduling", "0/1 nodes are available: 1 node(s) had untolerated taint {gpu: true}.")
+            ],
+        },
+    ),
+    "image does not exist": (
+        "configuration_error",
+        {
+            "pods": [pod(ready=False, phase="Pending", waiting=True, reason="ImagePullBackOff")],
+            "ready": 0,
+            "events": [
+                event("Failed", 'Failed to pull image "r.example/api:9": rpc error: code = NotFound desc = not found')
+            ],
+        },
+    ),
+    "a secret is missing": (
+        "configuration_error",
+        {
+            "pods": [pod(ready=False, phase="Pending", waiting=True, reason="CreateContainerConfigError")],
+            "ready": 0,
+            "events": [event("Failed", 'Error: secret "api-db" not found')],
+        },
+    ),
+    "a probe is wrong": (
+        "configuration_error",
+        {
+            "pods": [pod(ready=False)],
+            "ready": 0,
+            "events": [event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404")],
+        },
+    ),
+    "a setting is missing": (
+        "configuration_error",
+        {
+            "pods": [pod(ready=False, restarts=5, **CRASH)],
+            "ready": 0,
+            "logs": [log("FATAL required environment variable DATABASE_URL is not set")],
+        },
+    ),
+    "the code fails": (
+        "code_defect",
+        {
+            "pods": [pod(ready=False, restarts=5, **CRASH)],
+            "ready": 0,
+            "logs": [log("panic: runtime error: invalid memory address or nil pointer dereference")],
+        },
+    ),
+    "what it needs does not answer": (
+        "dependency_failure",
+        {
+            "pods": [pod(ready=False, restarts=5, **CRASH)],
+            "ready": 0,
+            "logs": [log("dial tcp 10.0.0.9:9092: connect: connection refused")],
+        },
+    ),
+    "names do not resolve": (
+        "dependency_failure",
+        {
+            "pods": [pod(ready=False, restarts=5, **CRASH)],
+            "ready": 0,
+            "logs": [log("dial tcp: lookup orders.shop.svc on 10.100.0.10:53: server misbehaving")],
+        },
+    ),
+    "a node is lost": (
+        "infrastructure",
+        {
+            "pods": [pod(ready=False, phase="Unknown"), pod("api-7f9-b")],
+            "desired": 2,
+            "ready": 1,
+            "nodes": [node(ready="Unknown", memory_pressure="Unknown")],
+        },
+    ),
+    "the disk of a node is full": (
+        "resource_exhaustion",
+        {"pods": [pod(ready=False, phase="Failed")], "ready": 0, "nodes": [node(disk_pressure="True")]},
+    ),
+    "a quota is used up": (
+        "resource_exhaustion",
+        {
+            "pods": [],
+            "ready": 0,
+            "events": [
+                event(
+                    "FailedCreate",
+                    'pods "api-1" is forbidden: exceeded quota: q, requested: requests.cpu=1, used: requests.cpu=4, '
+                    "limited: requests.cpu=4",
+                    on="Deployment/api",
+                )
+            ],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(FAULTS))
+def test_a_fault_gets_its_category(name: str, tmp_path: Path) -> None:
+    """From what the cluster shows, whatever the alert says."""
+    expected, case = FAULTS[name]
+    assert category(tmp_path, **case) == expected
+
+
+GOING = {**pod("api-6c4-x", ready=False, restarts=3, **CRASH), "deletion_timestamp": NOW}
+HEALTHY: dict[str, dict[str, Any]] = {
+    "an old pod is being deleted": {"pods": [pod(), GOING]},
+    "events of this morning": {"pods": [pod()], "events": [event("BackOff", "Back-off restarting", at=OLD)]},
+    "it restarted once and runs": {
+        "pods": [pod(restarts=1)],
+        "logs": [log("connection refused, retrying", at=OLD)],
+    },
+    "a probe failed while it started": {
+        "pods": [pod()],
+        "events": [event("Unhealthy", "Readiness probe failed: connection refused", at=OLD, count=1)],
+    },
+    "it logs an error now and then": {"pods": [pod()], "logs": [log("timeout calling recommendations, served cached")]},
+    "a rollout adds a pod": {"pods": [pod(), pod("api-8aa-n", ready=False)]},
+    "an image was pulled at the second try": {
+        "pods": [pod()],
+        "events": [event("Failed", 'Failed to pull image "r.example/api:9": i/o timeout', at=OLD, count=1)],
+    },
+    "no event at all": {"pods": [pod()]},
+}
+
+
+@pytest.mark.parametrize("name", list(HEALTHY))
+def test_an_alarming_alert_on_a_healthy_workload_is_no_fault(name: str, tmp_path: Path) -> None:
+    """What is over, expected or served in spite of it."""
+    assert category(tmp_path, **HEALTHY[name]) == "healthy"
