@@ -12,18 +12,29 @@ outages.yaml                                      evidence that can't be read ju
 
 from __future__ import annotations
 
-import json
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
-
-import yaml
+from typing import Final, NamedTuple
 
 from graph.document import Object
-
-_LOADER: type[yaml.CSafeLoader] | type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from tools.adapters.documents import Broken, read_documents
+from tools.adapters.json_lines import Line, read_lines
+from tools.adapters.yaml_scalars import resolve_core
 
 CLUSTER_FOLDER = "_cluster"
+
+
+MAX_BYTES: Final = 16 * 2**20
+"""An API server takes objects of up to 1.5 MiB."""
+
+
+class NoDocument(ValueError):
+    """A file that can't be parsed; `line` counts from 1, None where it is not known."""
+
+    def __init__(self, reason: str, line: int | None) -> None:
+        super().__init__(reason)
+        self.line = line
 
 
 class Key(NamedTuple):
@@ -71,11 +82,11 @@ class EstateFiles:
             ValueError: the file can't be parsed, or holds no object.
         """
         try:
-            stat = file.stat()
+            seen = file.stat()
         except FileNotFoundError:
             self._parsed.pop(file, None)
             return None
-        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        stamp = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
         known = self._parsed.get(file)
         if known and known[0] == stamp:
             return known[1]
@@ -84,7 +95,11 @@ class EstateFiles:
         return body
 
     def _each(self, folder: Path, pattern: str) -> Iterator[tuple[Path, Object | ValueError]]:
+        inside = self.root.resolve()
         for file in sorted(folder.glob(pattern)):
+            if file.is_symlink() and not file.resolve().is_relative_to(inside):
+                yield file, NoDocument("a symbolic link that leads out of the estate; not followed", None)
+                continue
             try:
                 body = self.one(file)
             except ValueError as error:
@@ -96,21 +111,28 @@ class EstateFiles:
 
 
 def lines(file: Path) -> Iterator[Object]:
-    """Yield the objects of a JSONL file; a torn last line is left out, an absent file is empty."""
+    """Yield the objects of a JSONL file; a torn or broken line is left out, an absent file is empty."""
     if not file.exists():
         return
-    with file.open(encoding="utf-8") as stream:
-        for line in stream:
-            if line.endswith("\n") and line.strip():
-                yield json.loads(line)
+    for line in read_lines(file):
+        if isinstance(line, Line):
+            yield line.value
 
 
 def _parse(file: Path) -> Object:
-    try:
-        text = file.read_text(encoding="utf-8")
-        body = json.loads(text) if file.suffix == ".json" else yaml.load(text, Loader=_LOADER)  # noqa: S506
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).replace("\n", " ")) from error
-    if not isinstance(body, dict):
+    """Read one document, as carefully as any that comes from outside: an estate may be a dump of a real one."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise ValueError("no regular file")
+    with file.open("rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES >> 20} MiB")
+    parts = list(read_documents(data, name=file.name, plain=resolve_core))
+    if len(parts) != 1:
+        raise ValueError("holds no single document")
+    part = parts[0]
+    if isinstance(part, Broken):
+        raise NoDocument(part.reason, part.line)
+    if not isinstance(part.value, dict):
         raise ValueError("holds no object")
-    return body
+    return part.value

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
-
 from graph.document import Object
 from graph.errors import Invalid, Unexpected, Unreachable
 from graph.evidence import Gap, ObservationKind, SymptomEvent
@@ -16,7 +14,7 @@ from graph.kinds.kubernetes.parse import parse
 from graph.kinds.terraform.document import document as cloud_document
 from graph.resource import Facet, Platform, Resource, kubernetes_uid, terraform_uid
 from graph.version import Document, Snapshot, Unreadable
-from tools.adapters.estate_files import CLUSTER_FOLDER, EstateFiles, lines
+from tools.adapters.estate_files import CLUSTER_FOLDER, EstateFiles, NoDocument, lines
 
 _WORKLOADS = {"Deployment": "apps", "StatefulSet": "apps", "DaemonSet": "apps", "CronJob": "batch", "Job": "batch"}
 _GROUPS = _WORKLOADS | {
@@ -140,8 +138,7 @@ class FileEstate:
     ) -> None:
         where = str(file.relative_to(self._files.root))
         if isinstance(body, ValueError):
-            mark = getattr(body.__cause__, "problem_mark", None) if isinstance(body.__cause__, yaml.YAMLError) else None
-            line = mark.line + 1 if mark else None
+            line = body.line if isinstance(body, NoDocument) else None
             unreadable.append(Unreadable(where=where, reason=str(body), line=line, resource=self._named(file)))
             return
         known = self._taken.get(file)

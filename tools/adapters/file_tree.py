@@ -13,6 +13,8 @@ from typing import Protocol
 from graph.errors import Invalid, NotFound, Refused, Unreachable
 from graph.version import Unreadable
 
+MOST_FILES = 200_000
+"""Files of one tree that are looked at; the largest repositories of declarations hold some ten thousands."""
 _BLOCK_BYTES = 2**20
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__"})
 
@@ -112,7 +114,16 @@ class DiskTree:
         return nullcontext(self.root)
 
     def _walk_all(self) -> set[str]:
-        return {path for folder in self._folders for path in self._walk(self.root / folder)}
+        found: set[str] = set()
+        for folder in self._folders:
+            for path in self._walk(self.root / folder):
+                if len(found) >= MOST_FILES:
+                    self._faults.append(
+                        Unreadable(where=self.label, reason=f"more than {MOST_FILES} files; no more read")
+                    )
+                    return found
+                found.add(path)
+        return found
 
     def _walk(self, start: Path) -> Iterator[str]:
         links: list[tuple[str, Path]] = []

@@ -30,6 +30,8 @@ from tools.ports import ChangeBatch
 _SUFFIXES: Final = (".yaml", ".yml", ".json", ".tf")
 _MAX_BLOB_BYTES: Final = 5 * 2**20
 """Larger files in a repository are data, and comparing every version of them would take minutes."""
+_MAX_HCL_BYTES: Final = 2**19
+"""The parser reads some ten kilobytes in a second."""
 _CACHED_BLOBS: Final = 20_000
 _SKEW: Final = timedelta(minutes=5)
 """Clocks of people who commit differ from ours by that much without anything being wrong."""
@@ -243,5 +245,7 @@ class GitHistory:
     def _read(self, data: bytes, path: str, stacks: Mapping[str, str]) -> _Declared:
         if len(data) > _MAX_BLOB_BYTES:
             raise Invalid(f"larger than {_MAX_BLOB_BYTES >> 20} MiB")
+        if path.endswith(".tf") and len(data) > _MAX_HCL_BYTES:
+            raise Invalid(f"larger than {_MAX_HCL_BYTES >> 10} KiB")
         found = self._resources.read(data, Origin(file=path), stacks)
         return {document.resource.uid: document for document in found}

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,8 @@ from dulwich.walk import ORDER_TOPO
 
 from graph.errors import Invalid, NotFound, Unexpected
 
+MOST_ENTRIES: Final = 500_000
+"""Files of one commit; ten small trees that name one another ten times each stand for ten billion."""
 _READ_ERRORS: Final = (KeyError, ObjectFormatException, AssertionError, OSError, ValueError)
 """What dulwich raises for objects that are missing or damaged."""
 
@@ -111,7 +114,9 @@ class GitRepository:
         tree = self._commit(commit).tree
         start = self.prefix + "/" if self.prefix else ""
         try:
-            for entry in self._repo.object_store.iter_tree_contents(tree):
+            for number, entry in enumerate(self._repo.object_store.iter_tree_contents(tree)):
+                if number >= MOST_ENTRIES:
+                    raise Unexpected(f"a commit of {str(self.root)!r} holds more than {MOST_ENTRIES} files: not read")
                 path = (entry.path or b"").decode("utf-8", "replace")
                 if path.startswith(start) or path == self.prefix:
                     yield path[len(start) :] or path.rpartition("/")[2], entry.mode or 0, (entry.sha or b"").decode()
@@ -196,7 +201,7 @@ class GitRepository:
         olds = [self._subtree(self._commit(p.decode()).tree) for p in commit.parents] or [None]
         if new in olds:
             return
-        compared = [list(tree_changes(self._repo.object_store, old, new)) for old in olds]
+        compared = [list(islice(tree_changes(self._repo.object_store, old, new), MOST_ENTRIES)) for old in olds]
         everywhere = set.intersection(*({_path(c) for c in many} for many in compared))
         for change in compared[0]:
             if _path(change) in everywhere:

@@ -18,6 +18,11 @@ MAX_LINE_BYTES: Final = 4 * 2**20
 """An audit record carries at most two objects, and an API server takes objects of up to 1.5 MiB."""
 
 
+MAX_FILE_BYTES: Final = 8 * 2**30
+"""Unpacked; a megabyte of gzip can stand for a gigabyte, and reading one takes seconds."""
+MOST_GAPS: Final = 100
+_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+
 SUFFIXES: Final = frozenset({".jsonl", ".json", ".log", ".gz"})
 """Names of the files in a folder that are read."""
 
@@ -34,7 +39,8 @@ class Line:
 def read_lines(path: Path, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[Line | Gap]:
     """Yield the objects of a file, or of the `.jsonl`, `.json`, `.log` and `.gz` files in a folder by name.
 
-    A line that is cut, or that is no JSON object, gives a gap with its number; the lines after it are still read.
+    A line that is cut, or that is no JSON object, gives a gap with its number; the lines after it are still read. Of
+    more than a hundred in one file the rest is counted in one gap. Links that lead out of a folder are not followed.
 
     Raises:
         NotFound: there is nothing at `path`.
@@ -42,14 +48,20 @@ def read_lines(path: Path, *, max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[
     """
     if path.is_dir():
         for file in sorted(path.rglob("*")):
-            if file.is_file() and file.suffix in SUFFIXES:
+            if file.suffix not in SUFFIXES or not file.is_file():
+                continue
+            if file.resolve().is_relative_to(path.resolve()):
                 yield from read_lines(file, max_line_bytes=max_line_bytes)
+            else:
+                yield Gap(what=f"the records in {file.name}", why="it is a link out of the folder, not followed")
         return
     if not path.exists():
         raise NotFound(f"no file {str(path)!r}: check the path")
+    if not path.is_file():
+        raise Unreachable(f"can't read {str(path)!r}: it is no regular file")
     try:
         with _open(path) as stream:
-            yield from _read(stream, path, max_line_bytes)
+            yield from _few_gaps(_read(stream, path, max_line_bytes), path)
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         if isinstance(error, PermissionError):
@@ -63,13 +75,33 @@ def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
+def _few_gaps(found: Iterator[Line | Gap], path: Path) -> Iterator[Line | Gap]:
+    """Pass everything on but for gaps beyond the first ones, which are counted: a file of rubbish has millions."""
+    gaps = 0
+    for one in found:
+        gaps += isinstance(one, Gap)
+        if isinstance(one, Line) or gaps <= MOST_GAPS:
+            yield one
+    if gaps > MOST_GAPS:
+        yield Gap(what=f"{gaps - MOST_GAPS} more lines of {path.name}", why="none of them holds a usable record")
+
+
 def _read(file: IO[bytes], path: Path, limit: int) -> Iterator[Line | Gap]:
-    number = 0
+    number = size = 0
     while raw := file.readline(limit + 1):
         number += 1
+        if number == 1 and raw.startswith(_UTF_16):
+            yield Gap(what=f"the records in {path.name}", why="the file is UTF-16, not UTF-8: convert it")
+            return
+        size += len(raw)
+        if size > MAX_FILE_BYTES:
+            why = f"more than {MAX_FILE_BYTES >> 30} GiB are not read of one file"
+            yield Gap(what=f"the rest of {path.name}, from line {number} on", why=why)
+            return
         if len(raw) > limit:
-            while raw and not raw.endswith(b"\n"):
+            while raw and not raw.endswith(b"\n") and size <= MAX_FILE_BYTES:
                 raw = file.readline(limit)
+                size += len(raw)
             yield gap_of(path, number, f"longer than {limit >> 20} MiB")
             continue
         if not raw.strip():

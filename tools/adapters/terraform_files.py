@@ -7,8 +7,10 @@ state file. Applied and actual state come from the plan (its prior state, refres
 from __future__ import annotations
 
 import posixpath
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from graph.document import Object
 from graph.errors import Invalid
@@ -18,9 +20,14 @@ from graph.kinds.terraform.plan import is_plan, read_plan
 from graph.kinds.terraform.state import read_state
 from graph.resource import Facet, Platform, Resource, terraform_uid
 from graph.version import Document, Origin, Unreadable
-from tools.adapters.documents import MAX_YAML_BYTES, decode
+from tools.adapters.documents import decode
 from tools.adapters.file_tree import FileTree
 from tools.adapters.hcl import HclFile, HclResource, declared_blocks, read_hcl
+
+_MAX_BYTES: Final = 2**19
+"""The parser reads some ten kilobytes in a second; hand-written source is far smaller."""
+_MAX_SECONDS: Final = 120.0
+"""Of processor time for the source of one tree. Blocks that were parsed are kept, so the next reading gets further."""
 
 
 @dataclass(slots=True)
@@ -42,6 +49,7 @@ class TerraformFiles:
         self._json: list[tuple[str, Object]] = []
         self.faults: list[Unreadable] = []
         broken: list[tuple[str, str, Invalid]] = []
+        self._until = time.thread_time() + _MAX_SECONDS
         for path in tree.paths():
             if path.endswith(".tf"):
                 self._read_source(tree, path, broken)
@@ -121,7 +129,9 @@ class TerraformFiles:
         text = ""
         files = self._sources.setdefault(posixpath.dirname(path), {})
         try:
-            text = decode(tree.read(path, limit=MAX_YAML_BYTES))
+            text = decode(tree.read(path, limit=_MAX_BYTES))
+            if time.thread_time() > self._until:
+                raise Invalid(f"not parsed: the source files before it took more than {_MAX_SECONDS:.0f} s")
             files[path] = read_hcl(text)
         except Invalid as error:
             broken.append((path, text, error))
