@@ -141,6 +141,32 @@ def drift(
 
 
 @app.command()
+def events(
+    resource: Annotated[str | None, typer.Argument(help="One resource; all when absent.")] = None,
+    *,
+    since: Annotated[str, typer.Option("--since", help="Time as for `changes`, or a span such as `2h`.")] = "24h",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is found from now on.")] = False,
+    limit: Annotated[int, typer.Option("--limit", help="Most events at once, up to 200.")] = 100,
+    environment: Environment = None,
+    server: Server = None,
+    token: Token = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show drift as it was found: opened, changed, attributed, closed."""
+    from app.drift_events_client import follow_events, read_events
+    from app.times import resolved
+
+    client = _connect(server, token, data_dir)
+    path = f"/api/graph/{_environment(client, environment)}/drift-events"
+    asked = {"since": resolved(since), "resource": resource, "limit": limit}
+    if follow:
+        follow_events(client, path, asked, as_json=as_json)
+    else:
+        read_events(client, path, asked, as_json=as_json)
+
+
+@app.command()
 def why(
     resource: Annotated[
         str, typer.Argument(help="Resource, e.g. shop/Deployment/checkout, with #/field for one field.")

@@ -1,23 +1,35 @@
-"""Keeps the graph of each environment fresh: runs its sources, stores what they say, remembers what failed."""
+"""Reads the sources of each environment, remembers what failed, and knows how fresh what is stored is.
+
+A source that is watched says itself what changes (`hear`); the others are read (`refresh`, `follow`).
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from app.recording import News, Recorder, significant_part, tell_nobody
 from app.store.graph import GraphStore
-from graph.document import Json
+from app.streams import Streams
 from graph.environment import EnvironmentGraph
 from graph.errors import NotFound, OutsideError
-from graph.relation import Relation
-from graph.relations import derive
 from graph.resource import Facet
-from graph.version import Document, Snapshot
-from tools.ports import NO_MONITORING, ChangeSource, Monitoring, StateSource, SymptomSource
+from graph.version import Delta, Snapshot
+from tools.ports import (
+    NO_MONITORING,
+    ChangeSource,
+    FollowedSource,
+    Monitoring,
+    StateSource,
+    SymptomSource,
+    WatchedSource,
+)
+
+__all__ = ["GovernedEnvironments", "Sources", "significant_part"]
 
 _log = structlog.get_logger(__name__)
 
@@ -27,8 +39,11 @@ _SYMPTOMS_REACH_BACK = timedelta(hours=2)
 _LATE = timedelta(hours=3)
 """Audit records arrive late, some by far more than the usual minutes; what was seen before is stored once."""
 
-_NOT_SIGNIFICANT = frozenset({"status"})
-_NOT_SIGNIFICANT_METADATA = frozenset({"resourceVersion", "managedFields", "generation", "selfLink"})
+_CATCH_UP_S = 30.0
+"""For how long a watch may list everything again before the source is read as one that is not watched."""
+
+_QUICK = timedelta(seconds=2)
+"""Declarations that are read faster than this are read again before a drift is told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,39 +57,73 @@ class Sources:
     states: tuple[StateSource, ...]
     changes: tuple[ChangeSource, ...]
     symptoms: tuple[SymptomSource, ...]
+    watched: tuple[WatchedSource, ...] = ()
+    """Those of `states` that say by themselves what changes."""
+    followed: tuple[FollowedSource, ...] = ()
+    """Those of `changes` that can be asked often for what is new."""
     monitoring: Monitoring = NO_MONITORING
 
 
 class GovernedEnvironments:
     """The governed environments by name."""
 
-    def __init__(self, sources: Iterable[Sources], store: GraphStore, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        sources: Iterable[Sources],
+        store: GraphStore,
+        clock: Callable[[], datetime],
+        *,
+        tell: Callable[[News], None] = tell_nobody,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            sources: of each environment.
+            store: keeps what they say.
+            clock: gives the present, UTC.
+            tell: is told what is new once it is stored; called from several threads, must not block.
+        """
         self._sources = {s.environment: s for s in sources}
         self._store = store
         self._clock = clock
+        self._tell = tell
+        self._recorder = Recorder(store, clock, tell)
+        self._streams = Streams(store, clock)
         self._locks = {name: threading.Lock() for name in self._sources}
         self._begun_at: dict[str, datetime] = {}
         self._read_at: dict[str, datetime] = {}
         self._changes_seen: dict[tuple[str, str], datetime] = {}
-        self._derived: dict[tuple[str, str, Facet], tuple[Sequence[Document], Sequence[Relation]]] = {}
+        self._declared: dict[str, tuple[datetime, timedelta]] = {}
+        """When the declarations of an environment were read last, and how long that took."""
 
     def names(self) -> list[str]:
         """Names of all environments, in the order of the settings."""
         return list(self._sources)
 
+    def sources(self, environment: str) -> Sources:
+        """What an environment is read from.
+
+        Raises:
+            NotFound: there is no such environment.
+        """
+        if environment not in self._sources:
+            known = ", ".join(self._sources) or "none is configured"
+            raise NotFound(f"no environment {environment!r}; known: {known}")
+        return self._sources[environment]
+
     def deployers(self, environment: str) -> frozenset[str]:
         """Identities whose writes may be deployments."""
-        return self._of(environment).deployers
+        return self.sources(environment).deployers
 
     def monitoring(self, environment: str) -> Monitoring:
         """Whom to ask for readings, log lines and traces around an alert."""
-        return self._of(environment).monitoring
+        return self.sources(environment).monitoring
 
     def graph(
         self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None
     ) -> EnvironmentGraph:
         """Return the environment graph now, or as of a time (UTC); with `known_at`, as far as was known by then."""
-        self._of(environment)
+        self.sources(environment)
         return self._store.load(environment, as_of=as_of, known_at=known_at)
 
     def also_called(self, environment: str) -> frozenset[str]:
@@ -85,67 +134,117 @@ class GovernedEnvironments:
         """Read all sources of an environment and store what they say.
 
         A source that fails is recorded with its error and counts as a gap; the others are still read. Callers that
-        wait for a reading that began after they asked share it.
+        wait for a reading that began after they asked share it. A source that is watched is asked to list everything
+        again, so that nothing that is stored is older than the question; where it can't, it is read like any other.
 
         Returns:
             The time that the stored state is about, UTC.
         """
-        sources = self._of(environment)
+        sources = self.sources(environment)
         asked_at = self._clock()
         with self._locks[environment]:
             begun = self._begun_at.get(environment)
             if begun is not None and begun >= asked_at and environment in self._read_at:
                 return self._read_at[environment]
             begun = self._clock()
-            snapshots = [s for source in sources.states if (s := self._read(environment, source)) is not None]
-            self._record(environment, snapshots)
-            for source in sources.changes:
-                self._read_changes(environment, source)
-            for symptom_source in sources.symptoms:
-                self._read_symptoms(environment, symptom_source)
+            self._read_all(sources, [s for s in sources.watched if s.catch_up(_CATCH_UP_S)])
             self._begun_at[environment] = begun
-            self._read_at[environment] = self._clock()
             return self._read_at[environment]
 
-    def _of(self, environment: str) -> Sources:
-        if environment not in self._sources:
-            known = ", ".join(self._sources) or "none is configured"
-            raise NotFound(f"no environment {environment!r}; known: {known}")
-        return self._sources[environment]
+    def poll(self, environment: str) -> bool:
+        """Read what does not say by itself that it changed; a source whose watch is broken is read, too.
 
-    def _read(self, environment: str, source: StateSource) -> Snapshot | None:
-        try:
-            return source.read()
-        except OutsideError as error:
-            self._failed(environment, source.name, source.facet, error)
-            return None
+        Returns:
+            As `follow`: a change that came in meanwhile may be newer than what was read.
+        """
+        sources = self.sources(environment)
+        with self._locks[environment]:
+            return self._read_all(sources, [s for s in sources.watched if s.is_watched])
 
-    def _record(self, environment: str, snapshots: Sequence[Snapshot]) -> None:
-        everything = [d for s in snapshots for d in s.documents]
-        for snapshot in snapshots:
-            around = [*snapshot.documents, *_others(everything, snapshot.documents)]
-            key = (environment, snapshot.source, snapshot.facet)
-            known = self._derived.get(key)
-            # Relations are a function of the documents; most of the time not one of them has changed.
-            relations = known[1] if known and known[0] == around else derive(around)
-            self._derived[key] = around, relations
-            own = {d.resource.uid for d in snapshot.documents}
-            self._store.record(
-                environment,
-                snapshot,
-                [r for r in relations if r.source in own],
-                significant=significant_part,
-            )
+    def hear(self, environment: str, said: Snapshot | Delta) -> None:
+        """Store what a watched source of an environment says."""
+        self._recorder.hear(environment, said)
+
+    def follow(self, environment: str) -> bool:
+        """Store what was added to the change streams of an environment since the last look.
+
+        Returns:
+            Whether they tell of something that is not watched, so that it is worth reading.
+        """
+        sources = self.sources(environment)
+        has_news = False
+        for source in sources.followed:
+            if names := self._streams.follow(environment, source):
+                has_news = True
+                self._tell(News(environment=environment, evidence=names))
+        watched = {s.name for s in sources.watched if s.is_watched}
+        return has_news and any(s.facet is Facet.ACTUAL and s.name not in watched for s in sources.states)
+
+    def relate(self, environment: str, *, within_s: float | None = None) -> None:
+        """Bring the relations of watched sources up to date; leave it when that took longer than `within_s` before."""
+        watched = {s.name: s.facet for s in self.sources(environment).watched if s.is_watched}
+        self._recorder.relate(environment, watched, within_s=within_s)
+
+    def read_declared(self, environment: str, since: datetime) -> bool:
+        """Read the declarations again unless they were read after `since` (UTC) or that takes long.
+
+        Returns:
+            Whether they were read.
+        """
+        declared = [s for s in self.sources(environment).states if s.facet is not Facet.ACTUAL]
+        with self._locks[environment]:
+            read_at, took = self._declared.get(environment, (None, timedelta()))
+            if not declared or took > _QUICK or (read_at is not None and read_at >= since):
+                return False
+            begun = self._clock()
+            self._recorder.record(environment, self._read_states(environment, declared), is_all=False)
+            self._declared[environment] = begun, self._clock() - begun
+            return True
+
+    def source_failed(self, environment: str, source: str, facet: Facet | None, error: Exception) -> None:
+        """Store that a source could not be read or watched; its gap is told with every answer until it works."""
+        _log.warning("source_failed", environment=environment, source=source, error=str(error))
+        self._store.source_failed(environment, source, facet, str(error), at=self._clock())
+
+    def _read_all(self, sources: Sources, told: list[WatchedSource]) -> bool:
+        """Read everything but `told`, which say what changes by themselves; return what `follow` does."""
+        environment, names = sources.environment, {s.name for s in told}
+        begun = self._clock()
+        declared = [s for s in sources.states if s.facet is not Facet.ACTUAL]
+        snapshots = self._read_states(environment, [s for s in declared if s.name not in names])
+        self._declared[environment] = begun, self._clock() - begun
+        running = [s for s in sources.states if s.facet is Facet.ACTUAL and s.name not in names]
+        snapshots += self._read_states(environment, running)
+        self._recorder.record(environment, snapshots, is_all=not told)
+        self._recorder.relate(environment, {s.name: s.facet for s in told})
+        for source in sources.changes:
+            if not any(source is f for f in sources.followed):
+                self._read_changes(environment, source)
+        has_news = self.follow(environment)
+        for symptom_source in sources.symptoms:
+            self._read_symptoms(environment, symptom_source)
+        self._read_at[environment] = self._clock()
+        return has_news
+
+    def _read_states(self, environment: str, sources: Iterable[StateSource]) -> list[Snapshot]:
+        found = []
+        for source in sources:
+            try:
+                found.append(source.read())
+            except (OutsideError, NotFound) as error:
+                self.source_failed(environment, source.name, source.facet, error)
+        return found
 
     def _read_changes(self, environment: str, source: ChangeSource) -> None:
         key = (environment, source.name)
         since = self._changes_seen.get(key)
         try:
             batch = source.changes(since - _LATE if since else None)
-        except OutsideError as error:
-            self._failed(environment, source.name, None, error)
+        except (OutsideError, NotFound) as error:
+            self.source_failed(environment, source.name, None, error)
             return
-        self._store.record_changes(environment, batch.changes)
+        if self._store.record_changes(environment, batch.changes):
+            self._tell(News(environment=environment, evidence=frozenset(c.uid for c in batch.changes)))
         self._changes_seen[key] = self._clock()
 
     def _read_symptoms(self, environment: str, source: SymptomSource) -> None:
@@ -153,30 +252,7 @@ class GovernedEnvironments:
         since = last - _LATE if last else self._clock() - _SYMPTOMS_REACH_BACK
         try:
             symptoms = source.symptoms(since)
-        except OutsideError as error:
-            self._failed(environment, source.name, None, error)
+        except (OutsideError, NotFound) as error:
+            self.source_failed(environment, source.name, None, error)
             return
         self._store.record_symptoms(environment, symptoms)
-
-    def _failed(self, environment: str, source: str, facet: Facet | None, error: OutsideError) -> None:
-        _log.warning("source_failed", environment=environment, source=source, error=str(error))
-        self._store.source_failed(environment, source, facet, str(error), at=self._clock())
-
-
-def significant_part(document: Document) -> Json:
-    """The part of a document whose change makes a new version; status and bookkeeping of the server do not."""
-    body: Mapping[str, Json] = document.body
-    kept = {k: v for k, v in body.items() if k not in _NOT_SIGNIFICANT}
-    if isinstance(metadata := kept.get("metadata"), Mapping):
-        kept["metadata"] = {k: v for k, v in metadata.items() if k not in _NOT_SIGNIFICANT_METADATA}
-    return kept
-
-
-def _others(everything: Sequence[Document], own: Sequence[Document]) -> list[Document]:
-    """Documents of other sources, one for each resource that `own` lacks, so that relations across sources are seen."""
-    seen = {d.resource.uid for d in own}
-    others: dict[str, Document] = {}
-    for document in everything:
-        if document.resource.uid not in seen:
-            others.setdefault(document.resource.uid, document)
-    return list(others.values())

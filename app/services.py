@@ -11,6 +11,7 @@ from fastapi import Request
 
 from app.store.audit import AuditLog
 from app.store.database import Database
+from app.store.drift_events import DriftEvents
 from app.store.graph import GraphStore
 from app.store.inbox import Inbox
 from app.store.incidents import Incidents
@@ -69,6 +70,7 @@ class Services:
     audit: AuditLog
     graph_store: GraphStore
     environments: Environments
+    drift_events: DriftEvents
     secrets: SenderSecrets
     look_again: Callable[[str, str], None]
     """Asks for a new investigation of an incident: takes its id and the name of who asks."""

@@ -41,14 +41,17 @@ def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable
     """
     build = _Build(settings, salt, clock)
     states = tuple(build.states())
+    changes = tuple(build.change_log(s) for s in settings.changes)
     return Sources(
         environment=settings.name,
         deployers=settings.deployers,
         also_called=settings.also_called,
         states=states,
-        changes=tuple(build.change_log(s) for s in settings.changes),
+        changes=changes,
         symptoms=tuple(s for s in states if isinstance(s, KubernetesApi | FileEstate)),
         monitoring=build_monitoring(settings),
+        watched=tuple(s for s in states if isinstance(s, KubernetesApi)),
+        followed=tuple(s for s in changes if isinstance(s, KubernetesAudit | CloudTrail | Deployments)),
     )
 
 

@@ -18,11 +18,13 @@ from app.services import SenderSecrets, Services
 from app.settings import ExecutorSettings, ModelSettings, Settings, load_settings
 from app.store.audit import AuditLog
 from app.store.database import Database
+from app.store.drift_events import DriftEvents
 from app.store.graph import GraphStore
 from app.store.inbox import DELIVERY_JOB, Inbox
 from app.store.incidents import Incidents
 from app.store.jobs import Jobs
 from app.store.keys import Keys, load_or_create
+from app.store.leases import Leases
 from app.store.memories import Memories
 from app.store.proposals import Proposals
 from app.store.users import PrincipalKind, Role, Users
@@ -44,6 +46,8 @@ class Store:
     memories: Memories
     users: Users
     graphs: GraphStore
+    drift_events: DriftEvents
+    leases: Leases
 
 
 def open_store(settings: Settings) -> Store:
@@ -65,6 +69,8 @@ def open_store(settings: Settings) -> Store:
         memories=Memories(database, audit),
         users=Users(database, audit),
         graphs=GraphStore(database),
+        drift_events=DriftEvents(database),
+        leases=Leases(database),
     )
 
 
@@ -82,13 +88,16 @@ def open_graphs(url: str | None) -> GraphStore:
 
 
 class Service:
-    """The running service: the routes' services, the workers, and the thread that keeps the graph fresh."""
+    """The running service: the routes' services, the workers, and the threads that keep the graphs fresh."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
         from app.alone import Presence
         from app.casebook import StoredCasebook
+        from app.collector import Collector
+        from app.drift_watch import DriftWatch
         from app.environments import GovernedEnvironments
         from app.intake import Intake
+        from app.leadership import Leadership
         from app.looks import INVESTIGATE_JOB, Looks
         from app.sources import build_sources
         from app.upkeep import Upkeep
@@ -96,8 +105,14 @@ class Service:
 
         self.store = store
         self.environments = GovernedEnvironments(
-            [build_sources(e, salt=store.keys.salt, clock=now) for e in settings.environments], store.graphs, now
+            [build_sources(e, salt=store.keys.salt, clock=now) for e in settings.environments],
+            store.graphs,
+            now,
+            tell=lambda news: self._drift.hear(news),
         )
+        leadership = Leadership(store.leases, self.environments.names())
+        self._drift = DriftWatch(self.environments, store.drift_events, is_ours=leadership.holds, clock=now)
+        self._collector = Collector(self.environments, self._drift, leadership, every_s=settings.collect_every_s)
         self._looks = Looks(store.database, store.jobs, wake=self._wake)
         casebook = StoredCasebook(
             store.incidents,
@@ -121,7 +136,7 @@ class Service:
             INVESTIGATE_JOB: lambda job, payload: investigations.get().process(job, payload),
         }
         self._workers: Workers = Workers(store.jobs, handlers, threads=settings.workers)
-        self._upkeep = Upkeep(self.environments, store.proposals, every_s=settings.collect_every_s, clock=now)
+        self._upkeep = Upkeep(store.proposals, every_s=settings.collect_every_s, clock=now)
         self._presence = Presence(settings.data_dir / "service.lock")
         self._warm_up = threading.Thread(target=investigations.get, name="warm-up", daemon=True)
         self.services = Services(
@@ -134,6 +149,7 @@ class Service:
             audit=store.audit,
             graph_store=store.graphs,
             environments=self.environments,
+            drift_events=store.drift_events,
             secrets=_sender_secrets(settings),
             look_again=self._look_again,
             wake=self._wake,
@@ -146,18 +162,21 @@ class Service:
         """Start the threads, and take up first what a killed service left, where it can be known that it is dead."""
         if self._presence.announce() and self.store.database.is_sqlite:
             self.store.jobs.take_back()
+            self.store.leases.release_all()
         self._warm_up.start()
         self._upkeep.start()
+        self._collector.start()
         self._workers.start()
 
     def stop(self) -> None:
         """Stop the threads; what is not done is taken up after the next start."""
         self._workers.stop()
         self._upkeep.stop()
+        self._collector.stop()
         self._presence.leave()
 
     def _starting(self) -> str:
-        if not self._upkeep.has_read_all.is_set():
+        if not self._collector.has_read_all:
             return "the sources are being read for the first time"
         return "the investigator is being loaded" if self._warm_up.is_alive() else ""
 

@@ -60,6 +60,11 @@ class WatchedSource(StateSource, Protocol):
         """
         ...
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether `watch` runs and has told everything once."""
+        ...
+
     def catch_up(self, within_s: float) -> bool:
         """Make sure that `hear` was told all that was so when this was called; return whether that is so.
 

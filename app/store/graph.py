@@ -24,7 +24,7 @@ from graph.environment import EnvironmentGraph
 from graph.evidence import SymptomEvent
 from graph.relation import Relation
 from graph.resource import Facet
-from graph.version import Delta, Document, Snapshot
+from graph.version import Delta, Document, Snapshot, Unreadable
 
 SYMPTOMS_KEPT_FOR = timedelta(days=7)
 SYMPTOMS_KEPT = 20_000
@@ -110,11 +110,27 @@ class GraphStore:
                 sync_facts(session, scope, stated, at=delta.at, stamp=stamp, subjects=subjects)
                 outage = _scope(environment, FactKind.OUTAGE, delta.facet, delta.source)
                 sync_facts(session, outage, [], at=delta.at, stamp=stamp)
+                if delta.unreadable is not None:
+                    hidden = _scope(environment, FactKind.UNREADABLE, delta.facet, delta.source)
+                    sync_facts(session, hidden, _places(delta.unreadable), at=delta.at, stamp=stamp)
             source.first_read_at = source.first_read_at or delta.at
             source.heard_at = max(source.heard_at or delta.at, delta.at)
             source.error = ""
             session.add(source)
         return recorded
+
+    def relate(self, environment: str, source: str, facet: Facet, relations: Mapping[str, Sequence[Relation]]) -> None:
+        """Store the relations that a source states now, by the uid of their source; those of other uids stay.
+
+        Relations follow from all documents together, so they may change without any news of the resource itself.
+        """
+        with self._database.session() as session:
+            stamp = self._write(session, environment)
+            row = self._source(session, environment, source, facet)
+            at = max(filter(None, (stamp.at, row.read_at, row.heard_at)))
+            stated = [(uid, relation) for uid, many in relations.items() for relation in many]
+            scope = _scope(environment, FactKind.RELATION, facet, source)
+            sync_facts(session, scope, stated, at=at, stamp=stamp, subjects=relations.keys())
 
     def source_failed(self, environment: str, source: str, facet: Facet | None, error: str, at: datetime) -> None:
         """Remember that a source could not be read at `at` (UTC); what is known of it stays, as old as it is."""
@@ -203,7 +219,7 @@ class GraphStore:
         self, session: Session, environment: str, snapshot: Snapshot, relations: Sequence[Relation], stamp: Stamp
     ) -> None:
         stated = [(r.source, r) for r in relations]
-        places = [("" if u.resource is None else u.resource.uid, u) for u in snapshot.unreadable]
+        places = _places(snapshot.unreadable)
         listed = {d.resource.uid for d in snapshot.documents}
         scope = _scope(environment, FactKind.RELATION, snapshot.facet, snapshot.source)
         sync_facts(
@@ -267,6 +283,10 @@ def _known(
     key = col(ChangeRow.id) if table is ChangeRow else col(SymptomRow.hash)
     rows = select(key).where(col(table.environment) == environment, at >= min(times), at <= max(times))
     return set(session.exec(rows))
+
+
+def _places(unreadable: Sequence[Unreadable]) -> list[tuple[str, Unreadable]]:
+    return [("" if u.resource is None else u.resource.uid, u) for u in unreadable]
 
 
 def _scope(environment: str, kind: FactKind, facet: Facet | None, source: str) -> Scope:

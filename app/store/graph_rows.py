@@ -7,7 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -131,6 +131,10 @@ def facts_at(session: Session, environment: str, moment: Moment) -> dict[FactKin
     return facts
 
 
+_STILL_HEARD = timedelta(minutes=1)
+"""A source that is watched says at least every few seconds that nothing changed."""
+
+
 def sources_at(
     session: Session, environment: str, moment: Moment, facts: Mapping[FactKind, Sequence[Fact]]
 ) -> list[SourceState]:
@@ -157,6 +161,7 @@ def sources_at(
             error=errors.get((name, facet), ""),
             is_partial=(name, facet) in partial,
             first_read_at=first,
+            is_watched=heard is not None and by - heard < _STILL_HEARD and (name, facet) not in errors,
         )
         for name, facet, first, last, heard in session.execute(statement)
     ]

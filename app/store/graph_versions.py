@@ -54,6 +54,10 @@ class Read(NamedTuple):
         """UTC; up to when it is known what the source has and what it has not."""
         return max((t for t in (self.read_at, self.heard_at) if t is not None), default=None)
 
+    def heard_by(self, at: datetime) -> Read:
+        """Return the same without messages after `at` (UTC)."""
+        return self._replace(heard_at=min(self.heard_at, at) if self.heard_at else None)
+
     def last_seen(self, row: VersionRow) -> datetime:
         """Return the last time at which a version that holds was known to hold.
 
@@ -105,7 +109,7 @@ def record_versions(
     listed = {d.resource.uid for d in snapshot.documents}
     missing = [u for u, row in current.items() if u not in listed and read.last_seen(row) <= snapshot.taken_at]
     removed = sorted(uid for uid in missing if not snapshot.hides(uid))
-    return _record(session, origin, snapshot.documents, removed, current, hashes, read=read, stamp=stamp)
+    return _record(session, origin, snapshot.documents, removed, current, hashes, read=read, seen=read, stamp=stamp)
 
 
 def record_delta(
@@ -119,7 +123,9 @@ def record_delta(
     uids = sorted({*delta.gone, *(d.resource.uid for d in delta.documents)})
     current = {row.uid: row for row in _current(session, origin, uids)}
     removed = sorted(u for u in delta.gone if u in current and read.last_seen(current[u]) <= delta.at)
-    return _record(session, origin, delta.documents, removed, current, hashes, read=read, stamp=stamp)
+    # A message about one kind does not prove that those about all others have arrived.
+    seen = read if delta.since is None or read.heard_at is None else read.heard_by(delta.since)
+    return _record(session, origin, delta.documents, removed, current, hashes, read=read, seen=seen, stamp=stamp)
 
 
 def _record(
@@ -131,6 +137,7 @@ def _record(
     hashes: Hashes,
     *,
     read: Read,
+    seen: Read,
     stamp: Stamp,
 ) -> Recorded:
     incoming = {}
@@ -143,7 +150,7 @@ def _record(
     added = sorted(incoming.keys() - current.keys())
     changed = sorted(u for u in incoming.keys() & current.keys() if incoming[u].significant != current[u].significant)
     same = [current[uid] for uid in sorted(incoming.keys() & current.keys() - set(changed))]
-    _close(session, [current[uid] for uid in (*changed, *removed)], origin.at, read, stamp)
+    _close(session, [current[uid] for uid in (*changed, *removed)], origin.at, seen, stamp)
     touched = [row for row in same if row.blob != incoming[row.uid].blob]
     new = [incoming[uid] for uid in (*added, *changed)]
     _store_blobs(session, origin.environment, [*new, *(incoming[row.uid] for row in touched)])

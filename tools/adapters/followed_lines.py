@@ -17,6 +17,7 @@ from tools.adapters.documents import Broken, read_json
 from tools.adapters.json_lines import MAX_LINE_BYTES, SUFFIXES, Line, gap_of, read_line, read_lines
 
 _PIECE_BYTES: Final = 2**20
+_MOST_LINES: Final = 20_000
 
 
 class FollowedLines:
@@ -33,14 +34,26 @@ class FollowedLines:
         self._limit = max_line_bytes
         self._files: dict[tuple[int, int], _File] = {}
         self._packed: dict[Path, tuple[int, int]] = {}
+        self._going: Iterator[Line | Gap] | None = None
 
-    def news(self) -> Iterator[Line | Gap]:
+    def news(self, at_most: int = _MOST_LINES) -> Iterator[Line | Gap]:
         """Yield what was completed since the last call, at the first one everything.
+
+        What is beyond `at_most` lines comes with the next call, so that a long log is never in memory as a whole.
 
         Raises:
             NotFound: there is nothing at the path.
             Unreachable: it can't be opened.
         """
+        going, self._going = self._going or self._news(), None
+        for number, line in enumerate(going, start=1):
+            if number == at_most:
+                self._going = going
+            yield line
+            if number == at_most:
+                return
+
+    def _news(self) -> Iterator[Line | Gap]:
         if self._path.is_dir():
             for path in sorted(p for p in self._path.rglob("*") if p.is_file() and p.suffix in SUFFIXES):
                 yield from self._news_of(path)

@@ -104,6 +104,11 @@ class KubernetesApi:
         return watch is not None and watch.catch_up(within_s)
 
     @property
+    def is_watched(self) -> bool:
+        """Whether `watch` runs and has told everything once."""
+        return self._watch is not None
+
+    @property
     def counts(self) -> Counter[str]:
         """What the watch at hand met so far; see `ClusterWatch.counts`. Empty when there is none."""
         watch = self._watch

@@ -1,6 +1,7 @@
 """Tables. A row is a plain record of what is stored; repositories turn rows into domain types."""
 
 from app.store.rows.audit import AuditEntryRow, AuditHeadRow
+from app.store.rows.drift import DriftEventRow, LeaseRow, OpenDriftRow
 from app.store.rows.graph import BlobRow, ChangeRow, EnvironmentRow, FactRow, SourceRow, SymptomRow, VersionRow
 from app.store.rows.inbox import DeliveryRow
 from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
@@ -19,14 +20,17 @@ __all__ = [
     "CodeRow",
     "DeliveryRow",
     "DiagnosisRow",
+    "DriftEventRow",
     "EnvironmentRow",
     "ExecutionRow",
     "FactRow",
     "IncidentRow",
     "JobRow",
+    "LeaseRow",
     "MemoryRow",
     "MemoryUseRow",
     "NoteRow",
+    "OpenDriftRow",
     "ProposalRow",
     "SessionRow",
     "SourceRow",

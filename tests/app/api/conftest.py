@@ -14,6 +14,7 @@ from app.main import create_app
 from app.services import SenderSecrets, Services
 from app.store.audit import AuditLog
 from app.store.database import Database
+from app.store.drift_events import DriftEvents
 from app.store.graph import GraphStore
 from app.store.inbox import Inbox
 from app.store.incidents import Incidents
@@ -162,6 +163,7 @@ def build(folder: Path, *, secrets: SenderSecrets = SECRETS) -> World:
         audit=audit,
         graph_store=graphs,
         environments=StoredEnvironments(graphs, ["demo"]),
+        drift_events=DriftEvents(database),
         secrets=secrets,
         look_again=lambda incident, who: looks.append((incident, who)),
         wake=lambda: woken.append(clock.now),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -29,12 +29,15 @@ class RecordedStore(EstateStore):
     Whoever reads or writes holds `changed`; it is notified with each write.
     """
 
-    def __init__(self, *, audit: Path | None = None, kept: int = 1000) -> None:
+    def __init__(
+        self, *, audit: Path | None = None, kept: int = 1000, tell: Callable[[Write], None] | None = None
+    ) -> None:
         """Begin empty.
 
         Args:
             audit: file to which audit records are appended at once.
             kept: how many writes are remembered.
+            tell: is told of each write before its audit record is there.
         """
         super().__init__()
         self.changed = threading.Condition(threading.RLock())
@@ -43,6 +46,7 @@ class RecordedStore(EstateStore):
         """Revision up to which writes are forgotten: whoever wants to go on from before it must list again."""
         self._audit = audit
         self._kept = kept
+        self._tell = tell
 
     @property
     def revision(self) -> int:
@@ -85,7 +89,10 @@ class RecordedStore(EstateStore):
 
     def _remember(self, type: Literal["ADDED", "MODIFIED", "DELETED"], body: Object) -> None:
         with self.changed:
-            self.writes.append(Write(int(body["metadata"]["resourceVersion"]), type, body))
+            write = Write(int(body["metadata"]["resourceVersion"]), type, body)
+            if self._tell is not None:
+                self._tell(write)
+            self.writes.append(write)
             while len(self.writes) > self._kept:
                 self.forgotten = self.writes.popleft().revision
             self.changed.notify_all()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,9 +53,10 @@ class ServedCluster:
         audit: Path | None = None,
         bookmark_every_s: float = 1.0,
         kept: int = 1000,
+        tell: Callable[[Write], None] | None = None,
     ) -> None:
         """Begin with `objects` as they are; the other arguments as for `RecordedStore`, and seconds of bookmarks."""
-        self.store = RecordedStore(audit=audit, kept=kept)
+        self.store = RecordedStore(audit=audit, kept=kept, tell=tell)
         self.api = ApiServer(self.store)
         self.faults = Faults()
         self.requests: list[str] = []
