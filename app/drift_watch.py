@@ -74,6 +74,7 @@ class DriftWatch(threading.Thread):
         self._changed = threading.Condition()
         self._pending: dict[str, _Pending] = {}
         self._all_at: dict[str, datetime] = {}
+        self._begun: set[str] = set()
         self._stopping = False
 
     def hear(self, news: News) -> None:
@@ -86,8 +87,9 @@ class DriftWatch(threading.Thread):
             self._changed.notify()
 
     def judge_all(self, environment: str) -> None:
-        """Judge everything of an environment soon, as when its collection begins."""
+        """Judge everything of an environment soon, and from then on what is heard of it: all sources were read."""
         with self._changed:
+            self._begun.add(environment)
             self._pending.setdefault(environment, _Pending()).is_all = True
             self._changed.notify()
 
@@ -107,7 +109,10 @@ class DriftWatch(threading.Thread):
 
     def _judge(self, environment: str, pending: _Pending) -> None:
         """Judge, and try again later when that fails."""
+        if environment not in self._begun:
+            return  # not all of its sources were read yet: what is missing would look like drift
         if not self._is_ours(environment):
+            self._begun.discard(environment)
             self._all_at.pop(environment, None)
             return
         try:
@@ -158,7 +163,7 @@ class DriftWatch(threading.Thread):
     def _look(
         self, environment: str, touched: Mapping[str, datetime], evidence: frozenset[str] | set[str], *, is_all: bool
     ) -> _Look:
-        graph = self._environments.graph(environment)
+        graph = self._environments.graph_at_rest(environment)
         if is_all:
             open = self._events.open(environment)
             return _Look(graph, open, tuple(steps(compare_graph(graph), open, None)), None)

@@ -128,7 +128,12 @@ class GovernedEnvironments:
 
     def also_called(self, environment: str) -> frozenset[str]:
         """Names by which deploy tools know an environment."""
-        return self._of(environment).also_called
+        return self.sources(environment).also_called
+
+    def graph_at_rest(self, environment: str) -> EnvironmentGraph:
+        """Return the graph now, but not while a part of what was read together is stored and the rest is not."""
+        with self._recorder.at_rest(environment):
+            return self.graph(environment)
 
     def refresh(self, environment: str) -> datetime:
         """Read all sources of an environment and store what they say.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -47,20 +48,26 @@ class Recorder:
         self._unrelated: set[str] = set()
         self._related_in_s: dict[str, float] = {}
         self._relating = threading.Lock()
+        self._lock = threading.Lock()
+        self._resting: dict[str, threading.RLock] = {}
 
     def record(self, environment: str, snapshots: Sequence[Snapshot], *, is_all: bool) -> None:
         """Store what sources said at one time; `is_all` when these are all sources of state that there are."""
-        others = [] if is_all else self._stored(environment, except_for={s.source for s in snapshots})
-        everything = [*(d for s in snapshots for d in s.documents), *others]
-        for snapshot in snapshots:
-            own = {d.resource.uid for d in snapshot.documents}
-            relations = self._derive(environment, snapshot.source, snapshot.facet, snapshot.documents, everything)
-            recorded = self._store.record(
-                environment, snapshot, [r for r in relations if r.source in own], significant=significant_part
-            )
-            if any(recorded):
-                self._unrelated.add(environment)
-                self._say(environment, recorded, snapshot.taken_at)
+        with self.at_rest(environment):
+            others = [] if is_all else self._stored(environment, except_for={s.source for s in snapshots})
+            everything = [*(d for s in snapshots for d in s.documents), *others]
+            touched: dict[str, datetime] = {}
+            for snapshot in snapshots:
+                touched |= _touched(self._record(environment, snapshot, everything), snapshot.taken_at)
+        # Told when all are stored: a declaration without what runs looks like drift.
+        if touched:
+            self._unrelated.add(environment)
+            self._tell(News(environment=environment, touched=touched))
+
+    def at_rest(self, environment: str) -> AbstractContextManager[object]:
+        """Keep what belongs together from being seen while only a part of it is stored."""
+        with self._lock:
+            return self._resting.setdefault(environment, threading.RLock())
 
     def hear(self, environment: str, said: Snapshot | Delta) -> None:
         """Store what a watched source says."""
@@ -70,7 +77,7 @@ class Recorder:
         recorded = self._store.record_delta(environment, said, {}, significant=significant_part)
         if any(recorded):
             self._unrelated.add(environment)
-            self._say(environment, recorded, said.at)
+            self._tell(News(environment=environment, touched=_touched(recorded, said.at)))
 
     def relate(self, environment: str, sources: Mapping[str, Facet], *, within_s: float | None = None) -> None:
         """Bring the relations that watched sources state up to date with all documents.
@@ -97,6 +104,12 @@ class Recorder:
                 self._store.relate(environment, source, facet, stated)
             self._related_in_s[environment] = time.perf_counter() - begun
 
+    def _record(self, environment: str, snapshot: Snapshot, everything: Sequence[Document]) -> Recorded:
+        own = {d.resource.uid for d in snapshot.documents}
+        relations = self._derive(environment, snapshot.source, snapshot.facet, snapshot.documents, everything)
+        stated = [r for r in relations if r.source in own]
+        return self._store.record(environment, snapshot, stated, significant=significant_part)
+
     def _derive(
         self, environment: str, source: str, facet: Facet, own: Sequence[Document], everything: Sequence[Document]
     ) -> Sequence[Relation]:
@@ -112,9 +125,9 @@ class Recorder:
         """Return what other sources said last."""
         return [d for source, d in _documents(self._store.load(environment)) if source not in except_for]
 
-    def _say(self, environment: str, recorded: Recorded, at: datetime) -> None:
-        touched = dict.fromkeys((*recorded.added, *recorded.changed, *recorded.removed), at)
-        self._tell(News(environment=environment, touched=touched))
+
+def _touched(recorded: Recorded, at: datetime) -> dict[str, datetime]:
+    return dict.fromkeys((*recorded.added, *recorded.changed, *recorded.removed), at)
 
 
 def _documents(graph: EnvironmentGraph) -> Iterable[tuple[str, Document]]:

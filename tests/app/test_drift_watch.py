@@ -210,13 +210,29 @@ def test_everything_is_judged_now_and_then(world: World) -> None:
     assert [e.kind.value for e in world.judged()] == ["opened"]
 
 
+def test_nothing_is_judged_before_everything_was_read(world: World) -> None:
+    """What is declared and was not looked for yet is not missing."""
+    heard = DriftWatch(world.environments, world.events, is_ours=lambda _: True, clock=world.clock)
+    world.tell(gone=(UID,))
+    heard.start()
+    for news in world.news:
+        heard.hear(news)
+    world.tell(document(timeout="1s"))
+    heard.judge_all("demo")
+    heard.stop()
+    heard.join(10)
+    assert world.events.list("demo") == []
+
+
 def test_thread_judges_what_it_hears_and_only_what_is_ours(world: World) -> None:
     """Another replica judges the other environments."""
     heard = DriftWatch(world.environments, world.events, is_ours=lambda name: name == "demo", clock=world.clock)
+    heard.judge_all("demo")
+    heard.judge_all("other")
     world.tell(document(timeout="9s"))
+    heard.hear(News(environment="other", touched={UID: world.clock.now}))
     for news in world.news:
         heard.hear(news)
-        heard.hear(News(environment="other", touched=news.touched))
     heard.start()
     while not world.events.list("demo"):
         pass
