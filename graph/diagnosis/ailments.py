@@ -23,6 +23,8 @@ _WORSE = 1.8
 """A level this many times the usual one, or the usual one this many times it, is out of range."""
 _ERRORS_LEAST = 1.5
 """Percent points of errors below which nobody notices."""
+_CLEARLY = 2.0
+"""Tails beyond which a reading is out for more than chance: of many series, some are always just beyond one."""
 _PAST = 0.3
 """Share of a series, from its beginning, that stands for the past."""
 
@@ -75,7 +77,7 @@ def ailments(telemetry: Telemetry, *, at: float, width_s: float) -> dict[str, li
     for series in telemetry.series:
         has_past = series.signal in _WAYS and int(np.isfinite(series.values[series.times < at]).sum()) >= MIN_PAST
         # A long past tells what is usual; a short one must do with its own beginning.
-        sign = _of_anomaly(anomaly(series, at=at, width_s=width_s)) if has_past else _of_series(series)
+        sign = _of_anomaly(anomaly(series, at=at, width_s=width_s, least=_CLEARLY)) if has_past else _of_series(series)
         if sign is not None:
             found[series.resource].append(sign)
     for sign in _of_logs(telemetry.logs):

@@ -19,6 +19,10 @@ EXPLAINED = 0.5
 """A callee with this part of its caller's surplus explains it."""
 NEARLY = 0.8
 """Tails that are enough for a service that an alert names: the alert is a sign of its own."""
+_AT_ONCE = 1.5
+"""A callee may be called several times at once, and then adds more than is waited for; not much more."""
+_CLEARLY = 2.0
+"""One reading in forty is a tail out by chance, and with many services one always is: both together must be more."""
 _MARGIN = 0.1
 """Least share of the largest surplus for a service to be named."""
 
@@ -51,9 +55,14 @@ def origins(telemetry: Telemetry, target: str, *, signal: Signal, at: float, wid
     felt = _felt(telemetry.series, signal, at, width_s)
     if target not in felt and not _stirs(telemetry.series, target, signal, at, width_s):
         return ()
+    everyones = {uid: _surplus(telemetry.series, found, at, width_s) for uid, found in felt.items()}
     callees = _callees(telemetry)
+    if signal is Signal.LATENCY:
+        callees = _waited_for(callees, everyones)
     below = _below(target, callees)
-    surplus = {uid: _surplus(telemetry.series, found, at, width_s) for uid, found in felt.items() if uid in below}
+    if _together(felt, target, below) < _CLEARLY:
+        return ()
+    surplus = {uid: amount for uid, amount in everyones.items() if uid in below}
     found = {uid: amount for uid, amount in surplus.items() if amount > 0 and not _is_victim(uid, surplus, callees)}
     others = {uid: amount for uid, amount in found.items() if uid != target}
     chosen = others or found
@@ -105,6 +114,31 @@ def _callees(telemetry: Telemetry) -> dict[str, set[str]]:
     for call in telemetry.calls:
         found[call.caller].add(call.callee)
     return found
+
+
+def _waited_for(callees: Mapping[str, set[str]], surplus: Mapping[str, float]) -> dict[str, set[str]]:
+    """Leave out calls that nobody waits for: a callee that has one caller can't add more seconds than that one feels.
+
+    Of failures it can: one request of the caller may make several calls, and one that fails is enough.
+    """
+    callers: dict[str, set[str]] = defaultdict(set)
+    for caller, called in callees.items():
+        for callee in called:
+            callers[callee].add(caller)
+    return {
+        caller: {
+            c
+            for c in called
+            if len(callers[c]) > 1 or caller not in surplus or surplus.get(c, 0.0) <= _AT_ONCE * surplus[caller]
+        }
+        for caller, called in callees.items()
+    }
+
+
+def _together(felt: Mapping[str, Anomaly], target: str, below: set[str]) -> float:
+    """How unusual the target and what it calls are together: the product of the worst of each, in tails."""
+    own = felt[target].score if target in felt else NEARLY
+    return own * max((found.score for uid, found in felt.items() if uid in below), default=0.0)
 
 
 def _below(uid: str, callees: Mapping[str, set[str]]) -> set[str]:
