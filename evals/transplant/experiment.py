@@ -12,7 +12,7 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,18 +46,26 @@ class Outcome(NamedTuple):
         return self.expected == self.answered
 
 
-def healthy(data: Path) -> list[tuple[str, Tape]]:
-    """Recordings whose objects show no fault once what systems said is taken away, by case."""
-    found = []
+def healthy(data: Path, *, most: int | None = None) -> list[tuple[str, Tape]]:
+    """Recordings whose objects show no fault once what systems said is taken away, by case; at most so many."""
+    found: list[tuple[str, Tape]] = []
     for folder in sorted((data / "cases").iterdir()):
         tape = _read(folder).quiet()
         if all(float(a["score"]) < _TRACE for a in _answer(tape, _labels(data))):
             found.append((folder.name, tape))
+        if len(found) == most:
+            break
     return found
 
 
 def outcomes(
-    data: Path, *, faults: Mapping[str, Fault] = ALL, seed: int = 0, apps: int = 3, bases: int = 2
+    data: Path,
+    *,
+    faults: Mapping[str, Fault] = ALL,
+    seed: int = 0,
+    apps: int = 3,
+    bases: int = 2,
+    recordings: Sequence[tuple[str, Tape]] | None = None,
 ) -> Iterator[Outcome]:
     """Put each fault into some applications of some recordings, and ask.
 
@@ -67,9 +75,10 @@ def outcomes(
         seed: of the choice of applications and wordings.
         apps: how many applications of a recording get each fault.
         bases: how many recordings of each system are used.
+        recordings: those that are healthy, where they are known; all of the set are tried when None.
     """
     labels, chosen = _labels(data), defaultdict(list)
-    for _, tape in healthy(data):
+    for _, tape in healthy(data) if recordings is None else recordings:
         chosen[tape.namespace].append(tape)
     for namespace in sorted(chosen):
         for base, tape in enumerate(chosen[namespace][:bases]):

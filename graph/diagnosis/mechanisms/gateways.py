@@ -19,10 +19,11 @@ from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.inventory import uid_near
 from graph.kinds.kubernetes.routes import ROUTE_KINDS, backend
 from graph.kinds.kubernetes.workloads import Workload
-from graph.kinds.lenient import entries, mapping, text
+from graph.kinds.lenient import entries, mapping, strings, text
 from graph.version import Document
 
 _URI = re.compile(r"(?:lb|https?|grpc|ws)://(?P<host>[a-zA-Z0-9][\w.-]*)(?::(?P<port>\d+))?")
+_UPSTREAM = re.compile(r"^\s*server\s+(?P<host>[a-z][\w.-]*[a-z]):(?P<port>\d+)\s*;", re.MULTILINE)
 _PATH = re.compile(r"(?:Path\s*=\s*|location\s+(?:=|~\*?|\^~)?\s*|path:\s*[\"']?)(?P<path>/[\w./*{}-]*)")
 _VARIABLE = re.compile(r"ROUTES?[_\[.]?(?P<index>\d+)[\]_.]+(?P<field>URI|PREDICATES|ID)", re.IGNORECASE)
 _NOT_ROUTED = re.compile(
@@ -52,7 +53,11 @@ class Route(NamedTuple):
 
 def gateways(scene: Scene) -> Iterator[Mechanism]:
     """Yield routes that lead nowhere or elsewhere."""
-    for document in scene.live.of("Ingress", "VirtualService", *ROUTE_KINDS):
+    kinds = ("Ingress", "VirtualService", *ROUTE_KINDS)
+    live = scene.live.of(*kinds)
+    # Some readings of a cluster leave kinds out that were applied.
+    applied = [] if live else scene.declared.of(*kinds)
+    for document in (*live, *applied):
         yield from _judged(scene, document, document.resource.uid, list(_of_object(document)))
     for workload in scene.workloads:
         yield from _judged(scene, workload.document, workload.uid, list(_of_settings(scene, workload)))
@@ -72,6 +77,8 @@ def _of_object(document: Document) -> Iterator[Route]:
             yield Route(uid, f"/spec/rules/{i}/backendRefs/{j}", asks, text(reference, "name"), _port(reference))
     for i, rule in entries(document.body, "spec", "http"):
         asks = next((text(m, "uri", "prefix") or text(m, "uri", "exact") for _, m in entries(rule, "match")), "")
+        # Without a path the rule is for all requests to the host, which inside a mesh is a Service.
+        asks = asks or next(iter(strings(mapping(document.body, "spec").get("hosts"))), "").partition(".")[0]
         for j, way in entries(rule, "route"):
             host = text(way, "destination", "host").partition(".")[0]
             number = mapping(way, "destination", "port").get("number")
@@ -117,6 +124,8 @@ def _of_text(uid: str, path: str, content: str) -> Iterator[Route]:
     """Pair each path of a configuration with the backend next to it; in YAML either may stand first."""
     if not re.search(r"proxy_pass|predicates|routes", content):
         return
+    for found in _UPSTREAM.finditer(content):
+        yield _route(uid, path, "", found)
     pieces = re.split(r"\n\s*-\s+(?=id\b|uri\b)|(?=\blocation\s)", content)
     for piece in pieces:
         target, asks = _URI.search(piece), _PATH.search(piece)

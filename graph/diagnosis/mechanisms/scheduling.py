@@ -99,6 +99,8 @@ def _among(scene: Scene, nodes: Iterable[Document], workload: Workload, message:
     ]
     if not open_nodes:
         return "node_cordoned", "every node that it accepts is cordoned.", workload.path("nodeSelector")
+    if all(_is_unwell(n, tolerations) for n in open_nodes):
+        return "", "", ""  # The nodes are what is wrong, and tell so themselves.
     if not [n for n in open_nodes if not _repels(n, tolerations)]:
         return (
             "untolerated_taint",
@@ -163,6 +165,9 @@ def _stated(message: str, workload: Workload) -> tuple[str, str, str]:
         most = max(lacking, key=lambda name: _count_before(message, f"Insufficient {name}"))
         what = re.sub(r"[^a-z0-9]+", "_", most.lower()).strip("_")
         return f"insufficient_{what}", f"no node has as much {most} left as it requests.", workload.path("containers")
+    taints = re.findall(r"untolerated taint \{([^:}]+)", message)
+    if taints and all(_CONDITIONS.match(t) for t in taints):
+        return "", "", ""
     if "untolerated taint" in message:
         return "untolerated_taint", "it does not tolerate the taints of the nodes.", workload.path("tolerations")
     if "node affinity" in message:
@@ -234,6 +239,18 @@ def _repels(node: Document, tolerations: Sequence[Object]) -> bool:
         and not any(_tolerates(t, taint) for t in tolerations)
         for _, taint in entries(node.body, "spec", "taints")
     )
+
+
+_CONDITIONS = re.compile(r"^node\.kubernetes\.io/(not-ready|unreachable|[\w-]+-pressure|network-unavailable)$")
+"""Taints that the control plane puts on nodes for what is wrong with them."""
+
+
+def _is_unwell(node: Document, tolerations: Sequence[Object]) -> bool:
+    """Whether only the state of a node keeps a pod out."""
+    taints = [t for _, t in entries(node.body, "spec", "taints")]
+    well = [t for t in taints if not _CONDITIONS.match(text(t, "key"))]
+    bare = Document(resource=node.resource, body={"spec": {"taints": [*well]}})
+    return _repels(node, tolerations) and not _repels(bare, tolerations)
 
 
 def _tolerates_cordon(tolerations: Sequence[Object]) -> bool:

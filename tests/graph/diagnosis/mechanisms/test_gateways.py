@@ -112,3 +112,29 @@ def test_requests_that_get_lost_on_the_way_to_a_service_that_is_well() -> None:
     assert found(estate(), [back], telemetry=Telemetry(calls=calls))["route_mismatch"] == EDGE
     failed = SymptomEvent(kind=ObservationKind.EVENT, resource=uid, at=NOW, text="500 Error", reason="ClientError")
     assert "route_mismatch" not in found(estate(), [failed], telemetry=Telemetry(calls=calls))
+
+
+def test_an_upstream_of_nginx_that_is_none() -> None:
+    """Servers of an upstream block are backends, too."""
+    volume = {"volumes": [{"name": "c", "configMap": {"name": "edge-config"}}]}
+    for port, expected in ((80, None), (81, EDGE)):
+        text = (
+            f"upstream orders {{\n  server order-service:{port};\n}}\nlocation / {{\n  proxy_pass http://orders;\n}}\n"
+        )
+        config = manifest(
+            "ConfigMap", "edge-config", data={"default.conf": text.replace("proxy_pass http://orders", "x")}
+        )
+        config["data"]["default.conf"] += "# proxy_pass\n"
+        assert found(estate(config, pod=volume)).get("route_mismatch") == expected
+
+
+def test_a_virtual_service_that_sends_a_hosts_requests_to_another() -> None:
+    """Inside a mesh a host is a Service."""
+
+    def virtual(host: str) -> Object:
+        route = {"route": [{"destination": {"host": host}}]}
+        return manifest("VirtualService", "orders", spec={"hosts": ["order-service"], "http": [route]})
+
+    assert found(estate(virtual("payment-service")))["route_mismatch"] == k8s("VirtualService", "orders")
+    assert "route_mismatch" not in found(estate(virtual("order-service.shop.svc.cluster.local")))
+    assert found(estate(), declared=[virtual("payment-service")])["route_mismatch"] == k8s("VirtualService", "orders")

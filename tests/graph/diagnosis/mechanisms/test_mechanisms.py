@@ -369,6 +369,15 @@ def test_what_works_is_not_blamed(name: str) -> None:
     assert found(objects, said) == {}
 
 
+def test_a_pod_that_waits_for_nodes_that_are_unwell_is_set_up_well() -> None:
+    """The control plane taints nodes for their state: the pod has nothing to tolerate."""
+    taint = {"key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"}
+    text = "0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/memory-pressure: }."
+    said = [event(POD, "FailedScheduling", text)]
+    for nodes in ([node("n1", taints=[taint])], []):
+        assert "untolerated_taint" not in found([web(), PENDING, *nodes], said)
+
+
 def test_a_quota_without_room_explains_a_service_that_was_never_made() -> None:
     """A count that is used up, and something declared that does not exist."""
     quota = manifest("ResourceQuota", "count", spec={}, status={"hard": {"services": "1"}, "used": {"services": "1"}})
