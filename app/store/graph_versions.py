@@ -175,7 +175,8 @@ class Hashes:
         known = self._before.get(key)
         if known is None:
             blob = hashlib.sha256(_text(document.body).encode()).hexdigest()
-            known = document.body, blob, content_hash(self._significant(document))
+            part = self._significant(document)
+            known = document.body, blob, blob if part is document.body else content_hash(part)
         self._known[key] = known
         return known[1:]
 

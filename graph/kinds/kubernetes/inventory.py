@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from graph.document import Object
+from graph.document import Json, Object
 from graph.kinds.kubernetes.scope import identity_group, is_cluster_scoped, split_api_version
 from graph.kinds.lenient import entries, text
 from graph.resource import Platform, kubernetes_uid
@@ -31,6 +31,7 @@ class Inventory:
             self._by_kind[document.resource.kind].append(document)
             place = (cluster_of(document), document.resource.kind, document.resource.namespace)
             self._in_namespace[place].append(document)
+        self._labelled: dict[tuple[str, str, str | None], dict[tuple[str, str], list[Document]]] = {}
 
     def __contains__(self, uid: object) -> bool:
         return uid in self._by_uid
@@ -46,6 +47,29 @@ class Inventory:
     def beside(self, document: Document, kind: str, namespace: str | None = None) -> list[Document]:
         """Return the documents of a kind in the cluster of `document`, in its namespace unless another is given."""
         return self._in_namespace.get((cluster_of(document), kind, namespace or document.resource.namespace), [])
+
+    def candidates(self, document: Document, kind: str, selector: Json) -> list[Document]:
+        """Return documents of a kind beside another one; those that lack a label that the selector wants may lack.
+
+        Args:
+            document: whose cluster and namespace are meant.
+            kind: of the documents.
+            selector: a LabelSelector, or a plain map of labels.
+        """
+        wanted = selector.get("matchLabels", selector) if isinstance(selector, dict) else None
+        one = (
+            next(((k, v) for k, v in wanted.items() if isinstance(v, str)), None) if isinstance(wanted, dict) else None
+        )
+        if one is None:
+            return self.beside(document, kind)
+        place = (cluster_of(document), kind, document.resource.namespace)
+        if place not in self._labelled:
+            found: dict[tuple[str, str], list[Document]] = defaultdict(list)
+            for other in self.beside(document, kind):
+                for label in labels_of(other.body).items():
+                    found[label].append(other)
+            self._labelled[place] = found
+        return self._labelled[place].get(one, [])
 
     def owners(self, document: Document) -> list[tuple[int, str, bool]]:
         """Return (position, uid, is the controller) of each owner reference, also of owners that are not known."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
 
-from graph.document import pointer
+from graph.document import Json, pointer
 from graph.kinds.kubernetes.calls import calls, services_by_name
 from graph.kinds.kubernetes.inventory import MAX_OWNERS, Inventory, cluster_of, labels_of, uid_near
 from graph.kinds.kubernetes.network import policy_relations
@@ -70,32 +69,36 @@ def _owned(inventory: Inventory) -> Iterator[Relation]:
 
 def _selected(inventory: Inventory, tops: _Places) -> Iterator[Relation]:
     """Services, budgets and controllers to their pods; Services and budgets also to the templates of future pods."""
-    for document in inventory.of("Service"):
-        selector = mapping(document.body, "spec").get("selector")
-        for uid in _matching(inventory, tops, document, partial(equals_all, selector)):
-            yield _selects(document, uid)
-    for document in inventory.of("PodDisruptionBudget"):
-        selector = mapping(document.body, "spec").get("selector")
-        for uid in _matching(inventory, tops, document, partial(matches, selector)):
-            yield _selects(document, uid)
+    labels = {
+        place: [(w.uid, w.labels) for w in some if w.document.resource.kind != "Pod"] for place, some in tops.items()
+    }
+    for kind, test in (("Service", equals_all), ("PodDisruptionBudget", matches)):
+        for document in inventory.of(kind):
+            selector = mapping(document.body, "spec").get("selector")
+            for uid in _matching(inventory, labels, document, selector, test):
+                yield _selects(document, uid)
     for document in inventory.documents:
         selector = mapping(document.body, "spec").get("selector")
         if selector and document.resource.kind != "Pod" and template_of(document):
-            for pod in inventory.beside(document, "Pod"):
+            for pod in inventory.candidates(document, "Pod", selector):
                 if matches(selector, labels_of(pod.body)) and _may_control(inventory, document, pod):
                     yield _selects(document, pod.resource.uid)
 
 
 def _matching(
-    inventory: Inventory, tops: _Places, document: Document, test: Callable[[Mapping[str, str]], bool]
+    inventory: Inventory,
+    tops: Mapping[tuple[str, str | None], Sequence[tuple[str, Mapping[str, str]]]],
+    document: Document,
+    selector: Json,
+    test: Callable[[Json, Mapping[str, str]], bool],
 ) -> Iterator[str]:
-    """Yield the uids of pods and of top workloads in the object's namespace whose (pod) labels pass `test`."""
-    for pod in inventory.beside(document, "Pod"):
-        if test(labels_of(pod.body)):
+    """Yield the uids of pods and of top workloads in the object's namespace whose (pod) labels a selector matches."""
+    for pod in inventory.candidates(document, "Pod", selector):
+        if test(selector, labels_of(pod.body)):
             yield pod.resource.uid
-    for workload in tops.get((cluster_of(document), document.resource.namespace), ()):
-        if workload.document.resource.kind != "Pod" and test(workload.labels):
-            yield workload.uid
+    for uid, labels in tops.get((cluster_of(document), document.resource.namespace), ()):
+        if test(selector, labels):
+            yield uid
 
 
 def _may_control(inventory: Inventory, controller: Document, pod: Document) -> bool:
