@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,17 @@ from evals.world import World, alert_of, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.diagnosis.result import Remedy
 from graph.resource import display_uid
-from graph.telemetry import LogLine, Mood, Notice, Telemetry
+from graph.telemetry import LogLine, Mood, Notice, Span, Telemetry
 
 _MOODS = {"negative": Mood.BAD, "neutral": Mood.NEUTRAL, "positive": Mood.GOOD}
 _REMEDIES = {
     Remedy.ROLL_BACK: "rollback",
     Remedy.ROLL_FORWARD: "roll-forward",
     Remedy.REVERT_CONFIGURATION: "config-revert",
+    Remedy.TURN_FLAG_OFF: "feature-flag-disable",
+    Remedy.SCALE: "scale",
+    Remedy.FAIL_OVER: "failover",
+    Remedy.ROTATE_CREDENTIAL: "rotate-cert",
     Remedy.REMOVE_BAD_DATA: "purge-bad-data",
     Remedy.ESCALATE_OUTSIDE: "escalate-upstream",
 }
@@ -33,16 +37,18 @@ class _Suite:
         telemetry = Telemetry(
             series=tuple(read_series(data / "metrics.csv")),
             logs=tuple(_line(p) for p in read_json(data / "patterns.json")),
+            spans=tuple(_spans(read_json(data / "traces.json") or ())),
             notices=tuple(_notices(data / "status_feed.json")),
         )
         commits = [_commit(c) for c in read_json(data / "context" / "commits.json")]
         deploys = [_deploy(d) for d in read_json(data / "context" / "deploys.json")]
+        flags = [_flag(f) for f in read_json(data / "context" / "flags.json") or ()]
         speakers = {s.resource for s in telemetry.series} | {line.resource for line in telemetry.logs}
         known = {uid_of(about["service"]), *speakers, *(d.uid for d in deploys)}
         graph = environment(
             now=time(about["fired_at"]),
             actual=[service(display_uid(uid)) for uid in sorted(known)],
-            changes=[*commits, *deploys],
+            changes=[*commits, *deploys, *flags],
         )
         alert = alert_of(
             title=str(about.get("summary") or about["metric"]),
@@ -92,6 +98,36 @@ def _deploy(deploy: Mapping[str, Any]) -> Change:
         earliest=time(deploy["timestamp"]),
         reference=deploy["commit_sha"],
     )
+
+
+def _flag(flag: Mapping[str, Any]) -> Change:
+    return Change(
+        id=f"flag:{flag['flag']}:{flag['timestamp']}",
+        uid=uid_of(flag["service"]),
+        kind="feature_flag",
+        latest=time(flag["timestamp"]),
+        earliest=time(flag["timestamp"]),
+        summary=f"{flag['flag']}: {flag.get('change')}",
+    )
+
+
+def _spans(rows: Iterable[Mapping[str, Any]]) -> Iterator[Span]:
+    """Spans; the trace `same` is that of the span before."""
+    trace = ""
+    for row in rows:
+        trace = trace if row["trace_id"] == "same" else str(row["trace_id"])
+        said = {**(row.get("attributes") or {}), "error": row.get("error")}
+        yield Span(
+            trace=trace,
+            id=str(row["span_id"]),
+            parent=str(row.get("parent_id") or ""),
+            resource=uid_of(row["service"]),
+            name=str(row["name"]),
+            start=seconds(row["start"]),
+            duration_s=float(row["duration_ms"]) / 1000,
+            is_error=row.get("status") == "ERROR",
+            attributes={str(k): str(v) for k, v in said.items() if v is not None},
+        )
 
 
 def _line(pattern: Mapping[str, Any]) -> LogLine:

@@ -6,15 +6,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graph.change import Change, Channel
-from graph.diagnosis.commits import is_configuration
+from graph.diagnosis.code.contracts import MIGRATION
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.commits.trouble import Trouble
+from graph.diagnosis.commits.verdict import CommitVerdict, is_configuration
 from graph.diagnosis.context import Context
-from graph.diagnosis.diffs import Effect
 from graph.diagnosis.hypothesis import Hypothesis
 from graph.diagnosis.ranking import Ranked, counted, worth
 from graph.diagnosis.result import ChangeVerdict, Remedy, Statement, Suspicion
 
 _MOST_SUSPECTS = 20
-_OUTSIDE = {"outside_failure": Remedy.ESCALATE_OUTSIDE, "bad_data": Remedy.REMOVE_BAD_DATA}
+_OUTSIDE = {
+    "outside_failure": Remedy.ESCALATE_OUTSIDE,
+    "quota_exhausted": Remedy.ESCALATE_OUTSIDE,
+    "certificate_expired": Remedy.ROTATE_CREDENTIAL,
+    "credential_expired": Remedy.ROTATE_CREDENTIAL,
+    "machines_lost": Remedy.FAIL_OVER,
+    "noisy_neighbour": Remedy.FAIL_OVER,
+    "store_maintained": Remedy.FAIL_OVER,
+    "traffic_surge": Remedy.SCALE,
+    "bad_data": Remedy.REMOVE_BAD_DATA,
+}
+"""What ends a cause that no commit has, by its kind"""
 
 
 def change_verdict(context: Context, ranked: Sequence[Ranked]) -> ChangeVerdict | None:
@@ -54,12 +67,22 @@ def remedy(context: Context, ranked: Sequence[Ranked]) -> Remedy | None:
 def _of_change(context: Context, hypothesis: Hypothesis, change: Change) -> Remedy:
     judged = context.commit_verdict
     if change.kind == "commit" and change.diff:
-        if judged is not None and judged.guilty == change and Effect.QUERIES_NEW_TABLE in judged.effects:
-            return Remedy.ROLL_FORWARD
+        if judged is not None and judged.guilty == change:
+            if judged.flag is not None:
+                return Remedy.TURN_FLAG_OFF
+            if _is_half_migrated(change, judged):
+                return Remedy.ROLL_FORWARD
         return Remedy.REVERT_CONFIGURATION if is_configuration(change) else Remedy.ROLL_BACK
     if hypothesis.drift is not None and change.channel is not Channel.DEPLOYMENT:
         return Remedy.RESTORE_DECLARED
     return Remedy.REVERT_CONFIGURATION if change.kind in ("config", "feature_flag") else Remedy.ROLL_BACK
+
+
+def _is_half_migrated(change: Change, judged: CommitVerdict) -> bool:
+    """Whether code lacks its table, or a migration ran: bringing back the code before brings back no"
+    " index or column."""
+    is_lacking = Effect.QUERIES_NEW_TABLE in judged.effects and Trouble.MISSING in judged.troubles
+    return is_lacking or any(MIGRATION.search(path) for path in change.files)
 
 
 def _confidence(top: Ranked | None, guilty: Change | None) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.incident import Alert
-from graph.telemetry import LogLine, Mood, Series, Telemetry
+from graph.telemetry import LogLine, Mood, Series, Span, Telemetry
 
 _TAIL = 6.0
 """Robust standard deviations beyond which a metric left its range."""
@@ -19,6 +19,13 @@ _LATE_S = 300.0
 _LEAST_READINGS = 6
 _FROM_ALERT, _FROM_LOGS, _FROM_METRICS = 2.0, 1.0, 0.7
 """How much each is of the trouble: a metric may be out of range for a reason of its own."""
+_FROM_NEW_LINES, _FROM_SPANS = 0.4, 0.5
+"""Lines that were not there before tell of something new, if not of trouble; spans tell the same once more."""
+_NEW = 0.1
+"""Share of lines of a form that may have been there before for it to be new."""
+_MANY = 20
+"""Lines of a form from which on being new says more than that a service was started."""
+_MOST_SPANS = 40
 _QUIET = frozenset({"trace", "debug", "info"})
 
 
@@ -50,6 +57,8 @@ def complaints(alerts: Sequence[Alert], telemetry: Telemetry, *, subject: str, a
     found = [
         *(_of_alert(alert, subject) for alert in alerts),
         *(_of_line(line) for line in telemetry.logs if _is_complaint(line)),
+        *(_of_line(line, weight=_FROM_NEW_LINES) for line in telemetry.logs if _is_new(line)),
+        *_of_spans(telemetry.spans, at=at),
         *(_of_series(series) for series in telemetry.series if broke_out(series, at=at)),
     ]
     return tuple(_keyed(found))
@@ -95,11 +104,34 @@ def _is_complaint(line: LogLine) -> bool:
     return line.count > (line.baseline or 0.0)
 
 
-def _of_line(line: LogLine) -> Complaint:
+def _is_new(line: LogLine) -> bool:
+    """Whether lines of an ordinary form were never seen before, and are now seen often."""
+    is_ordinary = line.mood is Mood.NEUTRAL or (line.mood is None and line.severity in _QUIET)
+    is_fresh = line.baseline is not None and line.baseline <= _NEW * line.count
+    return is_ordinary and is_fresh and line.count >= _MANY
+
+
+def _of_spans(spans: Sequence[Span], *, at: float) -> Iterator[Complaint]:
+    """What failed spans around the alert say, each form once."""
+    said: dict[tuple[str, str], Span] = {}
+    for span in spans:
+        if span.is_error and span.start >= at - _SPANS_S:
+            words = " ".join((span.name, *(v for k, v in sorted(span.attributes.items()) if k not in _REMARKS)))
+            said.setdefault((span.resource, words), span)
+    for (resource, words), span in list(said.items())[:_MOST_SPANS]:
+        event = SymptomEvent(kind=ObservationKind.EVENT, resource=resource, at=_utc(span.start), text=words)
+        yield Complaint(service=resource, text=words, weight=_FROM_SPANS, event=event)
+
+
+_SPANS_S = 1800.0
+_REMARKS = frozenset({"note", "comment"})
+
+
+def _of_line(line: LogLine, *, weight: float = _FROM_LOGS) -> Complaint:
     event = SymptomEvent(
         kind=ObservationKind.LOG, resource=line.resource, at=_utc(line.at), text=line.text, count=line.count
     )
-    return Complaint(service=line.resource, text=line.text, weight=_FROM_LOGS, event=event)
+    return Complaint(service=line.resource, text=line.text, weight=weight, event=event)
 
 
 def _of_series(series: Series) -> Complaint:

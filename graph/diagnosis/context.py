@@ -10,7 +10,8 @@ from functools import cached_property
 from graph.attribution import attribute
 from graph.change import Change
 from graph.diagnosis.ailments import Ailment, ailments, sign_event
-from graph.diagnosis.commits import CommitVerdict, rank_commits
+from graph.diagnosis.commits.scene import Scene as CommitScene
+from graph.diagnosis.commits.verdict import CommitVerdict, rank_commits
 from graph.diagnosis.complaints import Complaint, complaints
 from graph.diagnosis.cuts import Cut, cuts
 from graph.diagnosis.felt import felt_signals
@@ -168,8 +169,17 @@ class Context:
         """Which commit did it, or none of them; None where no diff is known."""
         if not any(c.diff for c in self.commits):
             return None
-        notices = self.telemetry.notices
-        return rank_commits(self.commits, self.deploys, self.complaints, onset=self.onset, notices=notices)
+        scene = CommitScene(
+            commits=self.commits,
+            deploys=self.deploys,
+            complaints=self.complaints,
+            onset=self.onset,
+            subjects=self.subjects,
+            telemetry=self.telemetry,
+            flags=tuple(c for c in self.graph.changes() if c.kind == "feature_flag"),
+            notices=self.telemetry.notices,
+        )
+        return rank_commits(scene)
 
     @cached_property
     def unwell(self) -> dict[str, list[Ailment]]:

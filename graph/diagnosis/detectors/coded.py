@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from graph.change import Change
-from graph.diagnosis.commits import CommitVerdict, Suspect, Trouble, is_configuration
+from graph.diagnosis.commits.outside import Apart, Outside
+from graph.diagnosis.commits.verdict import Suspect, is_configuration
 from graph.diagnosis.context import Context
 from graph.diagnosis.hypothesis import Hypothesis, Point, Reason, Weight
 from graph.diagnosis.telling import told
 
 _MOST_SUSPECTS = 10
 _MOST_CITED = 3
+KINDS: dict[Outside, str] = {
+    Outside.PROVIDER: "outside_failure",
+    Outside.CERTIFICATE: "certificate_expired",
+    Outside.CREDENTIAL: "credential_expired",
+    Outside.NAMES: "outside_failure",
+    Outside.PLACE: "machines_lost",
+    Outside.NEIGHBOUR: "noisy_neighbour",
+    Outside.QUOTA: "quota_exhausted",
+    Outside.STORE: "store_maintained",
+    Outside.SURGE: "traffic_surge",
+    Outside.DATA: "bad_data",
+}
+"""What a cause outside is called as a kind of `Cause`"""
 
 
 def coded(context: Context) -> Iterable[Hypothesis]:
@@ -21,8 +35,8 @@ def coded(context: Context) -> Iterable[Hypothesis]:
         return
     for suspect in verdict.suspects[:_MOST_SUSPECTS]:
         yield _of_commit(context, suspect)
-    if verdict.outside > 0:
-        yield _outside(context, verdict)
+    if verdict.apart is not None:
+        yield _outside(context, verdict.apart)
 
 
 def _of_commit(context: Context, suspect: Suspect) -> Hypothesis:
@@ -42,16 +56,14 @@ def _of_commit(context: Context, suspect: Suspect) -> Hypothesis:
     )
 
 
-def _outside(context: Context, verdict: CommitVerdict) -> Hypothesis:
+def _outside(context: Context, apart: Apart) -> Hypothesis:
     resource = context.subjects[0] if context.subjects else ""
-    is_data = Trouble.DATA in verdict.troubles
     name = context.name(resource) if resource else "the environment"
-    why = "a record that it can't process" if is_data else "something outside that fails"
     return Hypothesis(
         resource=resource,
-        kind="bad_data" if is_data else "outside_failure",
-        summary=f"No change of {name} explains it: {name} suffers from {why}.",
-        points=tuple(_points(context, "outside", verdict.outside_reasons)),
+        kind=KINDS[apart.sort],
+        summary=f"No change of {name} explains it: {name} suffers from {apart.sort.value}.",
+        points=tuple(_points(context, "outside", apart.reasons)),
         weight=Weight.BREAKS,
         path=(resource,) if resource else (),
         is_weighed=True,

@@ -1,15 +1,11 @@
-"""What a diff does, and which commit is blamed for it."""
+"""What a diff does, by the lines that it removes and adds."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
-from graph.change import Change
-from graph.diagnosis.commits import rank_commits
-from graph.diagnosis.complaints import Complaint
-from graph.diagnosis.diffs import Effect, read_diff
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.reading import read_diff
 
 LOOP = """+for _, line := range order.Lines {
 +    item, err := s.catalog.Get(ctx, line.SKU)
@@ -72,39 +68,3 @@ def test_what_is_harmless_has_no_such_effect(diff: str, files: list[str], effect
 def test_code_that_was_only_moved_is_cosmetic() -> None:
     """The same literals and names on both sides."""
     assert read_diff(MOVED, ["validate.go"]).is_cosmetic
-
-
-def commit(name: str, diff: str, *files: str, at: float = 10.0) -> Change:
-    return change("commit", name, at, files=files or ("service.go",), diff=diff)
-
-
-def change(kind: str, version: str, at: float, *, files: tuple[str, ...] = (), diff: str = "") -> Change:
-    moment = datetime.fromtimestamp(at, UTC)
-    return Change(
-        id=f"{kind} {version}", uid="shop", kind=kind, latest=moment, reference=version, files=files, diff=diff
-    )
-
-
-def verdict(commits: list[Change], *says: str, deployed: float = 20.0, onset: float = 100.0) -> str:
-    deploys = [change("deploy", c.version, max(deployed, c.latest.timestamp())) for c in commits]
-    complaints = [Complaint(service=f"s{n}", text=text, key=str(n)) for n, text in enumerate(says)]
-    guilty = rank_commits(commits, deploys, complaints, onset=onset).guilty
-    return guilty.version if guilty else ""
-
-
-def test_the_commit_with_the_effect_that_is_seen_is_guilty() -> None:
-    """Not the latest one, nor the longest."""
-    commits = [commit("leak", LEAK), commit("loop", LOOP, at=15.0), commit("restyle", "+color: red", "a.css", at=18.0)]
-    assert verdict(commits, "OOMKilled: container exceeded memory limit", "heap growing") == "leak"
-    assert verdict(commits, "slow query: SELECT 1", "db_queries_per_second") == "loop"
-
-
-def test_a_commit_after_the_trouble_began_is_innocent() -> None:
-    """A cause can't follow its effect."""
-    assert verdict([commit("leak", LEAK, at=150.0)], "OOMKilled", onset=100.0) == ""
-
-
-def test_none_is_an_answer_when_the_trouble_is_outside() -> None:
-    """Names that resolve nowhere, in several services at once."""
-    says = ["lookup api.example: no such host", "getaddrinfo ENOTFOUND mail.example", "SERVFAIL: upstreams down"]
-    assert verdict([commit("pool", "-max_conns: 100\n+max_conns: 200", "client.yaml")], *says) == ""

@@ -1,0 +1,174 @@
+"""What a diff changes of what others rely on: tables, names of fields, libraries, variables that must be set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.patch import Patch
+
+_SQL_TABLE = re.compile(r"\b(?:from|join|into|update)\s+[\"'`]?([a-z_][\w.]+)", re.IGNORECASE)
+_IS_QUERY = re.compile(r"\b(select\b.*\bfrom|insert into|update \w+ set|delete from|join)\b", re.IGNORECASE)
+_MODEL = re.compile(
+    r"=\s*(?:db\.|sa\.|models\.)?(?:mapped_column|Column|\w+Field)\(|@Column\b|@Table\b|`(gorm|db):\""
+    r"|@Entity\b|__tablename__",
+    re.IGNORECASE,
+)
+MIGRATION = re.compile(r"migrat|(^|/)schema\.|flyway|liquibase|alembic|changelog|(^|/)ddl/|\.sql$", re.IGNORECASE)
+_ALTERS = re.compile(
+    r"alter table|drop (column|table|constraint|type)|rename (column|to|table)|(remove|rename|drop"
+    r"|change)_column|add constraint"
+    r"|set not null|op\.(alter|drop)|alter_column",
+    re.IGNORECASE,
+)
+_LOCKING = re.compile(
+    r"alter table .*(type|not null|constraint|default)|create (unique )?index (?!concurrently)"
+    r"|lock table|vacuum full|reindex (?!concurrently)"
+    r"|cluster ",
+    re.IGNORECASE,
+)
+_UNINDEXED = re.compile(
+    r"like\s+[\"']?%|ilike|(where|and)\s+(lower|upper|date|cast|trim|to_char|coalesce|extract|year)\("
+    r"|where.*::\w+|order by (random|rand)\(|\boffset\b"
+    r"|__icontains|__iexact|\bor\b.*=.*\?|without index",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(r"\bwhere\b|\band\b|\.where\(|\.filter\(|\.eq\(", re.IGNORECASE)
+_MANIFEST = re.compile(
+    r"(go\.mod|go\.sum|requirements[\w-]*\.(txt|in)|package(-lock)?\.json|yarn\.lock|pnpm-lock\.yaml"
+    r"|poetry\.lock|pom\.xml|build\.gradle(\.kts)?"
+    r"|libs\.versions\.toml|Cargo\.(toml|lock)|pyproject\.toml|Gemfile(\.lock)?|composer\.json"
+    r"|\.csproj|Chart\.yaml|mix\.exs)$"
+)
+_PACKAGE = re.compile(
+    r"^\s*[<\"']?(?P<name>[@\w./:-]+?)[\"'>]?\s*(?:==|>=|~=|~>|\^|[:=@ ,>]"
+    r"|\s)+\s*[\"'^~v=>\[({\s]*(?:version\s*=\s*[\"'])?(?P<version>\d+(?:\.\d+)+)"
+)
+_VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+_CONFIGURATION = re.compile(
+    r"\.(ya?ml|json|toml|env|ini|properties|tf|tfvars|conf|hcl|sh)$|Dockerfile|(^|/)\.env|Procfile"
+)
+_READS = re.compile(
+    r"environ\[[\"'](\w+)|process\.env\.(\w+)|process\.env\[[\"'](\w+)|(?:Getenv|LookupEnv|getenv"
+    r"|env::var|env!|env|mustEnv|ENV\.fetch)\(\s*[\"'](\w+)[\"']\s*\)"
+    r"|ENV\[[\"'](\w+)|\$\{([A-Z][A-Z0-9_]+)\}|@Value\(\"\$\{([\w.-]+)\}|secret\w*\(\s*[\"']([\w/.-]+)"
+)
+_QUOTED = re.compile(r"[\"'`]([A-Za-z_][\w.\-/]*)[\"'`]")
+_SCHEMA_FILE = re.compile(
+    r"\.(proto|avsc|avdl|graphqls?|thrift|xsd|openapi\.\w+)$|schema|openapi|swagger", re.IGNORECASE
+)
+
+
+def broken_contracts(patch: Patch) -> Iterator[Effect]:
+    """Yield what a patch changes of what others rely on."""
+    yield from _queries(patch)
+    yield from _versions(patch)
+    yield from _variables(patch)
+    if is_renamed(patch):
+        yield Effect.RENAMES
+
+
+def bumped(patch: Patch) -> list[str]:
+    """Names of libraries of which another version is used, by more than its last number: that promises no change."""
+    if not any(_MANIFEST.search(f) for f in patch.files):
+        return []
+    old = {m["name"]: m["version"] for line in patch.removed if (m := _PACKAGE.match(line))}
+    new = {m["name"]: m["version"] for line in patch.added if (m := _PACKAGE.match(line))}
+    return [name for name in new if name in old and new[name].split(".")[:2] != old[name].split(".")[:2]]
+
+
+def is_renamed(patch: Patch) -> bool:
+    """A quoted name goes and another comes, or a field of a schema has another name."""
+    lost = {word for line in patch.removed for word in _QUOTED.findall(line)}
+    gained = {word for line in patch.added for word in _QUOTED.findall(line)}
+    if lost - gained and gained - lost:
+        return True
+    if not any(_SCHEMA_FILE.search(f) for f in patch.files):
+        return False
+    return any(_differ_by_name(old, new) for old, new in patch.pairs()) or (bool(patch.removed) and not patch.added)
+
+
+def _differ_by_name(old: str, new: str) -> bool:
+    left, right = re.findall(r"\w+", old), re.findall(r"\w+", new)
+    return len(left) == len(right) and sum(a != b for a, b in zip(left, right, strict=True)) == 1
+
+
+def _queries(patch: Patch) -> Iterator[Effect]:
+    migrates = any(MIGRATION.search(f) for f in patch.files)
+    new = _tables(patch.added) - _tables(patch.removed)
+    is_model = sum(map(bool, map(_MODEL.search, patch.added))) > sum(map(bool, map(_MODEL.search, patch.removed)))
+    if not migrates and ((new and _IS_QUERY.search(patch.gained)) or is_model):
+        yield Effect.QUERIES_NEW_TABLE
+    if _ALTERS.search(patch.gained):
+        yield Effect.CHANGES_TABLES
+    if migrates and _LOCKING.search(patch.gained):
+        yield Effect.LOCKS
+    if _scans(patch):
+        yield Effect.SCANS
+    if _clauses(patch.removed) and _clauses(patch.added) and _clauses(patch.removed) != _clauses(patch.added):
+        yield Effect.CHANGES_QUERY
+
+
+def _clauses(lines: Sequence[str]) -> list[str]:
+    """What queries ask for: from the first condition or order on."""
+    return [found[0].lower() for line in lines if "select" in line.lower() and (found := _CLAUSE.search(line))]
+
+
+_CLAUSE = re.compile(r"\b(where|order by|group by|join)\b.*", re.IGNORECASE)
+
+
+def _tables(lines: Sequence[str]) -> set[str]:
+    return {table.lower() for line in lines for table in _SQL_TABLE.findall(line)}
+
+
+def _scans(patch: Patch) -> bool:
+    lost, gained = patch.lost.lower(), patch.gained.lower()
+    if re.search(r"drop index|remove_index|drop_index", gained):
+        return True
+    if re.search(r"create (unique )?index|add_index|@index|index=true|db_index", lost) and not re.search(
+        r"index", gained
+    ):
+        return True
+    if len(_UNINDEXED.findall(gained)) > len(_UNINDEXED.findall(lost)):
+        return True
+    is_query = "select" in gained or "select" in lost or ".where" in lost or ".filter" in lost
+    fewer_conditions = len(_CONDITION.findall(lost)) > len(_CONDITION.findall(gained)) and bool(patch.added)
+    return is_query and (
+        fewer_conditions or bool(re.search(r"\blimit\b", lost) and not re.search(r"\blimit\b", gained))
+    )
+
+
+def _versions(patch: Patch) -> Iterator[Effect]:
+    if bumped(patch):
+        yield Effect.BUMPS_DEPENDENCY
+    old, new = (
+        re.findall(r"^\s*FROM\s+(\S+)|^\s*image:\s*(\S+)", text, re.MULTILINE) for text in (patch.lost, patch.gained)
+    )
+    if old and new and old != new:
+        yield Effect.CHANGES_BASE
+
+
+def _variables(patch: Patch) -> Iterator[Effect]:
+    """Variables that configuration no longer sets, and those that code reads and no part of the patch sets."""
+    lost = {
+        v
+        for line in patch.lines
+        if line.sign == "-" and line.is_code and _CONFIGURATION.search(line.file)
+        for v in _VARIABLE.findall(line.text)
+    }
+    if lost - {v for line in patch.side("+") for v in _VARIABLE.findall(line.text)}:
+        yield Effect.DROPS_SETTING
+    read_before, read = _read(patch.removed), _read(patch.added)
+    given = {
+        v
+        for line in patch.lines
+        if line.sign == "+" and _CONFIGURATION.search(line.file)
+        for v in re.findall(r"[\w.]+", line.text)
+    }
+    if read - read_before - given:
+        yield Effect.NEEDS_SETTING
+
+
+def _read(lines: Sequence[str]) -> set[str]:
+    return {name for line in lines for names in _READS.findall(line) for name in names if name}

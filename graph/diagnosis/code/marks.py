@@ -1,0 +1,243 @@
+"""Signs in code that mean the same in many languages, and what follows when a diff leaves more or fewer of them.
+
+Counting both sides makes a rewrite that keeps a sign harmless. One table; a new sign is a new row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.patch import Patch
+
+
+class Mark(NamedTuple):
+    sign: re.Pattern[str]
+    more: Effect | None
+    """What it means that the new lines have more of it than the old ones"""
+    fewer: Effect | None
+
+
+def _row(sign: str, more: Effect | None = None, fewer: Effect | None = None) -> Mark:
+    return Mark(re.compile(sign, re.IGNORECASE | re.MULTILINE), more, fewer)
+
+
+_E = Effect
+MARKS: tuple[Mark, ...] = (
+    # Handles and tasks. `with`, `using`, `defer` and `finally` are how a handle is given back.
+    _row(
+        r"\.close\(|\.release\(|\.dispose\(|unsubscribe\(|clear(interval|timeout)\("
+        r"|remove(event)?listener\(|defer \w|\bfinally\b|\bwith \w[\w.]*\(.*\) as |\bwith open|try \("
+        r"|using (var|\()|\bensure$|\.stop\(\)|cancel\(\)|\.rollback\(",
+        None,
+        _E.LEAKS_HANDLES,
+    ),
+    _row(
+        r"\bgo (func\b|\w[\w.]*\()|threading\.thread\(|create_task\(|ensure_future\(|(tokio|thread"
+        r"|task)(::|\.)spawn|new thread\(|runasync\(|globalscope\.|setinterval\(|thread\.new"
+        r"|process\.start\(|addlistener\(|\.on\(['\"]",
+        _E.SPAWNS_TASKS,
+        None,
+    ),
+    _row(
+        r"context\.(background|todo)\(\)|timeout\s*[=:]\s*(none|null|nil|0\b)|http\.defaultclient|http\.get\(",
+        _E.WAITS_LONGER,
+        None,
+    ),
+    _row(r"\b\w*time_?out\w*\b|withdeadline|abortsignal", None, _E.WAITS_LONGER),
+    _row(r"xmx|rampercentage|max-old-space-size|gomemlimit|gogc|-xx:\\+?use\w+gc", None, _E.MEMORY_LOWER),
+    # Data and queries.
+    _row(
+        r"select_related|prefetch_related|joinedload|selectinload|\.includes\(|\.preload\(|eager_load"
+        r"|join fetch|entitygraph|dataloader|\.include\(|batchget|mget\(|find_?all_?by_?ids?"
+        r"|where .* in \(",
+        None,
+        _E.CALLS_IN_LOOP,
+    ),
+    _row(
+        r"readall|readallbytes|\.fetchall\(|readlines\(|\.findall\(\)|\.tolist\(\)|\.collect\(\)"
+        r"|readfile\(|buffer\.concat|\.to_a\b|\.objects\.all\(\)|\.read\(\)|list\(\w*(cursor|rows|iter)",
+        _E.LOADS_ALL,
+        None,
+    ),
+    _row(
+        r"iter_lines|\.iterator\(|\byield\b|bufio\.newscanner|find_each|in_batches|\.stream\(\)\."
+        r"|createreadstream|fetchmany|chunksize|paginat|pageable|\.limit\(|\blimit \$?\d|\blimit %s"
+        r"|\btake\(",
+        None,
+        _E.LOADS_ALL,
+    ),
+    _row(
+        r"for update|lock table|\.r?lock\(\)|synchronized\b|with \w*lock\b|\.acquire\(|advisory_lock"
+        r"|serializable|select_for_update|pessimistic|setnx|redlock|new mutex|mutex<",
+        _E.LOCKS,
+        _E.DROPS_LOCK,
+    ),
+    _row(
+        r"@transactional|\btransaction\b|\batomic\(|begintx|\bbegin;|\$transaction|in_transaction|unit_?of_?work",
+        _E.LOCKS,
+        _E.DROPS_LOCK,
+    ),
+    # Caches.
+    _row(
+        r"\w*(cache|memo|redis)\w*\.(get|load|fetch|find|read|compute)\w*|@cacheable|lru_cache|@cached"
+        r"|usememo|memoize|singleflight|\.cached\(|rails\.cache",
+        None,
+        _E.DROPS_CACHE,
+    ),
+    # A key that is never the same twice finds nothing.
+    _row(r"key\w*\W.*(now\(|time\(|uuid|random|nonce|request_?id)", _E.DROPS_CACHE, None),
+    _row(
+        r"cache-control|no-store|no-cache|nocache|bypass_?cache|flushall|flushdb|invalidate_?all|\.clear\(\)",
+        _E.DROPS_CACHE,
+        None,
+    ),
+    _row(r"invalidate|evict\(|\.delete\(\w*key|cache\.del", None, _E.CACHES_LONGER),
+    _row(r"maxlen|max_?(size|entries)|\blru\b|evict|\.remove\(|popleft|ltrim", None, _E.GROWS_WITHOUT_BOUND),
+    # Waiting.
+    _row(r"\bsleep\(|thread\.sleep|time\.after\(|delay\(\d", _E.SLEEPS, None),
+    _row(
+        r"\w+sync\(|runblocking|\.block\(\)|thread\.sleep|time\.sleep\(|requests\.(get|post)\(|pbkdf2"
+        r"|\.result\(\)|getawaiter\(\)\.getresult|block_on\(|child_process|\.get\(\)\.get\(",
+        _E.BLOCKS,
+        None,
+    ),
+    _row(
+        r"promise\.all|parallelstream|asyncio\.gather|errgroup|join_all|par_iter|completablefuture"
+        r"|\basync \{|concurrent\.futures|executor\.(map|submit)|\.parallel\(",
+        None,
+        _E.SERIALISES,
+    ),
+    _row(r"retry|retries|@retryable|backoff|tenacity", _E.RETRIES_MORE, _E.RETRIES_FEWER),
+    _row(
+        r"circuit_?breaker|bulkhead|fallback|ratelimiter|rate_limit|singleflight|debounce|throttle\(",
+        None,
+        _E.DROPS_GUARD,
+    ),
+    _row(r"foreach\(async|\bvoid \w+\(|\.catch\(\(\) ?=> ?\{?\}?\)", _E.DROPS_WAIT, None),
+    _row(r"wg\.wait\(\)|\.join\(\)|\.awaittermination|\.flush\(\)|fsync|\.wait\(\)|waitgroup", None, _E.DROPS_WAIT),
+    # Cost.
+    _row(
+        r"bcrypt|scrypt|argon2|pbkdf2|deepcopy|clonedeep|json\.parse\(json\.stringify|structuredclone"
+        r"|levenshtein|\.sort\(|sorted\(|sort\.slice|permutations|cartesian|cross join",
+        _E.COSTS_MORE,
+        None,
+    ),
+    _row(r"zstd|brotli|lzma|\bxz\b|bzip2|gzip", _E.COSTS_MORE, None),
+    _row(
+        r"boto3\.(client|resource)|createclient|httpclient\(|newclient\(|grpc\.(dial|newclient)|sql\.open"
+        r"|redis\.new|mongoclient",
+        _E.COSTS_MORE,
+        None,
+    ),
+    _row(
+        r"re\.compile|regexp\.mustcompile|new regexp|pattern\.compile|regex::new|parse\(template"
+        r"|new \w*(client|mapper|engine)\(|create_engine|createpool|connect\(",
+        _E.COSTS_MORE,
+        None,
+    ),
+    _row(
+        r"log(ger)?\.(debug|trace|info)\(|console\.log|println|debug!\(|info!\(|trace!\(|dump\(|\.withbody|dumprequest",
+        _E.LOGS_MORE,
+        None,
+    ),
+    _row(
+        r"\b(user|request|session|order|customer|trace)_?id\b.*(label|tag)|(label|tag)\w*.*\b(user|request"
+        r"|session|order|customer|trace)_?id\b",
+        _E.LOGS_MORE,
+        None,
+    ),
+    # Refusals and guards.
+    _row(
+        r"\braise \w|\bthrow\b|\bpanic[!(]|log\.fatal|process\.exit|sys\.exit|os\.exit|\bassert\b|bail!"
+        r"|requirenonnull|\bmust\w*\(|return .*\berr|validat\w+\(|required\b|not null|@notnull|@valid\b"
+        r"|abort\(\d",
+        _E.REQUIRES_MORE,
+        None,
+    ),
+    _row(
+        r"\.unwrap\(\)|\.expect\(|!!\.|\w!\.|\.get\(\)\.|\[0\]|as! |\.first\(\)\.|\.orelsethrow|force_unwrap",
+        _E.DROPS_GUARD,
+        None,
+    ),
+    _row(
+        r"\?\.|\?\?|\bor \[\]|\bor \{\}|getordefault|unwrap_or|orelse\(|setdefault|\btry\b|\bcatch\b"
+        r"|\bexcept\b|\brescue\b|recover\(\)|\bif\b.*(\bnil\b|\bnull\b|\bnone\b|undefined|isempty|is_empty"
+        r"|len\(|\bok\b|\.length|hasown)",
+        None,
+        _E.DROPS_GUARD,
+    ),
+    # Contracts.
+    _row(
+        r"authoriz|\bauth\b|bearer|x-[\w-]*(token|key)|api_?key|\bjwt\b|\bscope|permission|\brole\b"
+        r"|hasrole|@preauthorize|signature|hmac|csrf|\bcors|access-control|audience|issuer|\biam:"
+        r"|\"[a-z0-9]+:[A-Z]\w+\"|runasuser|readonlyrootfilesystem",
+        _E.CHANGES_ACCESS,
+        _E.CHANGES_ACCESS,
+    ),
+    _row(
+        r"networkpolicy|namespace_?selector|pod_?selector|ip_?block|\bcidr|security_?group|\bingress\b"
+        r"|\begress\b|firewall|iptables",
+        _E.CHANGES_NETWORK,
+        _E.CHANGES_NETWORK,
+    ),
+    _row(
+        r"tls_?v?1[._]\d|tls|\bssl|certificate|\bca_?bundle|verify=|insecureskipverify|rejectunauthorized"
+        r"|truststore|keystore|\.pem\b|\.crt\b",
+        _E.CHANGES_TLS,
+        _E.CHANGES_TLS,
+    ),
+    _row(r"resolv\.conf|ndots|dnspolicy|dns_|\bdig\b|hostalias|coredns|nameserver", _E.CHANGES_NAMES, _E.CHANGES_NAMES),
+    _row(
+        r"fail_on_unknown|disallowunknownfields|additionalproperties|extra\s*=\s*['\"]forbid|\.strict\(\)"
+        r"|deny_unknown_fields",
+        _E.REQUIRES_MORE,
+        None,
+    ),
+    _row(
+        r"json|yaml|protobuf|avro|msgpack|pickle|serializ|marshal|encod|decod|charset|utf-?8|gzip"
+        r"|content-type|snake_?case|camel_?case|isoformat|strftime|dateformat|base64",
+        _E.CHANGES_FORMAT,
+        _E.CHANGES_FORMAT,
+    ),
+    _row(
+        r"idempot|dedup|on conflict|\bunique\b|\bdistinct\b|if-match|upsert|if not exists|putifabsent|exactly_once",
+        None,
+        _E.DROPS_DEDUP,
+    ),
+    _row(
+        r"\.ack\(|\.nack\(|commitsync|commit_?offset|\.commit\(|acknowledge|auto_?commit|deletemessage|earliest|latest",
+        _E.CHANGES_ACK,
+        _E.CHANGES_ACK,
+    ),
+    _row(
+        r"astimezone|localize\(|zoneid|zoneoffset|timezone|pytz|zoneinfo|tzinfo|localdatetime|localtime"
+        r"|offsetdatetime|zoneddatetime|moment\.tz|\.in\(\w*loc|loadlocation|utcnow|\butc\b"
+        r"|gettimezoneoffset|at_time_zone|at time zone|chrono::local|chrono::utc",
+        _E.SHIFTS_TIME,
+        _E.SHIFTS_TIME,
+    ),
+    _row(
+        r"\bu?int(8|16|32|64)?\b|\bfloat(32|64)?\b|bigdecimal|\bdecimal\b|\bparse(int|float)|math\.(round"
+        r"|floor|ceil)|\bas [iu](8|16|32|64)\b|\blong\b|\bdouble\b|tofixed|\bround\(|\* ?100\b|/ ?100\b",
+        _E.CHANGES_NUMBERS,
+        _E.CHANGES_NUMBERS,
+    ),
+)
+
+
+def marked(patch: Patch) -> Iterator[Effect]:
+    """Yield what the signs of a patch mean: those that it has more or fewer of on the new side."""
+    for mark in MARKS:
+        lost, gained = (Counter(m[0].lower() for m in mark.sign.finditer(text)) for text in (patch.lost, patch.gained))
+        if mark.more is mark.fewer and mark.more is not None:
+            # What matters is which signs there are, e.g. of which type a number is, and not how many.
+            if lost.keys() != gained.keys():
+                yield mark.more
+            continue
+        effect = mark.more if gained.total() > lost.total() else mark.fewer if lost.total() > gained.total() else None
+        if effect is not None:
+            yield effect

@@ -1,0 +1,232 @@
+"""What it means that a setting has less or more than before, or is gone: by the words of its key. One table.
+
+The first row whose pattern is found in the key decides. Keys are words joined by `_`, sections before names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.settings import Shift
+
+
+class Meaning(NamedTuple):
+    key: re.Pattern[str]
+    less: Effect | None
+    more: Effect | None
+    gone: Effect | None = None
+    other: Effect | None = None
+    """Another value that is no amount, or a new one."""
+    new: Effect | None = None
+    """A first value: it bounds what was unbounded, or does what was not done."""
+
+
+def _row(
+    key: str,
+    less: Effect | None,
+    more: Effect | None,
+    gone: Effect | None = None,
+    other: Effect | None = None,
+    new: Effect | None = None,
+) -> Meaning:
+    return Meaning(re.compile(key), less, more, gone, other, new or other)
+
+
+_E = Effect
+_NEARLY = 0.05
+"""Changes of an amount by less than this share are of no consequence."""
+
+MEANINGS: tuple[Meaning, ...] = (
+    # Probes before time-outs: `readinessProbe.timeoutSeconds` is one.
+    _row(r"probe|liveness|readiness|health_?check", _E.STRICTER_PROBES, None, None, _E.STRICTER_PROBES),
+    _row(
+        r"(retry|retries|attempt|redeliver)\w*(delay|wait|interval|backoff|base)|backoff|jitter",
+        _E.RETRIES_MORE,
+        None,
+        _E.RETRIES_MORE,
+    ),
+    _row(r"retr(y|ies)|attempts|redeliver|max_receive", _E.RETRIES_FEWER, _E.RETRIES_MORE, None, new=_E.RETRIES_MORE),
+    # The size of a cache before its age: `cache_ttl_max_entries` names entries.
+    _row(
+        r"(cache|lru|memo)\w*(size|entries|items|max_?(size|entries))|maxmemory|max_entries|maximum_size",
+        _E.CACHES_FEWER,
+        _E.GROWS_WITHOUT_BOUND,
+        _E.GROWS_WITHOUT_BOUND,
+    ),
+    _row(
+        r"ttl|expir|max_?age|stale|fresh|cache\w*(time|duration|seconds|minutes|for|life)",
+        _E.CACHES_SHORTER,
+        _E.CACHES_LONGER,
+        _E.CACHES_LONGER,
+    ),
+    # How long a message is hidden, or a lease held, while it is worked on: when it ends too soon, another gets it too.
+    _row(
+        r"visibility|ack_?deadline|lease|session_time_?out|heartbeat|max_poll_interval|lock_?(ttl|duration)",
+        _E.CHANGES_ACK,
+        _E.CHANGES_ACK,
+        _E.CHANGES_ACK,
+    ),
+    _row(r"termination|grace|pre_?stop|drain|shutdown", _E.STOPS_SOONER, None, _E.STOPS_SOONER),
+    _row(
+        r"time_?out|deadline|max_wait|time_limit|(read|connect|write|acquire)_(limit|wait)",
+        _E.WAITS_SHORTER,
+        _E.WAITS_LONGER,
+        _E.WAITS_LONGER,
+        new=_E.WAITS_SHORTER,
+    ),
+    _row(r"window|per_(second|minute|hour)|refill", None, _E.RATE_LOWER, None, new=_E.RATE_LOWER),
+    _row(
+        r"(^|_)(rate|rps|qps|tps|throttle|burst|quota|tokens?_per|limit_req)|requests_per|rate_limit",
+        _E.RATE_LOWER,
+        _E.RATE_HIGHER,
+        _E.RATE_LOWER,
+        new=_E.RATE_LOWER,
+    ),
+    _row(
+        r"node_?selector|affinity|toleration|node_?pool|instance_?type|machine|storage_?class"
+        r"|availability_zone|subnet|min_available|max_unavailable|priority_class",
+        _E.CHANGES_PLACEMENT,
+        _E.CHANGES_PLACEMENT,
+        _E.CHANGES_PLACEMENT,
+        _E.CHANGES_PLACEMENT,
+    ),
+    _row(
+        r"pool|conn(ection)?s?(_|$)|max_(open|idle|active)|workers?|threads?|concurren|parallel|permits"
+        r"|semaphore|executor|replicas|instances?_(min|max|count)|min_size|max_size|desired|shards"
+        r"|capacity_units|processes|partitions|consumers|slots|node_?count|nodes(_|$)",
+        _E.POOLS_FEWER,
+        _E.POOLS_MORE,
+        _E.POOLS_FEWER,
+        new=_E.POOLS_FEWER,
+    ),
+    _row(
+        r"memory|heap|xmx|ram_?percentage|old_space|gomemlimit|(^|_)gogc|mem(_|$)",
+        _E.MEMORY_LOWER,
+        None,
+        _E.MEMORY_LOWER,
+        new=_E.MEMORY_LOWER,
+    ),
+    _row(r"cpu|gomaxprocs|millicores", _E.CPU_LOWER, None, None, new=_E.CPU_LOWER),
+    _row(r"batch|chunk|page_?size|fetch_?size|prefetch|buffer|per_page|max_poll", None, _E.BATCHES_MORE, None),
+    _row(
+        r"max\w*_(len|length|size|bytes|body|payload|upload|message)|body_?(limit|size)|max_(len|length"
+        r"|bytes|body|payload)|payload|header_size",
+        _E.SIZE_LOWER,
+        None,
+        _E.SIZE_LOWER,
+        new=_E.SIZE_LOWER,
+    ),
+    _row(r"sampl|trace_ratio", None, _E.LOGS_MORE, _E.LOGS_MORE),
+    _row(r"rounds|iterations|work_factor|(^|_)cost|compression|quality|difficulty|strength", None, _E.COSTS_MORE, None),
+    _row(r"interval|period|cron|schedule|every|poll|refresh", _E.RUNS_OFTENER, None, None, _E.RUNS_OFTENER),
+    _row(
+        r"offset_?reset|reset_offset|group_id|consumer_group|auto_commit|(^|_)acks?(_|$)",
+        None,
+        None,
+        None,
+        _E.CHANGES_ACK,
+    ),
+    _row(r"isolation|lock_", None, None, None, _E.LOCKS),
+    _row(r"time_?zone|(^|_)tz(_|$)|locale", None, None, _E.SHIFTS_TIME, _E.SHIFTS_TIME),
+    _row(
+        r"tls|ssl|cert|cipher|(^|_)ca_|keystore|truststore|mtls",
+        _E.CHANGES_TLS,
+        _E.CHANGES_TLS,
+        _E.CHANGES_TLS,
+        _E.CHANGES_TLS,
+    ),
+    _row(
+        r"dns|ndots|nameserver|resolver|host_?alias",
+        _E.CHANGES_NAMES,
+        _E.CHANGES_NAMES,
+        _E.CHANGES_NAMES,
+        _E.CHANGES_NAMES,
+    ),
+    _row(
+        r"ingress|egress|security_?group|cidr|ip_?block|namespace_?selector|pod_?selector|match_?labels|(^"
+        r"|_)firewall|allowed_?(ips?|hosts?)",
+        _E.CHANGES_NETWORK,
+        _E.CHANGES_NETWORK,
+        _E.CHANGES_NETWORK,
+        _E.CHANGES_NETWORK,
+    ),
+    _row(
+        r"(^|_)(role|polic(y|ies)|permission|scopes?|audience|issuer|auth\w*|token|secret|credential"
+        r"|password|api_?key|service_?account|run_as\w*|fs_group|cors|allow\w*|deny|acl|actions?|principal"
+        r"|read_only)",
+        None,
+        None,
+        _E.CHANGES_ACCESS,
+        _E.CHANGES_ACCESS,
+    ),
+    _row(
+        r"(^|_)(host(name)?|url|uri|endpoint|addr(ess)?|servers?|brokers?|bootstrap|queue|topic|bucket"
+        r"|database|db_?name|dsn|port|target_port|base_?path|path|prefix|upstream|service_?name|stream"
+        r"|exchange|routing_key|region)(_|$)",
+        _E.POINTS_ELSEWHERE,
+        _E.POINTS_ELSEWHERE,
+        None,
+        _E.POINTS_ELSEWHERE,
+    ),
+    _row(
+        r"strict|fail_on|unknown|required|additional_properties|not_null|nullable",
+        None,
+        None,
+        _E.REQUIRES_MORE,
+        _E.REQUIRES_MORE,
+    ),
+    _row(
+        r"encoding|charset|content_type|format|serializ|compress\w*|codec|naming",
+        None,
+        None,
+        _E.CHANGES_FORMAT,
+        _E.CHANGES_FORMAT,
+    ),
+    _row(r"(^|_)limit(s|_|$)|max_", _E.POOLS_FEWER, _E.BATCHES_MORE, None),
+)
+_VERBOSE = re.compile(r"\b(debug|trace|all|verbose)\b", re.IGNORECASE)
+_LEVEL = re.compile(r"level|verbosity|logging|(^|_)log")
+_ADDRESS = re.compile(r"://|^[\\w-]+(\\.[\\w-]+){2,}|^arn:|^/[\\w/-]+$|:\\d{2,5}$")
+_SWITCH = {"true", "false", "on", "off", "yes", "no", "enabled", "disabled"}
+
+
+def effects_of(shifts: Iterable[Shift]) -> Iterator[tuple[Effect, bool]]:
+    """Yield what shifted settings mean, and whether that is sure: a first value may just spell out the default."""
+    for shift in shifts:
+        if (effect := _effect(shift)) is not None:
+            yield effect, shift.before is not None
+
+
+def _effect(shift: Shift) -> Effect | None:
+    before, after = (shift.before or "").lower(), (shift.after or "").lower()
+    if _LEVEL.search(shift.key) and _VERBOSE.search(after) and not _VERBOSE.search(before):
+        return Effect.LOGS_MORE
+    meaning = next((m for m in MEANINGS if m.key.search(shift.key)), None)
+    if before in _SWITCH and after in _SWITCH:
+        return Effect.FLIPS_SWITCH
+    if shift.change is not None:
+        return _by_amount(meaning, shift)
+    if meaning is None and shift.before and shift.after and _ADDRESS.search(shift.after):
+        return Effect.POINTS_ELSEWHERE
+    if meaning is None:
+        return Effect.CHANGES_VALUE if shift.before is not None and shift.after is not None else None
+    if shift.after is None:
+        return meaning.gone
+    if shift.before is None:
+        return meaning.new
+    return meaning.other or Effect.CHANGES_VALUE
+
+
+def _by_amount(meaning: Meaning | None, shift: Shift) -> Effect | None:
+    change = shift.change
+    if change is None or abs(change - 1) < _NEARLY:
+        return None
+    if meaning is None:
+        return Effect.CHANGES_VALUE
+    if meaning.more is Effect.WAITS_LONGER and shift.after is not None and shift.after.strip("\"' ") in ("0", "-1"):
+        # No time at all means no bound, in nearly every client.
+        return Effect.WAITS_LONGER
+    return (meaning.less if change < 1 else meaning.more) or Effect.CHANGES_VALUE

@@ -1,0 +1,132 @@
+"""Reads a diff: its effects, its words, and whether it changes anything that runs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from graph.diagnosis.code.contracts import broken_contracts, bumped
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.marks import marked
+from graph.diagnosis.code.meanings import effects_of
+from graph.diagnosis.code.patch import Patch, is_quiet, read_patch
+from graph.diagnosis.code.settings import shifts
+from graph.diagnosis.code.shapes import shaped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffReading:
+    """What was read from one diff."""
+
+    effects: frozenset[Effect]
+    unsure: frozenset[Effect]
+    """Those of `effects` that only a first value of a setting speaks for."""
+    words: frozenset[str]
+    """Lower-case words that it adds or removes; those that it only moves are not in it."""
+    near: frozenset[str]
+    """Lower-case words of what it only moves, and of what surrounds it."""
+    paths: frozenset[str]
+    """Lower-case words of the paths that it touches."""
+    is_cosmetic: bool
+    """Nothing that runs changed: comments, order, layout, documents, tests, instruments."""
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_LITERAL = re.compile(r"-?\d+(?:\.\d+)?|\"[^\"]*\"|'[^']*'|\w+\.\w+(?:\.\w+)*")
+_OBSERVES = re.compile(
+    r"prometheus|metric|counter|histogram|gauge|\blog(ger)?\.|tracer|\bspan|otel|telemetry|statsd"
+    r"|annotation|timer|observe\(|\.inc\(|scrape|mdc\.",
+    re.IGNORECASE,
+)
+_SCAFFOLD = re.compile(
+    r"^\s*(try\s*[:{]?|finally\s*[:{]?|\}?\s*finally\s*\{|end\(\);?|[)}\]]+;?,?|defer .*|import .*"
+    r"|from .* import .*|use .*)$"
+)
+_UNSEEN = frozenset({Effect.CHANGES_LOGIC, Effect.CALLS_MORE})
+"""Effects that say too little to tell a rewrite from a change."""
+
+
+def read_diff(diff: str, files: Sequence[str]) -> DiffReading:
+    """Read a diff.
+
+    Args:
+        diff: unified diff, with or without file headers; untrusted.
+        files: paths that it touches.
+    """
+    patch = read_patch(diff, files)
+    changed = bool(patch.removed or patch.added)
+    sure, unsure = _effects(patch) if changed else (frozenset[Effect](), frozenset[Effect]())
+    effects = sure | unsure
+    is_moved = changed and _is_moved(patch)
+    is_cosmetic = not changed or (is_moved and not effects - _UNSEEN) or (bool(files) and all(map(is_quiet, files)))
+    if not is_cosmetic and _only_observes(patch):
+        effects &= {Effect.LOGS_MORE}
+        is_cosmetic = not effects
+    words = _changed_words(patch)
+    return DiffReading(
+        effects=frozenset() if is_cosmetic else effects,
+        unsure=unsure - sure,
+        words=words,
+        near=_bag(line.text for line in patch.lines if line.is_code) - words,
+        paths=words_of(" ".join(re.sub(r"[/.\-]", " ", f) for f in patch.files if not is_quiet(f))),
+        is_cosmetic=is_cosmetic,
+    )
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of a text in lower case, identifiers whole and in parts.
+
+    >>> sorted(words_of('relation "dashFavorites" missing'))
+    ['dash', 'dashfavorites', 'favorites', 'missing', 'relation']
+    """
+    found = set()
+    for word in _IDENTIFIER.findall(text):
+        found.add(word.lower())
+        found.update(part.lower() for part in _PARTS.findall(word) if len(part) > 3)
+    return frozenset(found)
+
+
+def _effects(patch: Patch) -> tuple[frozenset[Effect], frozenset[Effect]]:
+    settings = list(effects_of(shifts(patch)))
+    sure = {effect for effect, is_sure in settings if is_sure}
+    sure |= {*marked(patch), *shaped(patch), *broken_contracts(patch), Effect.CHANGES_LOGIC}
+    return frozenset(sure), frozenset(effect for effect, is_sure in settings if not is_sure)
+
+
+def _changed_words(patch: Patch) -> frozenset[str]:
+    before, after = _bag(patch.removed), _bag(patch.added)
+    words = frozenset(word for word in before | after if (word in before) != (word in after))
+    # The name of a library stays when its version changes, and is what changed all the same.
+    return words | {word for name in bumped(patch) for word in words_of(name)}
+
+
+def _bag(lines: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for line in lines for word in words_of(line))
+
+
+def _is_moved(patch: Patch) -> bool:
+    """Whether both sides have the same literals and dotted names; where there are none, the same words."""
+    before, after = _essence(patch.removed), _essence(patch.added)
+    return before == after and (bool(before) or _bag(patch.removed) == _bag(patch.added))
+
+
+def _essence(lines: Iterable[str]) -> Counter[str]:
+    """Literals and names with a dot: what a rewrite that means the same keeps."""
+    return Counter({literal for line in lines for literal in _LITERAL.findall(line)})
+
+
+def _only_observes(patch: Patch) -> bool:
+    """Whether all that comes measures, or was there before."""
+    old = {re.sub(r"\W|\breturn\b|\bawait\b", "", line) for line in patch.removed}
+    new = [line for line in patch.added if not _SCAFFOLD.match(line)]
+    fresh = [line for line in new if re.sub(r"\W|\breturn\b|\bawait\b", "", line) not in old]
+    kept = {re.sub(r"\W|\breturn\b|\bawait\b", "", line) for line in patch.added}
+    is_lost = any(
+        not _OBSERVES.search(line) and key not in kept
+        for line in patch.removed
+        if (key := re.sub(r"\W|\breturn\b|\bawait\b", "", line))
+    )
+    return bool(fresh) and all(_OBSERVES.search(line) for line in fresh) and not is_lost

@@ -1,0 +1,143 @@
+"""Settings in code and configuration of any language: keys with plain values, and how they differ between two sides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from graph.diagnosis.code.patch import Line, Patch
+from graph.diagnosis.code.quantity import amount
+
+_KEY = r"[A-Za-z_$@][\w$.\-/]*"
+_PLAIN = (
+    r"\[?-?\d[\w.]*%?(?:\s*(?:\*|<<)\s*[\w.]+)*\]?|\"[^\"]*\"|'[^']*'|`[^`]*`|true\b|false\b|null\b"
+    r"|nil\b|None\b|True\b|False\b"
+    r"|[\w.:]+\.\w+\(\s*[\d.]+\s*\)|[\w:]+\(\s*\w+\s*=\s*[\d.]+\s*\)|/[\w./{}-]*|[A-Za-z_][\w./:-]*(?:\s*\*\s*\d+)?"
+)
+_FORMS = tuple(
+    re.compile(form)
+    for form in (
+        # key: value, key = value, key := value, "key" => value; also with a type between, several on a line.
+        rf"[\"'`]?(?P<key>{_KEY})[\"'`]?(?:\s*:\s*[A-Za-z][\w<>\[\]&.]*(?=\s*=)|\s+(?:u?int\d*|float\d*"
+        rf"|string|bool|time\.Duration)(?=\s*=))?"
+        rf"\s*(?::=|=>|=(?![=>])|:(?![:=]))\s*(?P<value>{_PLAIN})",
+        # setter(5), key(Duration.ofSeconds(5)), timeout(5, TimeUnit.SECONDS)
+        r"\.?(?P<key>[A-Za-z_]\w*)\(\s*(?P<value>-?\d[\w.]*(?:\s*\*\s*[\w.]+)?(?:\s*,\s*TimeUnit\.\w+)?"
+        r"|[\w.:]+\.\w+\(\s*[\d.]+\s*\)|true|false)\s*[,)]",
+        # withTimeout(ctx, 2 * time.Second): what the name of the call tells, past its first arguments.
+        r"(?P<key>\w*(?:[Tt]ime_?[Oo]ut|[Dd]eadline|[Dd]elay|[Ii]nterval|[Rr]etr|[Ll]imit|[Pp]ool|[Mm]ax"
+        r"|TTL|[Tt]tl|[Ee]xpir)\w*)"
+        r"\([^()]*?,\s*(?P<value>-?\d[\w.]*(?:\s*\*\s*[\w.]+)?|[\w.:]+\.\w+\(\s*[\d.]+\s*\))\s*[,)]",
+        # --key=value and -Xmx512m are found by the first form and this one.
+        r"-(?P<key>Xm[xsn]|Xss)(?P<value>\d+[kmgKMG]?)",
+        # nginx, redis, my.cnf: key value;
+        r"^\s*(?P<key>[a-z][a-z_\-]{3,})\s+(?P<value>\d+[a-z]*|on|off|yes|no)\s*;?\s*$",
+        # <key>value</key>
+        r"<(?P<key>[\w.\-]+)>(?P<value>[^<>]+)</",
+    )
+)
+_SECTION = re.compile(
+    r"^\s*(?:-\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?\s*(?::|=)?\s*(?:[{(]|$)|^\s*\[(?P<table>[\w.\-\"]+)\]\s*$"
+)
+_ITEM = re.compile(r"^\s*-\s*(?:\{\s*)?name:\s*[\"']?(?P<name>[\w.\-]+)[\"']?")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """A setting that has another value, came, or went."""
+
+    key: str
+    """Words in lower case, joined by `_`, with up to three levels above it before it"""
+    before: str | None
+    """None when it is new"""
+    after: str | None
+    """None when it is gone"""
+    file: str
+
+    @property
+    def change(self) -> float | None:
+        """The new amount as a multiple of the old one; above 1 for more; None when they can't be compared."""
+        old, new = amount(self.before or ""), amount(self.after or "")
+        if old is None or new is None:
+            return None
+        if old == 0 or new == 0:
+            return float("inf") if new > old else 1.0 if new == old else 0.0
+        return new / old
+
+
+def shifts(patch: Patch) -> tuple[Shift, ...]:
+    """Return the settings that a patch changes, in the order of the patch: both sides are read with what surrounds
+    them, so that what was only moved is no change."""
+    before, after = _values(patch.side("-")), _values(patch.side("+"))
+    found = []
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key, ()), after.get(key, ())
+        if set(old) == set(new):
+            continue
+        gone = [v for v in old if v not in new and not (not new and _is_computed(key, v.text, patch))]
+        come = [v for v in new if v not in old]
+        file = next((v.file for v in (*gone, *come)), "")
+        pairs = zip(gone, come, strict=False)
+        found += [Shift(key=key, before=a.text, after=b.text, file=file) for a, b in pairs]
+        found += [Shift(key=key, before=a.text, after=None, file=file) for a in gone[len(come) :]]
+        found += [Shift(key=key, before=None, after=b.text, file=file) for b in come[len(gone) :]]
+    return tuple(_without_moved(found))
+
+
+def _is_computed(key: str, value: str, patch: Patch) -> bool:
+    """Whether a setting that no longer has a plain value is now computed, with the old value as what"
+    " it falls back to."""
+    name = key.rsplit("_", 1)[-1]
+    return any(name in line.lower() and re.search(rf"\b{re.escape(value)}\b", line) for line in patch.added)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    text: str
+    file: str
+
+
+def _values(lines: Sequence[Line]) -> dict[str, list[_Value]]:
+    """Map a key to the values that it is given, in order."""
+    found: dict[str, list[_Value]] = {}
+    above: list[tuple[int, str]] = []
+    item = ""
+    for line in lines:
+        while above and line.indent <= above[-1][0]:
+            above.pop()
+        if name := _ITEM.match(line.text):
+            item = name["name"]
+        for key, value in _in_line(line.text):
+            plain = item if key == "value" and item else key
+            path = [k for _, k in above[-3:]] if plain is key else []
+            found.setdefault(_normal([*path, plain]), []).append(_Value(value, line.file))
+        if section := _SECTION.match(line.text):
+            above.append((line.indent, section["key"] or section["table"]))
+    return found
+
+
+def _in_line(text: str) -> Iterator[tuple[str, str]]:
+    done: set[tuple[str, str]] = set()
+    for form in _FORMS:
+        for found in form.finditer(text):
+            one = (found["key"], found["value"].strip().strip("\"'`[]"))
+            if one not in done:
+                done.add(one)
+                yield one
+
+
+def _normal(path: Iterable[str]) -> str:
+    return "_".join(word.lower() for key in path for word in _WORD.findall(key))
+
+
+def _without_moved(found: Sequence[Shift]) -> Iterator[Shift]:
+    """Drop what went under one name and came under another with the same last word and the same value."""
+    gone = {(s.key.rsplit("_", 1)[-1], s.before) for s in found if s.after is None}
+    come = {(s.key.rsplit("_", 1)[-1], s.after) for s in found if s.before is None}
+    for shift in found:
+        value = shift.before if shift.after is None else shift.after
+        is_half = shift.before is None or shift.after is None
+        if not (is_half and (shift.key.rsplit("_", 1)[-1], value) in gone & come):
+            yield shift

@@ -1,0 +1,169 @@
+"""What can only be seen in how lines stand to each other: loops around calls, containers that only grow, flips."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.patch import Line, Patch
+
+_LOOP = re.compile(
+    r"^\s*(for|foreach|while|async for|loop)\b|\.(forEach|map|flatMap|each|iter|for_each)\b.*(=>|\{|\|"
+    r"|do\b|->|async)|\bfor \w+ in\b"
+)
+_REMOTE = re.compile(
+    r"\bawait\b|\.await\b|\bfetch\(|\(\s*(ctx|context|r\.Context\(\)|c\.Request)\b|\bctx,|\b(requests"
+    r"|axios|http|httpx|urllib|grpc)\.\w+"
+    r"|\b\w*(db|repo|repository|dao|client|api|store|session|conn|cursor|gateway|stub|rpc|redis|cache"
+    r"|queue|producer|tx|s3|svc|service)\w*"
+    r"(\.|->|::)\w+\(|\.(query|execute|exec|findBy\w*|find_by|findOne|findUnique|find_one|get_or"
+    r"|fetch_one|lookup|invoke|send|publish)\w*\(",
+    re.IGNORECASE,
+)
+_HELD = re.compile(
+    r"^(?:(?:export|pub|public|private|protected|static|final|var|let|const|lazy_static!?|val)\s+)*"
+    r"(?:[\w<>\[\], .*?]+\s)?(?P<name>\w+)\s*(?::[^=]+?)?\s*:?=?\s*(?:=\s*)?"
+    r"(?:\[\]\w*|\[\]|\{\}|\bdict\(|\blist\(|\bset\(|defaultdict\(|deque\(\)|map\[|make\(map"
+    r"|new (?:Map|Set|Array|\w*Map|\w*List|\w*Queue|\w*Set)\b"
+    r"|(?:Mutex|RwLock)::new\(|Vec::new|HashMap::new|vec!\[\]|mutableListOf|mutableMapOf"
+    r"|ConcurrentHashMap|Hash\.new|sync\.Map)"
+)
+_MEMBER = re.compile(r"\b(?:self|this|cls)\.(?P<name>\w+)|(?<![\w@])@{1,2}(?P<ivar>[a-z_]\w*)\s*(?:\[|<<)")
+_STATIC = re.compile(r"\bstatic\b|^\S|\bprivate\b|\bglobal\b|^\s*(self|this)\.|@@?\w+\s*\|\|?=")
+_KEEPS = re.compile(
+    r"append\(|\.push\w*\(|\.add\w*\(|\.put\w*\(|\.set\(|\.insert\(|\.offer\(|\.Store\(|<<\s"
+    r"|\[[^\]]+\]\s*\+?=(?!=)|\.extend\("
+)
+_BOUND = re.compile(
+    r"lru|evict|max_?(size|entries|len)|capacity|limit|bounded|\bttl|expire|\bring|trim|maxlen"
+    r"|\.delete\(|\.remove\(|\.pop|\.clear\(|weak"
+    r"|\.shift\(|\[-?\w+:\]|drain",
+    re.IGNORECASE,
+)
+_NESTED = re.compile(
+    r"\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*{]|\((?:[^()\\]|\\.)*\{\d+,\}?(?:[^()\\]|\\.)*\)[+*{]|(\.\*.*){3,}"
+)
+_CLASS = re.compile(r"(\\[wdsWDS]|\]|\.)[+*{]")
+"""What repeats within a repeated group: a class of characters; else it is arithmetic."""
+_AWAIT = re.compile(r"\bawait\s+|\.await\b\??|\breturn\s+(?=await)")
+_OPERATORS = re.compile(
+    r"<=|>=|==|!=|===|!==|<|>|&&|\|\||\band\b|\bor\b|\bnot\b|!|\+|-|\bdesc\b|\basc\b", re.IGNORECASE
+)
+_UNIT = re.compile(r"(?:TimeUnit|time|ChronoUnit)\.([A-Z]\w+)|(?:of|from_?)(Seconds|Millis|Minutes|secs|millis)|_(MS"
+r"|MILLIS|SECS?|SECONDS|MINUTES)\b|(Seconds|Millis|Ms|Minutes)\b|([*/] ?(?:1000|1_000|60))\b")  # fmt: skip
+_WORD = re.compile(r"[A-Za-z_]\w{3,}")
+_BOOL = re.compile(r"\b(true|false)\b", re.IGNORECASE)
+
+
+def shaped(patch: Patch) -> Iterator[Effect]:
+    """Yield the effects that the lines of a patch show together."""
+    before, after = patch.side("-"), patch.side("+")
+    lost, gained = (sum(map(bool, map(_REMOTE.search, lines))) for lines in (patch.removed, patch.added))
+    if _calls_in_loops(after) > _calls_in_loops(before) and gained >= lost:
+        # Several calls that became one in a loop were only written shorter.
+        yield Effect.CALLS_IN_LOOP
+    elif gained > lost:
+        yield Effect.CALLS_MORE
+    if _grows(patch):
+        yield Effect.GROWS_WITHOUT_BOUND
+    if _backtracks(patch.added) > _backtracks(patch.removed):
+        yield Effect.BACKTRACKS
+    yield from _swapped(patch)
+    if _reorders(patch):
+        yield Effect.REORDERS
+    if _removes(patch):
+        yield Effect.REMOVES
+    if _flips(patch):
+        yield Effect.FLIPS_SWITCH
+    yield from _units(patch)
+
+
+def _calls_in_loops(lines: Sequence[Line]) -> int:
+    """How many lines make a remote call within a loop; a loop ends where the indent goes back."""
+    count = 0
+    depth: int | None = None
+    for line in lines:
+        if depth is not None and line.indent <= depth and not line.text.lstrip().startswith(("}", ")", "]")):
+            depth = None
+        if depth is not None and _REMOTE.search(line.text):
+            count += 1
+        if depth is None and (loop := _LOOP.search(line.text)):
+            depth = line.indent
+            # In `out = [call(x) for x in xs]` and `xs.map(x => call(x))` the body stands on the line of the loop.
+            is_whole = "(" in line.text and not line.text.rstrip().endswith(("{", ":", "do", "|", "=>", "("))
+            body = line.text[: loop.start()] if re.match(r"for \w+ in", loop[0]) else line.text[loop.end() :]
+            if is_whole and re.search(r"\w+\(", body) and _REMOTE.search(body):
+                count += 1
+    return count
+
+
+def _grows(patch: Patch) -> bool:
+    """Something that outlives a request is added to, and nothing in the patch bounds it."""
+    if _BOUND.search(patch.gained):
+        return False
+    held = {m["name"] for line in patch.added if _STATIC.search(line) and (m := _HELD.match(line.strip()))}
+    held |= {m["name"] or m["ivar"] for line in patch.added if (m := _MEMBER.search(line))}
+    kept = "\n".join(line for line in patch.added if _KEEPS.search(line))
+    return any(re.search(rf"\b{re.escape(name)}\b", kept) for name in held if name)
+
+
+def _backtracks(lines: Sequence[str]) -> int:
+    return sum(1 for line in lines if any(_CLASS.search(found[0]) for found in _NESTED.finditer(line)))
+
+
+def _reorders(patch: Patch) -> bool:
+    """The same calls, in another order."""
+    old, new = (_STATEMENT.findall("\n".join(lines)) for lines in (patch.removed, patch.added))
+    return len(old) > 1 and old != new and sorted(old) == sorted(new)
+
+
+_STATEMENT = re.compile(r"[\w.]+\([^()]*\)")
+
+
+def _removes(patch: Patch) -> bool:
+    """More goes than comes, and names go that stand nowhere on the new side."""
+    after = "\n".join(line.text for line in patch.side("+"))
+    lost = {word for line in patch.removed for word in _WORD.findall(line)} - set(_WORD.findall(after))
+    return len(patch.removed) > len(patch.added) and bool(lost)
+
+
+def _swapped(patch: Patch) -> Iterator[Effect]:
+    """Lines that differ by one thing only: an `await` that went, an operator that turned."""
+    for old, new in patch.pairs():
+        if _AWAIT.search(old) and not _AWAIT.search(new) and _AWAIT.sub("", old).strip() == _AWAIT.sub("", new).strip():
+            yield Effect.DROPS_WAIT
+        bare = [re.sub(r"\s+", "", _OPERATORS.sub("", line)) for line in (old, new)]
+        signs = [_OPERATORS.findall(line) for line in (old, new)]
+        if bare[0] == bare[1] and signs[0] != signs[1]:
+            yield Effect.FLIPS_CONDITION
+
+
+def _flips(patch: Patch) -> bool:
+    """A name that stands beside `true` on one side only, and beside `false` on the other only."""
+    old, new = _beside(patch.removed), _beside(patch.added)
+    return any(len(old[name]) == len(new[name]) == 1 and old[name] != new[name] for name in old.keys() & new.keys())
+
+
+def _beside(lines: Sequence[str]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        literals = {value.lower() for value in _BOOL.findall(line)}
+        for name in set(_WORD.findall(line)) - {"true", "false", "True", "False"} if literals else ():
+            found.setdefault(name, set()).update(literals)
+    return {name: frozenset(values) for name, values in found.items()}
+
+
+def _units(patch: Patch) -> Iterator[Effect]:
+    """The same number, in other units of time."""
+    old, new = (Counter("".join(u).lower() for u in _UNIT.findall(text)) for text in (patch.lost, patch.gained))
+    same = {n for n in re.findall(r"\d+", patch.lost) if n not in ("0", "1")} & set(re.findall(r"\d+", patch.gained))
+    if old.keys() == new.keys() or not same:
+        return
+    yield Effect.CHANGES_UNIT
+    both = f"{patch.lost}\n{patch.gained}"
+    if re.search(r"ttl|expir|cache|max_?age", both, re.IGNORECASE):
+        yield Effect.CACHES_SHORTER
+    elif re.search(r"time_?out|deadline", both, re.IGNORECASE):
+        yield Effect.WAITS_SHORTER

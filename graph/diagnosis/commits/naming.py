@@ -1,0 +1,76 @@
+"""Names that a commit and the complaints share: rare ones tell more, and what every log line says tells nothing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.reading import DiffReading, words_of
+from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.hypothesis import Reason
+
+_CHANGED, _MOST_CHANGED = 1.3, 3.0
+_NEAR, _MOST_NEAR = 0.5, 1.0
+_IN_PATH, _MOST_IN_PATH = 1.0, 1.5
+_SAYS_LITTLE = 0.4
+"""A name that both have is a sign only of a change that could matter to it."""
+_PLAIN = frozenset(
+    re.findall(
+        r"\S+",
+        """
+    error failed failing failure failures errors above below service services rising request requests alert
+    missing required field value version count ratio total does not exist null none time timeout seconds returning
+    memory limit upstream unavailable latency elevated sustained server from with after when this that into over
+    under have been http https status code container exceeded startup panic endpoint connection refused query
+    queries select where order name lookup range return returned true false string data type list get set put post
+    call calls called client response handler new old user users items item result message messages info warn
+    warning debug trace level host port path file index api app config default per sec min max duration
+    utilization p99 p95 slow fail rate second minute minutes and the for are was could can cannot unable invalid
+    expected process internal public private class func function def const var let import package end self ctx
+    context err await async if else try catch main java com org src io net util
+    """,
+    )
+)
+
+
+def named(scene: Scene) -> dict[str, frozenset[str]]:
+    """Map a word that complaints name to the keys of those complaints."""
+    own = {word for uid in scene.known for word in (*words_of(scene.names[uid][0]), *scene.names[uid][1])}
+    found: dict[str, set[str]] = {}
+    for complaint in scene.complaints:
+        for word in words_of(complaint.text) - _PLAIN - own:
+            found.setdefault(word, set()).add(complaint.key)
+    return {word: frozenset(keys) for word, keys in found.items()}
+
+
+def rarity(readings: Iterable[DiffReading]) -> dict[str, float]:
+    """Map a word to how few diffs have it, 0 to 1."""
+    many = list(readings)
+    counts = Counter(word for reading in many for word in reading.words | reading.near | reading.paths)
+    top = math.log(1 + len(many)) or 1.0
+    return {word: math.log((1 + len(many)) / count) / top for word, count in counts.items()}
+
+
+def shared(
+    reading: DiffReading, told: Mapping[str, frozenset[str]], rare: Mapping[str, float], *, is_telling: bool
+) -> Iterable[Reason]:
+    """Yield reasons for names that a diff changes, and for those that stand beside what it changes."""
+    factor = 1.0 if is_telling else _SAYS_LITTLE
+    for words, each, most, verb in (
+        (reading.words, _CHANGED, _MOST_CHANGED, "changes"),
+        (reading.near - reading.paths, _NEAR, _MOST_NEAR, "stands beside"),
+        (reading.paths - reading.words, _IN_PATH, _MOST_IN_PATH, "is made in a file that is called like"),
+    ):
+        both = sorted(words & told.keys(), key=lambda w: (-rare.get(w, 0.0), w))[:3]
+        worth = factor * min(most, sum(each * rare.get(w, 0.0) for w in both))
+        if worth > 0:
+            about = tuple(sorted({key for w in both for key in told[w]}))
+            yield Reason(worth=worth, text=f"It {verb} what the complaints name: {', '.join(both)}.", about=about)
+
+
+def is_telling(reading: DiffReading) -> bool:
+    """Whether a diff does more than compute something else."""
+    return bool(reading.effects - {Effect.CHANGES_LOGIC, Effect.CHANGES_VALUE, Effect.CALLS_MORE})

@@ -1,0 +1,229 @@
+"""Causes that no commit has: a provider, a certificate, a zone, a neighbour, a quota, a surge, a bad record.
+
+Each needs its own positive sign. That no commit fits is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from graph.diagnosis.code.reading import words_of
+from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.commits.traffic import asks_more, surge
+from graph.diagnosis.hypothesis import Reason
+
+
+class Outside(StrEnum):
+    """Sorts of causes outside; the value completes "suffers from ..."."""
+
+    PROVIDER = "a provider that fails"
+    CERTIFICATE = "a certificate that has run out"
+    CREDENTIAL = "a credential that has run out"
+    NAMES = "names that do not resolve"
+    PLACE = "machines or a zone that are gone"
+    NEIGHBOUR = "a neighbour on the same machine"
+    QUOTA = "a quota that is used up"
+    STORE = "a data store that moved or is being maintained"
+    SURGE = "more requests than usual"
+    DATA = "a record that it can't process"
+
+
+class _Sign(NamedTuple):
+    sort: Outside
+    says: re.Pattern[str]
+    worth: float
+
+
+def _sign(sort: Outside, says: str, worth: float) -> _Sign:
+    return _Sign(sort, re.compile(says, re.IGNORECASE), worth)
+
+
+_SIGNS: tuple[_Sign, ...] = (
+    _sign(
+        Outside.CERTIFICATE,
+        r"certificate.*(expired|not yet valid)|cert_has_expired|expired certificate|certificateexpired",
+        4.0,
+    ),
+    _sign(
+        Outside.CREDENTIAL,
+        r"(licen[sc]e|password|credentials?|secret|subscription|api key|refresh token) (has |have "
+        r"|is )?expired|expiredtoken",
+        3.0,
+    ),
+    _sign(
+        Outside.NAMES,
+        r"no such host|servfail|enotfound|name resolution|server misbehaving|lookup \S+ on \S+:53"
+        r"|eai_again|nxdomain|all upstreams down",
+        2.5,
+    ),
+    _sign(
+        Outside.PLACE,
+        r"\bnode\b.*not ?ready|kubelet stopped|spot (interruption|reclaim|termination)|preempted"
+        r"|instance (terminated|retire|stopped)|hardware|no route to host|host is down|zone (outage|down)"
+        r"|az[- ]outage|network is unreachable|link down|rebalance recommendation"
+        r"|scheduled maintenance event|machine check",
+        2.0,
+    ),
+    _sign(
+        Outside.NEIGHBOUR,
+        r"cpu_steal|steal time|noisy neighbou?r|node_load|load_average|io_?wait|credit balance|cpu credits"
+        r"|burst balance",
+        2.5,
+    ),
+    _sign(
+        Outside.QUOTA,
+        r"quota (of|exceeded|reached|exhausted)|(daily|monthly|hourly)[ _-]?limit|limitexceeded"
+        r"|resource_exhausted|insufficient_?(quota|capacity|instance)|payment required|billing"
+        r"|resets (at )?\d",
+        3.5,
+    ),
+    _sign(
+        Outside.STORE,
+        r"read-only transaction|database system is (starting|shutting)|recovery mode|fail(ing|ed)? ?over"
+        r"|not (the )?(primary|leader|master)|loading the dataset|under maintenance|cluster_?down"
+        r"|replica lag|storage engine",
+        2.0,
+    ),
+    _sign(
+        Outside.DATA,
+        r"offset[ =]\d+|poison|malformed record|record_id=|same (record|message|offset)|redeliver.*(same"
+        r"|offset)|corrupt(ed)? (record|message|file|row|block)|bad (record|row)",
+        3.0,
+    ),
+    _sign(
+        Outside.PROVIDER,
+        r"third[- ]party|provider (answered|returned|error|unavailable|outage)|(partner|vendor|carrier"
+        r"|acquirer|issuer|bank) (api )?(unavailable|down|returned|answered|timed out)",
+        2.0,
+    ),
+)
+_HOST = re.compile(
+    r"(?<![\w.@/-])(?:https?://)?((?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|cloud|eu|de|uk|fr|us|co|ai"
+    r"|example|gov|int|info|biz|me|tech|jp|in|ca|au|ch|nl|se|pl|it|es))(?![\w.-]*\w)",
+    re.IGNORECASE,
+)
+_OURS = re.compile(r"\.(svc|local|internal|lan|corp|cluster)(\.|$)|^(org|com|io|net|java|javax|sun)\.", re.IGNORECASE)
+_FAILS = re.compile(
+    r"\b5\d\d\b|unavailable|time[d ]?-?out|refused|reset|error|fail|unreachable|degraded|overload"
+    r"|max_concurrent|reject",
+    re.IGNORECASE,
+)
+_OUTAGE = re.compile(
+    r"degrad|outage|investigating|elevated|identified|disruption|incident|partial|unavailable", re.IGNORECASE
+)
+_HOST_WORTH, _ONE_FOR_ALL, _NOTICED = 1.8, 1.5, 1.5
+_SERVICES = 2
+"""From so many services on, a complaint of the same thing at the same time is no matter of one service's code."""
+_EXPIRY = re.compile(r"cert\w*_(expir|not_after|valid|remaining|days)|expir\w*_(seconds|days)", re.IGNORECASE)
+_RAN_OUT = 1.5
+_SURGE_WORTH = 3.5
+_OWN_DOING = 0.3
+"""Share that is left when the service itself asks the other side far more than before, for the same requests."""
+
+
+class Apart(NamedTuple):
+    """A cause outside and what speaks for it."""
+
+    sort: Outside
+    reasons: tuple[Reason, ...]
+
+    @property
+    def points(self) -> float:
+        return sum(r.worth for r in self.reasons)
+
+
+def outside(scene: Scene) -> Apart | None:
+    """Return the cause outside that has the most evidence; None when none has any."""
+    found: dict[Outside, list[Reason]] = defaultdict(list)
+    for sort, reason in (*_said(scene), *_hosts(scene), *_surges(scene), *_run_out(scene)):
+        found[sort].append(reason)
+    for sort in list(found):
+        if sort is not Outside.SURGE:
+            found[sort] += _notices(scene, sort)
+    apart = [Apart(sort, tuple(sorted(reasons, key=lambda r: -r.worth))) for sort, reasons in found.items()]
+    return max(apart, key=lambda a: (a.points, a.sort), default=None)
+
+
+def _said(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
+    """What complaints say in so many words, and how many services say it at once."""
+    for sign in _SIGNS:
+        telling = [c for c in scene.complaints if sign.says.search(c.text)]
+        if not telling:
+            continue
+        share = _OWN_DOING if sign.sort in (Outside.QUOTA, Outside.PROVIDER) and asks_more(scene) else 1.0
+        about = tuple(c.key for c in telling)
+        text = f"Systems complain of {sign.sort.value}, which no commit of theirs brings."
+        yield sign.sort, Reason(worth=share * sign.worth, text=text, about=about)
+        hit = {c.service for c in telling if c.service}
+        if len(hit) >= _SERVICES and sign.sort is not Outside.DATA:
+            yield sign.sort, Reason(worth=_ONE_FOR_ALL, text=f"It hits {len(hit)} services at once.", about=about)
+
+
+def _hosts(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
+    """Hosts of others that complaints name as failing."""
+    by_host: dict[str, set[str]] = defaultdict(set)
+    about: dict[str, list[str]] = defaultdict(list)
+    for complaint in scene.complaints:
+        if not _FAILS.search(complaint.text):
+            continue
+        for host in foreign_hosts(complaint.text):
+            if any(host in c.diff for c in scene.commits):
+                # Somebody changed which host is called: that is no matter of the host.
+                continue
+            by_host[host].add(complaint.service)
+            about[host].append(complaint.key)
+    if not by_host:
+        return
+    host = max(by_host, key=lambda h: (len(by_host[h]), h))
+    share = _OWN_DOING if asks_more(scene) else 1.0
+    text = f"Calls to {host}, which is not ours, fail."
+    yield Outside.PROVIDER, Reason(worth=share * _HOST_WORTH, text=text, about=tuple(about[host]))
+    if len(by_host[host]) >= _SERVICES:
+        text = f"{len(by_host[host])} services fail on {host}."
+        yield Outside.PROVIDER, Reason(worth=share * _ONE_FOR_ALL, text=text, about=tuple(about[host]))
+
+
+def foreign_hosts(text: str) -> list[str]:
+    """Return the names of hosts in a text that are neither of a cluster nor names of packages.
+
+    >>> foreign_hosts("POST https://api.pay.example/v1: 503")
+    ['api.pay.example']
+    >>> foreign_hosts("pay.shop.svc.cluster.local, org.apache.http.io")
+    []
+    """
+    return [host.lower() for host in _HOST.findall(text) if not _OURS.search(host)]
+
+
+def _surges(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
+    found = surge(scene)
+    if found is not None:
+        text = f"Requests rose to {found.factor:.1f} times the usual at {found.metric}, where they come in."
+        about = tuple(c.key for c in scene.complaints if c.text.startswith(found.metric))
+        yield Outside.SURGE, Reason(worth=_SURGE_WORTH, text=text, about=about)
+
+
+def _run_out(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
+    """A measured time to live of a certificate that has come to its end."""
+    for series in scene.telemetry.series:
+        inside = series.values[(series.times <= scene.onset) & np.isfinite(series.values)]
+        if _EXPIRY.search(series.metric) and inside.size > 1 and inside[-1] <= 0 < inside[0]:
+            yield Outside.CERTIFICATE, Reason(worth=_RAN_OUT, text=f"{series.metric} came to its end.")
+
+
+def _notices(scene: Scene, sort: Outside) -> Iterable[Reason]:
+    """A status page that tells of trouble: worth more when it names what the complaints name."""
+    telling = [n for n in scene.notices if _OUTAGE.search(n.text)]
+    if not telling:
+        return
+    told = {word for c in scene.complaints for word in words_of(c.text)} | words_of(sort.value)
+    names = ", ".join(sorted({n.provider for n in telling}))
+    is_named = any(not words_of(f"{n.provider} {n.text}").isdisjoint(told) for n in telling)
+    yield Reason(
+        worth=_NOTICED * (1.0 if is_named else 0.5), text=f"A provider says of itself that it has trouble: {names}."
+    )

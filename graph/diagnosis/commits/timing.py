@@ -1,0 +1,33 @@
+"""What the time at which a commit reached production says: a cause comes before its effects, and"
+" mostly not long before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graph.diagnosis.commits.place import Place
+from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.hypothesis import Reason
+
+_SKEW_S = 120.0
+"""A rollout takes effect before the record of its end, and clocks differ."""
+_SOON_S = 600.0
+_LATE = -2.5
+_SOON = 0.7
+
+
+def timely(place: Place, scene: Scene) -> Iterable[Reason]:
+    """Yield what speaks against a commit that came when metrics had departed, and for one just before they did."""
+    if place.since is None or not scene.departures:
+        return
+    earlier = [d for d in scene.departures if d.since < place.since - _SKEW_S]
+    share = len(earlier) / len(scene.departures)
+    if earlier:
+        first = earlier[0].metric
+        text = f"{len(earlier)} of {len(scene.departures)} metrics had left their range before it came, {first} first."
+        yield Reason(worth=_LATE * share, text=text)
+        return
+    gap = max(0.0, scene.departures[0].since - place.since)
+    worth = _SOON * min(1.0, _SOON_S / max(gap, 1.0))
+    text = f"{scene.departures[0].metric} left its range {gap / 60:.0f} minutes after it came."
+    yield Reason(worth=round(worth, 3), text=text)

@@ -1,0 +1,284 @@
+"""What systems complain of, told from the words of alerts, log lines, spans and names of metrics. One table."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from graph.diagnosis.complaints import Complaint
+
+
+class Trouble(StrEnum):
+    """Sorts of trouble, the telling ones first."""
+
+    MEMORY = "memory that runs out"
+    TASKS = "tasks, threads or handles that pile up"
+    LOAD = "load on a data store"
+    SCANS = "queries that read too much"
+    CACHE = "cache misses"
+    STALE = "data that is out of date"
+    TIMEOUT = "calls that time out"
+    POOL = "connections or workers that run out"
+    CONNECTIONS = "more connections than a store takes"
+    OVERLOAD = "more work than is taken"
+    RETRIES = "calls that are repeated"
+    CALLS = "calls that multiply"
+    THROTTLED = "requests that are refused by a limit"
+    SIZE = "requests or messages that are too large"
+    SCHEMA = "data that can't be read"
+    MISSING = "a table, column or key that does not exist"
+    SETTING = "a setting that is missing or wrong"
+    STARTUP = "a process that does not start"
+    NULLS = "a value that is not there"
+    ACCESS = "a refused permission"
+    TLS = "a refused certificate or handshake"
+    NAMES = "names that do not resolve"
+    REFUSED = "a place where nothing answers"
+    CPU = "CPU that runs out"
+    PAUSES = "garbage collection"
+    LOCK = "locks that are waited for"
+    CONFLICT = "writes that collide"
+    DUPLICATES = "work that is done twice"
+    UNHANDLED = "failures that nobody waits for"
+    DISK = "a disk that is full"
+    LOGS = "logs or series that grow"
+    TIME = "times that are off"
+    NUMBERS = "amounts that are wrong"
+    REJECTED = "input that is refused"
+    PROBES = "instances that are judged dead"
+    PLACEMENT = "instances that find no place"
+    LAG = "work that waits in a queue"
+    DATA = "a record that can't be processed"
+    OUTSIDE = "something outside that fails"
+    LATENCY = "slow answers"
+    ERRORS = "failing requests"
+
+
+VAGUE = frozenset({Trouble.LATENCY, Trouble.ERRORS, Trouble.LAG})
+"""What nearly every fault leads to in the end."""
+
+SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
+    (trouble, re.compile(pattern, re.IGNORECASE))
+    for trouble, pattern in (
+        (
+            Trouble.MEMORY,
+            r"\boom|out ?of ?memory|oomkill|heap|\brss\b|memory|working_set|cannot allocate|malloc|allocation fail",
+        ),
+        (
+            Trouble.TASKS,
+            r"goroutine|thread_?count|threads?_(live|active|total)|too many open files|emfile|open_fds"
+            r"|file descriptor|unable to create (new )?native thread|event ?loop|tasks?_pending|handles?\b"
+            r"|leak",
+        ),
+        (
+            Trouble.LOAD,
+            r"slow query|db_cpu|db cpu|quer(y|ies)_per|query_count|db_query|qps|n\+1|read_?ops|iops"
+            r"|active backends|load of",
+        ),
+        (
+            Trouble.SCANS,
+            r"full table scan|seq(uential)? scan|rows_(read|examined|scanned)|table scan|temp files?"
+            r"|sort spill|statement timeout|slow query|duration: .* statement|collscan",
+        ),
+        (
+            Trouble.CACHE,
+            r"cache[ =_-]*miss|cache_hit|hit_ratio|hit_rate|read-through|stampede|evict|expired_keys|misses",
+        ),
+        (
+            Trouble.STALE,
+            r"stale|out ?of ?date|outdated|old (value|version|price|copy)|not (yet )?visible|mismatch"
+            r"|differs from|inconsisten",
+        ),
+        (Trouble.TIMEOUT, r"time[d ]?-?out|deadline exceeded|context canceled|took too long|gave up|etimedout|\b504\b"),
+        (
+            Trouble.POOL,
+            r"pool|cannot acquire|could not acquire|exhausted|no (free|idle|available) (connection|worker"
+            r"|thread)s?|waiting for (a )?connection|connection is not available|busy_workers|worker timeout"
+            r"|hikari|pending_threads",
+        ),
+        (
+            Trouble.CONNECTIONS,
+            r"too many (connections|clients)|max_connections|remaining connection slots|db_connections"
+            r"|connection limit|maxclients",
+        ),
+        (
+            Trouble.OVERLOAD,
+            r"queue full|overload|rejected|backpressure|load shed|shedding|\b503\b|saturat|busy|capacity"
+            r"|circuit (breaker )?open|queue_(length|depth|size)",
+        ),
+        (Trouble.RETRIES, r"retr(y|ies|ying)|attempt|trying again|redeliver|requeue"),
+        (
+            Trouble.CALLS,
+            r"calls?_per|calls_total|(outbound|egress|upstream|lookups?|fetch(es)?|subrequests?)_\w*(per|rate"
+            r"|total|count)|fan.?out|per_request",
+        ),
+        (
+            Trouble.THROTTLED,
+            r"\b429\b|rate[ -_]?limit|throttl|too many requests|quota|slow ?down|limit[ =].*(used|reached)"
+            r"|max_concurrent",
+        ),
+        (
+            Trouble.SIZE,
+            r"too large|\b413\b|payload|exceeds (the )?max|message size|entity too|record_?too_?large"
+            r"|truncated|max(imum)? (body|length|size)|\b431\b",
+        ),
+        (
+            Trouble.SCHEMA,
+            r"serializ|unmarshal|decod|required field|unknown field|missing (required )?(field|header|param"
+            r"|attribute|property)|pars(e|ing) error|cannot parse|schema|cannot query field|unknown (argument"
+            r"|type|variant)|but it was missing|no value given|field .* (is )?(required|missing)"
+            r"|invalid character|unexpected token|unrecognized|no such field|cannot convert|cannot cast"
+            r"|invalid (format|json|enum|utf)|malformed|unknown enum|unexpected (type|end)|avro"
+            r"|content[- ]type|\b415\b",
+        ),
+        (
+            Trouble.MISSING,
+            r"does ?n[o']t exist|no such (table|column|key|field|index)|undefined (table|column)"
+            r"|unknown column|key not found|relation .* exist|missing_table|nosuchkey|no such bucket"
+            r"|not[ _]found.*(table|column|index)|undefinedcolumn|undefinedtable",
+        ),
+        (
+            Trouble.SETTING,
+            r"keyerror: '?[A-Z_]{4,}|environment variable|env var|missing (config|setting|secret|credential)"
+            r"|not (set|configured)|config(uration)? (error|missing|invalid)|unknown (option|flag|property"
+            r"|key)|secret .*not found|configmap .*not found|no value for|could not resolve placeholder"
+            r"|invalid value for",
+        ),
+        (
+            Trouble.STARTUP,
+            r"panic|crash_?loop|failed to start|start-?up|duplicate registration|version conflict|incompatible"
+            r"|cannot start|exit code|classnotfound|nosuchmethod|noclassdef|importerror|modulenotfound"
+            r"|cannot find module|undefined symbol|failed to (load|initiali[sz]e)|glibc|illegal instruction"
+            r"|unsupported class|back-off",
+        ),
+        (
+            Trouble.NULLS,
+            r"nil pointer|nullpointer|\bnpe\b|is not (a function|defined|iterable)|undefined|null reference"
+            r"|nonetype|attributeerror|index out of|out of (range|bounds)|cannot read propert|segfault|sigsegv"
+            r"|unwrap|nil dereference|null value|typeerror|keyerror|nosuchelement|zerodivision|divi(de"
+            r"|sion) by zero",
+        ),
+        (
+            Trouble.ACCESS,
+            r"access ?denied|forbidden|unauthori[sz]ed|permission denied|\b40[13]\b|not authorized"
+            r"|invalid (token|signature|credentials|audience|issuer|api key)|without x-|missing token"
+            r"|token (expired|invalid|rejected)|login failed|authentication|auth_fail|not allowed|csrf|cors"
+            r"|operation not permitted|read-only file",
+        ),
+        (Trouble.TLS, r"x509|certificate|tls|ssl|handshake|unknown authority|self[- ]signed|cipher|protocol version"),
+        (
+            Trouble.NAMES,
+            r"no such host|servfail|enotfound|name resolution|server misbehaving|lookup \S+ on|nxdomain"
+            r"|getaddrinfo|unknown ?host|eai_again|dns",
+        ),
+        (
+            Trouble.REFUSED,
+            r"connection refused|econnrefused|no route to host|unreachable|\b404\b|not found|unknown topic"
+            r"|unknown queue|connection reset|no endpoints|no healthy upstream|\b502\b|no upstream"
+            r"|queue does not exist|nosuchbucket|invalid url",
+        ),
+        (Trouble.CPU, r"\bcpu|load_average|cpu_util|throttled_(ratio|periods)"),
+        (Trouble.PAUSES, r"\bgc\b|gc_|garbage|stop-the-world|allocation failure|safepoint"),
+        (
+            Trouble.LOCK,
+            r"lock wait|dead ?lock|lock timeout|contention|could not obtain lock|waiting for .*lock|lock_"
+            r"|blocked (by|on)|idle in transaction|serializ\w+ (failure|access)|mutex|wait(ing)? event",
+        ),
+        (
+            Trouble.CONFLICT,
+            r"conflict|stale version|compare-and-set|optimistic|concurrent (map|modif|update|write)|race"
+            r"|could not serialize|version mismatch|lost update|data race|corrupt",
+        ),
+        (
+            Trouble.DUPLICATES,
+            r"duplicate|twice|already (processed|exists|charged|sent)|unique (constraint|violation)|double|repeated",
+        ),
+        (
+            Trouble.UNHANDLED,
+            r"unhandled|uncaught|rejection|never (awaited|retrieved)|was never awaited|broken pipe"
+            r"|closed (channel|pool|connection|file|session)|after (close|response|end)|use of closed"
+            r"|already closed|prematurely closed|session is closed",
+        ),
+        (
+            Trouble.DISK,
+            r"no space left|enospc|disk|inode|volume full|wal failed|read-only file system|ephemeral[- ]storage",
+        ),
+        (
+            Trouble.LOGS,
+            r"log_bytes|log_lines|log volume|ingest(ed|ion)_bytes|series|cardinality|\bdebug\b|\btrace\b"
+            r"|wire -|span(s)?_(total|per)|log_",
+        ),
+        (
+            Trouble.TIME,
+            r"in the (past|future)|clock|skew|timezone|time zone|not yet valid|already expired"
+            r"|before (its )?start|offset_h|by \d+ ?(h|hours)|iat|nbf|off by|yesterday|tomorrow|too (early"
+            r"|late)|dst|\bby -?\d+:\d\d",
+        ),
+        (
+            Trouble.NUMBERS,
+            r"overflow|rounding|precision|\bnan\b|infinity|wrong (total|amount|price|sum|value)|total (differs"
+            r"|mismatch)|mismatch|negative (amount|balance|quantity|price)|balance|does not add up|amount"
+            r"|drift|discrepan|unreconciled|cents|out of range for (type )?(integer|int|bigint)",
+        ),
+        (
+            Trouble.REJECTED,
+            r"invalid|rejected|refused|validation|\b400\b|\b422\b|bad request|must (be|not|match)|is required"
+            r"|constraint|not allowed|unprocessable|violates|check failed|too (short|long)|unsupported",
+        ),
+        (
+            Trouble.PROBES,
+            r"(liveness|readiness|startup) ?probe|unhealthy|killing|health ?check|restarts?_total|restart"
+            r"|ready_replicas|not ready|evict",
+        ),
+        (
+            Trouble.PLACEMENT,
+            r"pending|unschedul|insufficient|failedscheduling|node affinity|preempt|didn't match|taint"
+            r"|no nodes|failedmount|attachvolume",
+        ),
+        (Trouble.LAG, r"\blag|backlog|oldest|queue|depth|behind|delay|unprocessed|visible_messages"),
+        (
+            Trouble.DATA,
+            r"offset[ =]\d+|poison|malformed record|record_id=|bad record|dead.?letter|same (record|message"
+            r"|offset)|redeliver|corrupt",
+        ),
+        (
+            Trouble.OUTSIDE,
+            r"upstreams? (all )?down|provider|third[- ]party|certificate (has )?expired|spot (interruption"
+            r"|reclaim)|az outage|region",
+        ),
+        (Trouble.LATENCY, r"p\d\d|latency|duration|slow|took \S+ms|_ms$|seconds"),
+        (Trouble.ERRORS, r"5xx|\b500\b|error|fail|exception"),
+    )
+)
+
+
+_RAN_OUT = re.compile(r"expire", re.IGNORECASE)
+
+
+def troubles_of(text: str) -> frozenset[Trouble]:
+    """Return what a text speaks of.
+
+    >>> sorted(t.name for t in troubles_of("OOMKilled: container exceeded memory limit"))
+    ['MEMORY']
+    """
+    spaced = f"{text}\n{text.replace('_', ' ')}"
+    found = frozenset(trouble for trouble, pattern in SAYS if pattern.search(spaced))
+    # That a certificate or a token ran out is nothing that a change of code brings about.
+    return found - {Trouble.TLS, Trouble.ACCESS} if _RAN_OUT.search(text) else found
+
+
+def weigh(complaints: Iterable[Complaint]) -> dict[Trouble, float]:
+    """Map what is complained of to its share of the most frequent trouble, 0 to 1."""
+    found: Counter[Trouble] = Counter()
+    for complaint in complaints:
+        for trouble in troubles_of(complaint.text):
+            found[trouble] += complaint.weight  # type: ignore[assignment]
+    top = max((weight for t, weight in found.items() if t not in VAGUE), default=1.0)
+    return {trouble: min(1.0, weight / top) for trouble, weight in found.items()}
+
+
+def telling_of(trouble: Trouble, complaints: Iterable[Complaint]) -> Iterator[str]:
+    """Yield the keys of the complaints that speak of a trouble."""
+    return (c.key for c in complaints if trouble in troubles_of(c.text))

@@ -1,0 +1,134 @@
+"""Says which commit did it, or that none did, from points that each name what they rest on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from graph.change import Change
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.reading import DiffReading, read_diff, words_of
+from graph.diagnosis.commits.fit import fits
+from graph.diagnosis.commits.naming import is_telling, named, rarity, shared
+from graph.diagnosis.commits.outside import Apart, outside
+from graph.diagnosis.commits.place import Place, place_of
+from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.commits.timing import timely
+from graph.diagnosis.commits.trouble import Trouble
+from graph.diagnosis.hypothesis import Reason
+
+LIKELY = 0.9
+"""Points from which a commit is named."""
+_BEST_OF_FEW, _CLEARLY = 0.3, 1.3
+"""Points from which one is named that has this many times the points of the next, when nothing speaks for a cause
+outside: the best guess, with little confidence."""
+_CONTRACT = 0.7
+"""Closeness of a commit that changes what others rely on, and names what they complain of: wherever it is made."""
+_CONTRACTS = frozenset({Effect.RENAMES, Effect.CHANGES_TABLES, Effect.CHANGES_NETWORK})
+_CONFIGURATION = re.compile(
+    r"(go\.mod|go\.sum|\.ya?ml|\.json|\.toml|\.env|\.ini|\.properties|\.conf|\.tf|\.tfvars|requirements[\w-]*\.txt)$"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A commit and what speaks for its guilt."""
+
+    commit: Change
+    points: float
+    reasons: tuple[Reason, ...]
+    """Strongest first; their sum is `points`"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitVerdict:
+    """Which commit, or none."""
+
+    guilty: Change | None
+    """None when no commit is."""
+    suspects: tuple[Suspect, ...]
+    """Most guilty first; only those with points."""
+    apart: Apart | None
+    """A cause that no commit has, with what speaks for it"""
+    troubles: frozenset[Trouble]
+    effects: frozenset[Effect]
+    """Of the guilty commit."""
+    flag: Change | None = None
+    """The flag that turned the guilty commit on"""
+
+    @property
+    def outside(self) -> float:
+        """Points for a cause that no commit has."""
+        return self.apart.points if self.apart else 0.0
+
+
+def is_configuration(commit: Change) -> bool:
+    """Whether a commit touches settings and declared versions only."""
+    return bool(commit.files) and all(_CONFIGURATION.search(name) for name in commit.files)
+
+
+def rank_commits(scene: Scene) -> CommitVerdict:
+    """Say which commit the trouble comes from."""
+    readings = {c.version: read_diff(c.diff, c.files) for c in scene.commits}
+    told, rare = named(scene), rarity(readings.values())
+    suspects = []
+    for commit in scene.commits:
+        reading, place = readings[commit.version], _placed(commit, readings[commit.version], scene)
+        if reading.is_cosmetic or not commit.diff or place.since is None:
+            continue
+        reasons = _weighed(reading, place, scene, [*shared(reading, told, rare, is_telling=is_telling(reading))])
+        points = sum(r.worth for r in reasons)
+        if points > 0:
+            suspects.append(Suspect(commit=commit, points=round(points, 3), reasons=reasons))
+    suspects.sort(key=lambda s: (-s.points, s.commit.version))
+    apart = outside(scene)
+    best = suspects[0] if suspects else None
+    guilty = best.commit if best is not None and _is_guilty(suspects, apart) else None
+    return CommitVerdict(
+        guilty=guilty,
+        suspects=tuple(suspects),
+        apart=apart,
+        troubles=frozenset(scene.troubles),
+        effects=readings[guilty.version].effects if guilty else frozenset(),
+        flag=_flag(guilty, readings[guilty.version], scene) if guilty else None,
+    )
+
+
+def _is_guilty(suspects: Sequence[Suspect], apart: Apart | None) -> bool:
+    best = suspects[0].points
+    if apart is not None:
+        return best >= LIKELY and best > apart.points
+    second = suspects[1].points if len(suspects) > 1 else 0.0
+    return best >= LIKELY or (best >= _BEST_OF_FEW and best >= _CLEARLY * second)
+
+
+def _weighed(reading: DiffReading, place: Place, scene: Scene, names: Sequence[Reason]) -> tuple[Reason, ...]:
+    closeness = max(place.closeness, _CONTRACT) if names and reading.effects & _CONTRACTS else place.closeness
+    reasons = [replace(r, worth=round(closeness * r.worth, 3)) for r in (*fits(reading, scene), *names)]
+    if reasons:
+        # When it came speaks only for or against a commit that something else speaks for.
+        reasons += [replace(r, worth=round(place.closeness * r.worth, 3)) for r in timely(place, scene)]
+    return tuple(sorted(reasons, key=lambda r: (r.worth, r.text), reverse=True))
+
+
+def _placed(commit: Change, reading: DiffReading, scene: Scene) -> Place:
+    """Where it takes effect; code behind a flag does when the flag is turned."""
+    place = place_of(commit, scene)
+    flag = _flag(commit, reading, scene)
+    if flag is None or place.since is None:
+        return place
+    return replace(place, since=max(place.since, flag.latest.timestamp()))
+
+
+def _flag(commit: Change, reading: DiffReading, scene: Scene) -> Change | None:
+    """The last flag, turned by the onset, that a commit names whole."""
+    turned = [f for f in scene.flags if f.latest.timestamp() <= scene.onset and f.latest >= commit.latest]
+    return next((f for f in reversed(turned) if _names_flag(reading, f)), None)
+
+
+def _names_flag(reading: DiffReading, flag: Change) -> bool:
+    name = flag.summary.split(" ")[0].split(":")[0]
+    parts = words_of(re.sub(r"[.\-]", "_", name))
+    whole = max(parts, key=len, default="")
+    return bool(whole) and "_" in whole and whole in reading.words

@@ -1,0 +1,51 @@
+"""Reads the incidents of `incidents.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_FILE = Path(__file__).with_name("incidents.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    file: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    name: str
+    guilty: Diff | None
+    """None when the cause is outside"""
+    outside: str
+    """Name of the sort of cause outside; empty when a commit is guilty"""
+    innocent: tuple[Diff, ...]
+    says: tuple[tuple[str, str], ...]
+    """(service, text), the alert first"""
+
+
+def incidents() -> list[Incident]:
+    """Return all of them, in the order of the file."""
+    document = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    ordinary = {name: _diff(body) for name, body in document["ordinary"].items()}
+    return [_incident(one, ordinary) for one in document["incidents"]]
+
+
+def _incident(one: dict[str, Any], ordinary: dict[str, Diff]) -> Incident:
+    says = [text.partition(": ") for text in one["says"]]
+    return Incident(
+        name=one["name"],
+        guilty=_diff(one["guilty"]) if "guilty" in one else None,
+        outside=one.get("outside", ""),
+        innocent=tuple(ordinary[d] if isinstance(d, str) else _diff(d) for d in one["innocent"]),
+        says=tuple((service, text) for service, _, text in says),
+    )
+
+
+def _diff(body: dict[str, str]) -> Diff:
+    return Diff(file=body["file"], text=body["diff"])
