@@ -198,11 +198,16 @@ def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
 
 
 def located(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """Give the points of what only says where to those that say what is wrong there."""
+    """Give the points of what only says where to those that say what is wrong there.
+
+    What its detector weighed whole has its place among its points already, and is only confirmed by them.
+    """
     told = {h.resource for h in hypotheses if not h.only_locates}
     where = [h for h in hypotheses if h.only_locates and h.resource in told]
     return [
-        h if h.only_locates else h.with_points(*(p for w in where if w.resource == h.resource for p in w.points))
+        h
+        if h.only_locates or h.is_weighed
+        else h.with_points(*(p for w in where if w.resource == h.resource for p in w.points))
         for h in hypotheses
         if h not in where
     ]
