@@ -29,6 +29,10 @@ app.add_typer(evaluate, name="eval")
 app.add_typer(audit, name="audit")
 app.add_typer(user, name="user")
 
+KnownAt = Annotated[
+    str | None,
+    typer.Option("--known-at", "--believed-at", help="Use only what had been learned by this time; all when absent."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Server = Annotated[
     str | None, typer.Option("--server", help="Address of the service. Default: the one on this machine.")
@@ -119,6 +123,10 @@ def drift(
     ] = None,
     applied: Annotated[Path | None, typer.Option("--applied", help="What the deployer last wrote.")] = None,
     actual: Annotated[Path | None, typer.Option("--actual", help="What runs: object dumps, Terraform state.")] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", help="Time of a comparison by the service; now when absent.")
+    ] = None,
+    known_at: KnownAt = None,
     environment: Environment = None,
     server: Server = None,
     token: Token = None,
@@ -130,12 +138,14 @@ def drift(
     Without a difference, files that could not be read are an error: they may hide any.
     """
     from app.terminal import print_drift
+    from app.times import resolved
 
     if intended or actual or applied:
         report = _drift_of_paths(intended, applied, actual)
     else:
         client = _connect(server, token, data_dir)
-        report = client.get(f"/api/graph/{_environment(client, environment)}/drift")
+        times = {"as_of": resolved(at), "known_at": resolved(known_at)}
+        report = client.get(f"/api/graph/{_environment(client, environment)}/drift", **times)
     _show(report, as_json, print_drift)
     sys.exit(_drift_code(report))
 
@@ -173,7 +183,8 @@ def why(
     ],
     *,
     environment: Environment = None,
-    at: Annotated[str | None, typer.Option("--at", help="ISO 8601 time to answer for; now when absent.")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="Time: RFC 3339, `2h ago`, `yesterday 14:00` (UTC).")] = None,
+    known_at: KnownAt = None,
     permission: Annotated[str, typer.Option("--permission", help="Why it lost this one, e.g. kms:Decrypt.")] = "",
     on: Annotated[str, typer.Option("--on", help="Key, alias or ARN of the permission.")] = "",
     server: Server = None,
@@ -183,12 +194,14 @@ def why(
 ) -> None:
     """Tell why a resource is as it is: what changed, when, by whom, through which channel."""
     from app.terminal import print_why
+    from app.times import resolved
 
     client = _connect(server, token, data_dir)
     answer = client.get(
         f"/api/graph/{_environment(client, environment)}/why",
         resource=resource,
-        at=at,
+        at=resolved(at),
+        known_at=resolved(known_at),
         permission=permission or None,
         on=on or None,
     )
@@ -201,6 +214,7 @@ def state(
     *,
     facet: Annotated[str, typer.Option("--facet", help="intended, applied or actual.")] = "actual",
     at: Annotated[str | None, typer.Option("--at", help="Time: RFC 3339, `2h ago`, `yesterday 14:00` (UTC).")] = None,
+    known_at: KnownAt = None,
     namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Only in this namespace.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="Only of this kind.")] = None,
     limit: Annotated[int, typer.Option("--limit", help="Most entries, up to 200.")] = 100,
@@ -217,7 +231,8 @@ def state(
     client = _connect(server, token, data_dir)
     path = f"/api/graph/{_environment(client, environment)}/state"
     asked = {"resource": resource, "namespace": namespace, "kind": kind, "limit": limit}
-    _show(client.get(path, facet=facet, at=resolved(at), **asked), as_json, print_state)
+    times = {"at": resolved(at), "known_at": resolved(known_at)}
+    _show(client.get(path, facet=facet, **times, **asked), as_json, print_state)
 
 
 @app.command()
@@ -228,6 +243,7 @@ def changes(
     until: Annotated[
         str | None, typer.Option("--until", help="Time: RFC 3339, `2h ago`, `yesterday 14:00` (UTC); now when absent.")
     ] = None,
+    known_at: KnownAt = None,
     namespace: Annotated[str | None, typer.Option("--namespace", "-n", help="Only in this namespace.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="Only of this kind.")] = None,
     limit: Annotated[int, typer.Option("--limit", help="Most entries, up to 200.")] = 100,
@@ -244,7 +260,8 @@ def changes(
     client = _connect(server, token, data_dir)
     path = f"/api/graph/{_environment(client, environment)}/changes"
     asked = {"resource": resource, "namespace": namespace, "kind": kind, "limit": limit}
-    _show(client.get(path, since=resolved(since), until=resolved(until), **asked), as_json, print_changes)
+    times = {"since": resolved(since), "until": resolved(until), "known_at": resolved(known_at)}
+    _show(client.get(path, **times, **asked), as_json, print_changes)
 
 
 @app.command()
@@ -252,6 +269,7 @@ def history(
     resource: Annotated[str, typer.Argument(help="Resource, or RESOURCE#/pointer of one field; also a deleted one.")],
     *,
     at: Annotated[str | None, typer.Option("--at", help="Time to look back from; now when absent.")] = None,
+    known_at: KnownAt = None,
     limit: Annotated[int, typer.Option("--limit", help="Most changes, up to 200.")] = 100,
     environment: Environment = None,
     server: Server = None,
@@ -265,7 +283,8 @@ def history(
 
     client = _connect(server, token, data_dir)
     path = f"/api/graph/{_environment(client, environment)}/history"
-    _show(client.get(path, resource=resource, at=resolved(at), limit=limit), as_json, print_history)
+    times = {"at": resolved(at), "known_at": resolved(known_at)}
+    _show(client.get(path, resource=resource, limit=limit, **times), as_json, print_history)
 
 
 @app.command()
@@ -292,6 +311,8 @@ def coverage(
 def blast(
     resource: Annotated[str, typer.Argument(help="Resource, e.g. shop/Service/payments.")],
     *,
+    at: Annotated[str | None, typer.Option("--at", help="Time: RFC 3339, `2h ago`, `yesterday 14:00` (UTC).")] = None,
+    known_at: KnownAt = None,
     environment: Environment = None,
     server: Server = None,
     token: Token = None,
@@ -300,9 +321,15 @@ def blast(
 ) -> None:
     """Show what would suffer if a resource failed."""
     from app.terminal import print_blast
+    from app.times import resolved
 
     client = _connect(server, token, data_dir)
-    answer = client.get(f"/api/graph/{_environment(client, environment)}/blast", resource=resource)
+    answer = client.get(
+        f"/api/graph/{_environment(client, environment)}/blast",
+        resource=resource,
+        as_of=resolved(at),
+        known_at=resolved(known_at),
+    )
     _show(answer, as_json, print_blast)
 
 

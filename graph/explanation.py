@@ -12,6 +12,7 @@ from graph.drift import DriftReport, Finding, compare_part
 from graph.environment import EnvironmentGraph
 from graph.evidence import Gap
 from graph.resource import Facet, Resource, display_uid
+from graph.source_gaps import source_gaps
 
 _MOST_CHANGES = 20
 
@@ -111,9 +112,7 @@ def _gaps(graph: EnvironmentGraph, resource: Resource, report: DriftReport) -> I
     for entry in report.not_comparable:
         if entry.uid == resource.uid:
             yield Gap(what=f"comparison of {entry.resource}", why=entry.reason, resource=resource.uid)
-    for source in graph.sources:
-        if source.error:
-            yield Gap(what=f"source {source.name}", why=source.error)
+    yield from source_gaps(graph)
     if graph.version(resource.uid, Facet.ACTUAL) is None:
         yield Gap(
             what=f"actual state of {resource.display}",

@@ -21,6 +21,7 @@ from graph.passages import EVERYTHING, Scope, Step, What, facet_of, fields, in_s
 from graph.place import is_near, is_same, is_within, read, translate
 from graph.resource import Facet, display_uid
 from graph.runs import RUN_SLACK
+from graph.source_gaps import source_gaps
 from graph.spans import Span, rewound, spans, versions_of
 from graph.version import Origin, Version
 
@@ -146,18 +147,6 @@ def value_at(span: Span, path: str, now: Json | Absent = ABSENT) -> Json | Absen
         return ABSENT
     body = span.version.body
     return read(body, path if now is ABSENT else translate(path, now, body))
-
-
-def source_gaps(graph: EnvironmentGraph) -> Iterator[Gap]:
-    """Yield what keeps an answer from being complete: sources that failed, never worked, or left something out."""
-    for source in graph.sources:
-        name = f"source {source.name}"
-        if source.error:
-            yield Gap(what=name, why=f"its last reading failed: {source.error}")
-        elif source.read_at is None:
-            yield Gap(what=name, why="it had not been read by this time: nothing is known from it")
-        elif source.is_partial:
-            yield Gap(what=name, why="its last reading left something out; see what could not be read")
 
 
 def _unseen(

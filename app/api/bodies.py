@@ -39,6 +39,12 @@ At = Annotated[
     Query(description="State as of this time (RFC 3339, with its offset); now when absent."),
 ]
 
+KnownAt = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(_written_out),
+    Query(description="Use only what had been learned by this time (RFC 3339); everything when absent."),
+]
+
 
 class Body(BaseModel):
     """Base of all bodies. Of a domain value that knows more, only the documented fields are shown."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
-from app.api.bodies import At, BlastRadius, Body, Change, Gap, Limit, Offset, plain, utc
+from app.api.bodies import At, BlastRadius, Body, Change, Gap, KnownAt, Limit, Offset, plain, utc
 from app.api.permissions import Permission
 from app.auth import SECURITY, require
 from app.errors import documented
@@ -25,6 +25,7 @@ from graph.explanation import explain
 from graph.relation import Relation
 from graph.resource import Facet, display_uid
 from graph.resource import Resource as DomainResource
+from graph.source_gaps import source_gaps
 
 router = APIRouter(
     prefix="/api/graph",
@@ -158,6 +159,8 @@ class Drift(Body):
     findings: list[dict[str, Any]]
     tolerated: list[dict[str, Any]]
     not_comparable: list[dict[str, Any]]
+    gaps: list[Gap]
+    """Sources that failed, are late or left something out: what they hide is not in the comparison."""
 
 
 class Dependent(Body):
@@ -214,20 +217,23 @@ def list_resources(
     environment: Environment,
     q: Annotated[str, Query(max_length=256, description="Part of a name, uid or alias.")] = "",
     as_of: At = None,
+    known_at: KnownAt = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Resources:
     """Search resources by name."""
-    graph = _graph(services_of(request), environment, as_of)
+    graph = _graph(services_of(request), environment, as_of, known_at)
     found = lookup.search(graph, q)
     page = [Resource(**_identity(graph, r)) for r in found[offset : offset + limit]]
     return Resources(environment=graph.name, as_of=graph.as_of, total=len(found), resources=page)
 
 
 @router.get("/{environment}/resource")
-def get_resource(request: Request, environment: Environment, uid: Name, as_of: At = None) -> ResourceDetail:
+def get_resource(
+    request: Request, environment: Environment, uid: Name, as_of: At = None, known_at: KnownAt = None
+) -> ResourceDetail:
     """Show one resource with its facets, relations and changes."""
-    graph = _graph(services_of(request), environment, as_of)
+    graph = _graph(services_of(request), environment, as_of, known_at)
     found = lookup.find(graph, uid)
     versions = {facet: v for facet in Facet if (v := graph.version(found.uid, facet)) is not None}
     kept = ("body", "source", "valid_from", "valid_to", "last_seen", "origin")
@@ -242,9 +248,10 @@ def get_resource(request: Request, environment: Environment, uid: Name, as_of: A
 
 
 @router.get("/{environment}/drift")
-def get_drift(request: Request, environment: Environment, as_of: At = None) -> Drift:
+def get_drift(request: Request, environment: Environment, as_of: At = None, known_at: KnownAt = None) -> Drift:
     """Compare what was declared with what runs."""
-    return Drift(**plain(report_json(compare_graph(_graph(services_of(request), environment, as_of)))))
+    graph = _graph(services_of(request), environment, as_of, known_at)
+    return Drift(**plain(report_json(compare_graph(graph))), gaps=[Gap.of(g) for g in source_gaps(graph)])
 
 
 @router.get("/{environment}/why")
@@ -253,12 +260,13 @@ def get_why(
     environment: Environment,
     resource: Field,
     at: At = None,
+    known_at: KnownAt = None,
     permission: Annotated[str, Query(max_length=128, pattern=r"^([\w-]+:[\w*?]+)?$", description=_PERMISSION)] = "",
     on: Annotated[str, Query(max_length=2048, description="Key, alias or other resource of the permission.")] = "",
 ) -> Why:
     """Tell why a resource, or one field of it, is as it is; or why it lost a permission."""
     services = services_of(request)
-    graph = _graph(services, environment, at)
+    graph = _graph(services, environment, at, known_at)
     name, path = named_field(resource)
     if permission:
         return _why_denied(services, graph, name, permission, on)
@@ -300,9 +308,11 @@ def _why_denied(services: Services, graph: EnvironmentGraph, name: str, permissi
 
 
 @router.get("/{environment}/blast")
-def get_blast(request: Request, environment: Environment, resource: Field, as_of: At = None) -> Blast:
+def get_blast(
+    request: Request, environment: Environment, resource: Field, as_of: At = None, known_at: KnownAt = None
+) -> Blast:
     """Tell what would suffer if a resource failed, or if one field of it were wrong."""
-    graph = _graph(services_of(request), environment, as_of)
+    graph = _graph(services_of(request), environment, as_of, known_at)
     name, path = named_field(resource)
     found = lookup.find(graph, name)
     radius = BlastRadius.of(blast_radius(graph, failing_seeds(graph, found.uid, path)))
@@ -314,8 +324,8 @@ def get_blast(request: Request, environment: Environment, resource: Field, as_of
     )
 
 
-def _graph(services: Services, environment: str, as_of: datetime | None) -> EnvironmentGraph:
-    return services.environments.graph(environment, as_of=utc(as_of))
+def _graph(services: Services, environment: str, as_of: datetime | None, known_at: datetime | None) -> EnvironmentGraph:
+    return services.environments.graph(environment, as_of=utc(as_of), known_at=utc(known_at))
 
 
 def named_field(text: str) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from app.api.bodies import Actor, At, Body, Gap, Limit, Offset, plain, utc
+from app.api.bodies import Actor, At, Body, Gap, KnownAt, Limit, Offset, plain, utc
 from app.api.graph import Environment, Field, Name, named_field
 from app.auth import SECURITY, require
 from app.errors import documented
@@ -18,6 +18,7 @@ from graph.document import ABSENT, Absent, Json
 from graph.environment import EnvironmentGraph
 from graph.passages import Scope
 from graph.resource import Facet, Platform
+from graph.source_gaps import source_gaps
 from graph.version import Origin
 
 router = APIRouter(
@@ -147,7 +148,7 @@ def get_state(
     environment: Environment,
     facet: Facet = Facet.ACTUAL,
     at: At = None,
-    known_at: At = None,
+    known_at: KnownAt = None,
     resource: One = None,
     namespace: Namespace = "",
     kind: Kind = "",
@@ -178,7 +179,7 @@ def get_state(
             )
             for v in graph.versions(found[offset : offset + limit], facet)
         ],
-        gaps=[Gap.of(g) for g in questions.source_gaps(graph)],
+        gaps=[Gap.of(g) for g in source_gaps(graph)],
     )
 
 
@@ -188,7 +189,7 @@ def get_changes(
     environment: Environment,
     since: At = None,
     until: At = None,
-    known_at: At = None,
+    known_at: KnownAt = None,
     resource: One = None,
     namespace: Namespace = "",
     kind: Kind = "",
@@ -197,7 +198,7 @@ def get_changes(
     offset: Offset = 0,
 ) -> ChangesAnswer:
     """Tell what changed after `since` (24 hours before `until` when absent) and up to `until`, field by field."""
-    end = utc(until) or datetime.now(UTC)
+    end = utc(until) or services_of(request).clock()
     begin = utc(since) or end - _USUAL_SINCE
     graph = _graph(request, environment, end, known_at)
     scope = _scope(graph, resource, namespace, kind, platform)
@@ -219,7 +220,7 @@ def get_history(
     environment: Environment,
     resource: Field,
     at: At = None,
-    known_at: At = None,
+    known_at: KnownAt = None,
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> HistoryAnswer:

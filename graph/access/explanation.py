@@ -27,6 +27,7 @@ from graph.kinds.aws.canonical import statements_added, statements_removed
 from graph.kinds.aws.permission import Decision
 from graph.place import is_near
 from graph.resource import Facet, Resource
+from graph.source_gaps import source_gaps
 
 _NEAR: Final = timedelta(minutes=10)
 """Writes this close to the decisive one are what people suspect; they are named with why they are not it."""
@@ -223,9 +224,7 @@ def _not_blamed(loss: Loss) -> Iterator[NotBlamed]:
 
 
 def _gaps(graph: EnvironmentGraph, now: Standing, takers: Sequence[Taker]) -> Iterator[Gap]:
-    for source in graph.sources:
-        if source.error:
-            yield Gap(what=f"source {source.name}", why=source.error)
+    yield from source_gaps(graph)
     if now.decision is Decision.UNKNOWN:
         for name in sorted(now.unknown):
             yield Gap(what=name, why="the answer depends on it, and it was not read: give it, or read its source")

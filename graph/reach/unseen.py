@@ -10,6 +10,7 @@ from graph.reach.call_evidence import CALL, call_evidence
 from graph.reach.folding import Folded, kind_of
 from graph.relation import RelationType
 from graph.resource import Facet, Platform, display_uid
+from graph.source_gaps import source_gaps
 
 _NAMED = 10
 """Workloads that are named one by one; more are counted."""
@@ -93,6 +94,5 @@ def _unfollowed(folded: Folded, reached: Set[str]) -> Iterator[str]:
 def _unread(folded: Folded) -> Iterator[str]:
     if folded.graph.unreadable:
         yield f"{len(folded.graph.unreadable)} parts of this environment could not be read."
-    for source in folded.graph.sources:
-        if source.error:
-            yield f"The source {source.name} could not be read the last time."
+    for gap in source_gaps(folded.graph):
+        yield f"The {gap.what} limits this answer: {gap.why}."

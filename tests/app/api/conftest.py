@@ -80,10 +80,12 @@ class StoredEnvironments:
     def deployers(self, environment: str) -> frozenset[str]:
         return frozenset({"argocd"})
 
-    def graph(self, environment: str, *, as_of: datetime | None = None) -> EnvironmentGraph:
+    def graph(
+        self, environment: str, *, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> EnvironmentGraph:
         if environment not in self._names:
             raise NotFound(f"no environment {environment!r}")
-        return self._store.load(environment, as_of=as_of)
+        return self._store.load(environment, as_of=as_of, known_at=known_at)
 
 
 @dataclass

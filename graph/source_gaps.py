@@ -1,0 +1,28 @@
+"""Sources that were down, late or partial: what every answer that leans on them has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from graph.environment import EnvironmentGraph
+from graph.evidence import Gap
+
+FRESH = timedelta(minutes=30)
+"""What was read longer before the time that is asked about says little of it."""
+
+
+def source_gaps(graph: EnvironmentGraph) -> Iterator[Gap]:
+    """Yield what keeps an answer from being complete: sources that failed, never worked, are late or partial."""
+    for source in graph.sources:
+        name = f"source {source.name}"
+        if source.error:
+            yield Gap(what=name, why=f"its last reading failed: {source.error}")
+        elif source.read_at is None:
+            yield Gap(what=name, why="it had not been read by this time: nothing is known from it")
+        elif graph.as_of - source.read_at > FRESH:
+            yield Gap(
+                what=name, why=f"it was last read at {source.read_at:%Y-%m-%d %H:%M} UTC; what came later is unseen"
+            )
+        if source.is_partial:
+            yield Gap(what=name, why="its last reading left something out; see what could not be read")
