@@ -16,7 +16,7 @@ from app.store.users import Role
 from graph import drift_event, lookup
 from graph.document import ABSENT
 from graph.drift_event import DriftEventKind
-from graph.questions import source_gaps
+from graph.source_gaps import source_gaps
 
 router = APIRouter(
     prefix="/api/graph",
