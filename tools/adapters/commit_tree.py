@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graph.errors import Invalid
 from graph.version import Unreadable
-from tools.adapters.git_repository import GitRepository
+from tools.adapters.git_repository import MOST_ENTRIES, GitRepository
 
 
 class CommitTree:
@@ -21,7 +21,11 @@ class CommitTree:
         self.label = f"{repository.root}@{commit[:12]}"
         self._blobs: dict[str, str] = {}
         self._faults: list[Unreadable] = []
-        for path, mode, object_id in repository.entries(commit):
+        entries = repository.entries(commit)
+        if entries.is_cut:
+            reason = f"the commit holds more than {MOST_ENTRIES} files; no more are read"
+            self._faults.append(Unreadable(where=self.label, reason=reason))
+        for path, mode, object_id in entries.found:
             parts = path.split("/")
             if any(p.startswith(".") for p in parts[:-1]) or ".." in parts:
                 continue
@@ -41,7 +45,7 @@ class CommitTree:
     def read(self, path: str, *, limit: int) -> bytes:
         data = self._repository.blob(self._blobs[path])
         if len(data) > limit:
-            raise Invalid(f"larger than {limit >> 20} MiB", where=path)
+            raise Invalid(f"larger than {limit >> 10} KiB", where=path)
         return data
 
     def fingerprint(self, path: str) -> str:

@@ -103,7 +103,7 @@ class _OneFile:
 
     def read(self, path: str, *, limit: int) -> bytes:
         if len(self._data) > limit:
-            raise Invalid(f"larger than {limit >> 20} MiB", where=path)
+            raise Invalid(f"larger than {limit >> 10} KiB", where=path)
         return self._data
 
     def fingerprint(self, path: str) -> str:

@@ -18,6 +18,8 @@ MAX_YAML_BYTES: Final = 20 * 2**20
 """A hand-written file this large is a mistake or an attack; reading it takes about a minute."""
 MAX_JSON_BYTES: Final = 256 * 2**20
 """Dumps of whole clusters are JSON; 20,000 objects are about 100 MB."""
+MAX_JSON_VALUES: Final = 10_000_000
+"""Values of one document: a hundred megabytes of `[],[],[]` would take gigabytes; a dump of that size has a tenth."""
 
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SPACE: Final = re.compile(r"\s*")
@@ -132,6 +134,8 @@ def unzip(data: bytes) -> bytes:
 
 def read_json(text: str) -> Located | Broken:
     """Read one JSON document; numbers that JSON does not know and keys that stand twice are refused."""
+    if len(text) > MAX_JSON_VALUES and sum(map(text.count, ",[{")) > MAX_JSON_VALUES:
+        return Broken(reason=f"holds more than {MAX_JSON_VALUES} values")
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -139,7 +143,9 @@ def read_json(text: str) -> Located | Broken:
     except RecursionError:
         return Broken(reason=f"nested deeper than {MAX_DEPTH} levels", text=text)
     except ValueError as error:
-        return Broken(reason=str(error), text=text)
+        # Python refuses to make a number of thousands of digits, in words that are about Python.
+        reason = "a number of thousands of digits" if "digits" in str(error) else str(error)
+        return Broken(reason=reason, text=text)
     if _SURROGATE.search(text) and not _is_unicode(value):
         return Broken(reason="text that is no Unicode: half of a surrogate pair", text=text)
     if is_deeper_than(value, MAX_DEPTH):

@@ -48,7 +48,7 @@ class FileOrigins:
         """Map each file to the last commit that touched it; files that are not committed as they are stay out."""
         if self._repository is None or self._commit is None:
             return {}
-        committed = {path: blob for path, _, blob in self._repository.entries(self._commit)}
+        committed = {path: blob for path, _, blob in self._repository.entries(self._commit).found}
         unchanged = [f for f in files if f in committed and not self._differs(f, committed[f])]
         if new := [f for f in unchanged if f not in self._known]:
             self._known.update(self._repository.last_commits(self._commit, new))

@@ -97,7 +97,7 @@ class DiskTree:
         except OSError as error:
             raise Invalid(f"can't be read: {error.strerror}", where=path) from error
         if len(data) > limit:
-            raise Invalid(f"larger than {limit >> 20} MiB", where=path)
+            raise Invalid(f"larger than {limit >> 10} KiB", where=path)
         return data
 
     def fingerprint(self, path: str) -> str:

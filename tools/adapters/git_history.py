@@ -22,7 +22,7 @@ from tools.adapters.chart import ChartRelease
 from tools.adapters.declared_resources import DeclaredResources
 from tools.adapters.field_changes import field_changes
 from tools.adapters.field_origins import FieldOrigins
-from tools.adapters.git_repository import CommitInfo, FileChange, GitRepository
+from tools.adapters.git_repository import MOST_CHANGES, CommitInfo, FileChange, GitRepository
 from tools.adapters.kubernetes_objects import KubernetesReader
 from tools.adapters.rendered_changes import MOST_RENDERINGS, Made, RenderedChanges
 from tools.ports import ChangeBatch
@@ -125,7 +125,7 @@ class GitHistory:
             if repository.is_shallow():
                 why = "the clone is shallow: fetch all of it"
                 told.gaps.append(Gap(what=f"older history of {self.name}", why=why))
-            stacks = self._resources.stack_names(path for path, _, _ in repository.entries(head))
+            stacks = self._resources.stack_names(entry.path for entry in repository.entries(head).found)
             self._rendered.start(repository, head)
             for commit in self._new_commits(repository, head, since):
                 changes.append(list(self._commit(repository, commit, stacks, told)))
@@ -197,6 +197,9 @@ class GitHistory:
         self, repository: GitRepository, commit: CommitInfo, stacks: Mapping[str, str], gaps: list[Gap]
     ) -> Iterator[Made]:
         """Yield the changed fields by uid: within a file first, then between files, so that a move is no change."""
+        if commit.is_cut:
+            why = f"it changes more than {MOST_CHANGES} files"
+            gaps.append(Gap(what=f"what {commit.id[:12]} changed in the rest of its files", why=why))
         outcome = self._rendered.of(repository, commit)
         for unit, reason in outcome.failed.items():
             gaps.append(Gap(what=f"what {commit.id[:12]} changed through {unit}", why=reason))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from dulwich.diff_tree import TreeChange, tree_changes
 from dulwich.errors import NotGitRepository, ObjectFormatException
@@ -22,10 +22,29 @@ from dulwich.walk import ORDER_TOPO
 
 from graph.errors import Invalid, NotFound, Unexpected
 
-MOST_ENTRIES: Final = 500_000
+MOST_ENTRIES: Final = 200_000
 """Files of one commit; ten small trees that name one another ten times each stand for ten billion."""
+MOST_CHANGES: Final = 20_000
+"""Files that one commit changes and that are looked at."""
 _READ_ERRORS: Final = (KeyError, ObjectFormatException, AssertionError, OSError, ValueError)
 """What dulwich raises for objects that are missing or damaged."""
+
+
+class Entry(NamedTuple):
+    """One file, link or submodule of a commit."""
+
+    path: str
+    """Below the opened folder."""
+    mode: int
+    object_id: str
+
+
+class Entries(NamedTuple):
+    """The entries of a commit."""
+
+    found: tuple[Entry, ...]
+    is_cut: bool
+    """There are more than MOST_ENTRIES, which is a mistake or an attack; the rest is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +70,8 @@ class CommitInfo:
     parents: tuple[str, ...]
     """Full ids."""
     files: tuple[FileChange, ...]
+    is_cut: bool = False
+    """It changes more files than MOST_CHANGES; those beyond are left out."""
 
 
 class GitRepository:
@@ -109,19 +130,22 @@ class GitRepository:
             raise Invalid(f"git object {blob_id[:12]} is no file")
         return bytes(found.data)
 
-    def entries(self, commit: str) -> Iterator[tuple[str, int, str]]:
-        """Yield (path below the opened folder, mode, object id) of each entry of a commit, sorted by path."""
+    def entries(self, commit: str) -> Entries:
+        """Return the entries of a commit below the opened folder, sorted by path."""
         tree = self._commit(commit).tree
         start = self.prefix + "/" if self.prefix else ""
+        found: list[Entry] = []
         try:
             for number, entry in enumerate(self._repo.object_store.iter_tree_contents(tree)):
                 if number >= MOST_ENTRIES:
-                    raise Unexpected(f"a commit of {str(self.root)!r} holds more than {MOST_ENTRIES} files: not read")
+                    return Entries(tuple(found), is_cut=True)
                 path = (entry.path or b"").decode("utf-8", "replace")
                 if path.startswith(start) or path == self.prefix:
-                    yield path[len(start) :] or path.rpartition("/")[2], entry.mode or 0, (entry.sha or b"").decode()
+                    name = path[len(start) :] or path.rpartition("/")[2]
+                    found.append(Entry(name, entry.mode or 0, (entry.sha or b"").decode()))
         except _READ_ERRORS as error:
             raise Unexpected(f"the git repository {str(self.root)!r} is damaged: {error}") from error
+        return Entries(tuple(found), is_cut=False)
 
     def last_commits(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """Map each path to the last commit at or before `commit` that touched it.
@@ -187,13 +211,15 @@ class GitRepository:
         return found
 
     def _info(self, commit: Commit, *, is_edge: bool) -> CommitInfo:
+        files = () if is_edge else tuple(self._changed_files(commit))
         return CommitInfo(
             id=commit.id.decode(),
             author=commit.author.decode("utf-8", "replace"),
             at=datetime.fromtimestamp(commit.commit_time, tz=UTC),
             message=commit.message.decode("utf-8", "replace"),
             parents=tuple(p.decode() for p in commit.parents),
-            files=() if is_edge else tuple(self._changed_files(commit)),
+            files=files[:MOST_CHANGES],
+            is_cut=len(files) > MOST_CHANGES,
         )
 
     def _changed_files(self, commit: Commit) -> Iterator[FileChange]:
@@ -201,7 +227,7 @@ class GitRepository:
         olds = [self._subtree(self._commit(p.decode()).tree) for p in commit.parents] or [None]
         if new in olds:
             return
-        compared = [list(islice(tree_changes(self._repo.object_store, old, new), MOST_ENTRIES)) for old in olds]
+        compared = [list(islice(tree_changes(self._repo.object_store, old, new), MOST_CHANGES + 1)) for old in olds]
         everywhere = set.intersection(*({_path(c) for c in many} for many in compared))
         for change in compared[0]:
             if _path(change) in everywhere:

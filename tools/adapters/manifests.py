@@ -32,6 +32,8 @@ from tools.adapters.terraform_json import is_state
 
 _Part: TypeAlias = Document | Unreadable | Json
 
+_MOST_YAML_BYTES: Final = 256 * 2**20
+"""YAML that is parsed in one reading, which takes minutes; what was parsed before is not counted."""
 _SUFFIXES: Final = (".yaml", ".yml", ".json", ".tfstate", ".yaml.gz", ".yml.gz", ".json.gz")
 
 
@@ -95,6 +97,7 @@ class ManifestSource:
         self._compose = tuple(compose)
         self._kubernetes = KubernetesReader(cluster=cluster, default_namespace=default_namespace, salt=salt)
         self._renderings = Renderings()
+        self._yaml_left = 0
         self._parts: dict[str, tuple[bytes, list[_Part]]] = {}
         self._commits: dict[str, dict[str, str]] = {}
 
@@ -120,6 +123,7 @@ class ManifestSource:
             projects = read_projects(tree, self._compose, folder_name=self._folder_name(), salt=self._salt)
             found = [*tree.faults(), *kustomized.found, *charts.found, *projects.found]
             skipped = empty = 0
+            self._yaml_left = _MOST_YAML_BYTES
             terraform: list[tuple[str, Object]] = []
             parts: dict[str, tuple[bytes, list[_Part]]] = {}
             for path in self._plain(tree, kustomized.covered | charts.covered | projects.covered):
@@ -197,7 +201,14 @@ class ManifestSource:
             return b"", [Unreadable(where=path, reason=error.reason, line=error.line)]
         digest = hashlib.sha256(data).digest()
         known = self._parts.get(path)
-        return known if known and known[0] == digest else (digest, list(self._parse(data, path)))
+        if known and known[0] == digest:
+            return known
+        if not path.lower().endswith((".json", ".tfstate")):
+            self._yaml_left -= len(data)
+            if self._yaml_left < 0:
+                reason = f"not read: the YAML before it is larger than {_MOST_YAML_BYTES >> 20} MiB together"
+                return b"", [Unreadable(where=path, reason=reason)]
+        return digest, list(self._parse(data, path))
 
     def _parse(self, data: bytes, path: str) -> Iterator[_Part]:
         """Yield what a file holds: documents, faults, and as they are the JSON values that are no manifests."""
