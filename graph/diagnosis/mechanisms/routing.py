@@ -13,7 +13,6 @@ from graph.diagnosis.mechanisms.wanted import wanted_ports
 from graph.document import Json, Object
 from graph.kinds.kubernetes.inventory import labels_of
 from graph.kinds.kubernetes.reference_health import desired_replicas
-from graph.kinds.kubernetes.selectors import equals_all
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping, text
 from graph.version import Document
@@ -28,28 +27,18 @@ def routing(scene: Scene) -> Iterator[Mechanism]:
         selector = mapping(service.body, "spec").get("selector")
         if not isinstance(selector, dict) or not selector:
             continue
+        if serving := scene.selected(service.resource.namespace, selector):
+            yield from _ports(scene, service, serving)
+            continue
         beside = [w for w in scene.everything if w.namespace == service.resource.namespace]
-        behind = [w for w in beside if _is_behind(scene, selector, w)]
-        if behind:
-            yield from _ports(scene, service, behind)
-        elif near := _meant(service, beside):
+        if near := _meant(service, beside):
             yield _nobody(service, near)
 
 
 def behind(scene: Scene, service: Document) -> list[Workload]:
     """The workloads whose pods a Service selects."""
     selector = mapping(service.body, "spec").get("selector")
-    if not isinstance(selector, dict) or not selector:
-        return []
-    namespace = service.resource.namespace
-    return [w for w in scene.everything if w.namespace == namespace and _is_behind(scene, selector, w)]
-
-
-def _is_behind(scene: Scene, selector: Object, workload: Workload) -> bool:
-    """Whether the template or a pod has the labels: controllers and elections add labels to pods later."""
-    return equals_all(selector, workload.labels) or any(
-        equals_all(selector, labels_of(p.body)) for p in scene.pods(workload.uid)
-    )
+    return scene.selected(service.resource.namespace, selector) if isinstance(selector, dict) else []
 
 
 def _nobody(service: Document, near: Workload) -> Mechanism:

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
+from graph.document import Object
 from graph.environment import EnvironmentGraph
 from graph.evidence import ObservationKind, SymptomEvent
-from graph.kinds.kubernetes.inventory import Inventory
+from graph.kinds.kubernetes.inventory import Inventory, labels_of
 from graph.kinds.kubernetes.reference_health import desired_replicas, is_ready
+from graph.kinds.kubernetes.selectors import equals_all
 from graph.kinds.kubernetes.workloads import Workload, workloads
 from graph.kinds.lenient import mapping
 from graph.resource import Facet, Platform
@@ -70,6 +72,31 @@ class Scene:
     def everything(self) -> tuple[Workload, ...]:
         """All workloads, also those out of scope."""
         return tuple(workloads(self.live))
+
+    def selected(self, namespace: str | None, selector: Object) -> list[Workload]:
+        """The workloads of a namespace whose template or pods carry all labels of a selector.
+
+        Controllers and elections add labels to pods that their template does not have.
+        """
+        pairs = [(namespace, key, str(value)) for key, value in selector.items()]
+        if not pairs:
+            return []
+        fewest = min((self._labelled.get(pair, {}) for pair in pairs), key=len)
+        return [
+            w
+            for w in fewest.values()
+            if equals_all(selector, w.labels) or any(equals_all(selector, labels_of(p.body)) for p in self.pods(w.uid))
+        ]
+
+    @cached_property
+    def _labelled(self) -> dict[tuple[str | None, str, str], dict[str, Workload]]:
+        """Maps (namespace, key, value) of a label to the workloads that carry it, by uid."""
+        found: dict[tuple[str | None, str, str], dict[str, Workload]] = defaultdict(dict)
+        for workload in self.everything:
+            carried = [workload.labels, *(labels_of(p.body) for p in self.pods(workload.uid))]
+            for key, value in {pair for labels in carried for pair in labels.items()}:
+                found[workload.namespace, key, value][workload.uid] = workload
+        return found
 
     @cached_property
     def _pods(self) -> dict[str, list[Document]]:

@@ -9,8 +9,7 @@ from graph.diagnosis.mechanisms.peers import shared_secrets
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.mechanisms.wanted import scene_addresses, settings
 from graph.document import Object
-from graph.kinds.kubernetes.inventory import labels_of, uid_near
-from graph.kinds.kubernetes.selectors import equals_all
+from graph.kinds.kubernetes.inventory import uid_near
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping, text
 
@@ -80,7 +79,5 @@ def _hosts(scene: Scene, client: Workload) -> set[str]:
 def _answers(scene: Scene, store: Workload, client: Workload, host: str) -> bool:
     service = scene.live.get(uid_near(client.document, kind="Service", name=host))
     selector = mapping(service.body, "spec").get("selector") if service else None
-    if not isinstance(selector, dict) or not selector:
-        return False
-    pods = (labels_of(p.body) for p in scene.pods(store.uid))
-    return equals_all(selector, store.labels) or any(equals_all(selector, labels) for labels in pods)
+    chosen = scene.selected(client.namespace, selector) if isinstance(selector, dict) else []
+    return any(w.uid == store.uid for w in chosen)

@@ -115,12 +115,16 @@ def is_cluster_name(address: Address) -> bool:
 
 def wanted_ports(scene: Scene, service: Document) -> dict[int, set[str]]:
     """Map each port at which workloads ask a Service to their uids."""
-    found: dict[int, set[str]] = defaultdict(set)
+    return scene.once(("wanted", ""), lambda: _wanted(scene)).get(service.resource.uid, {})
+
+
+def _wanted(scene: Scene) -> dict[str, dict[int, set[str]]]:
+    found: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for workload in scene.everything:
         for address in scene_addresses(scene, workload):
             target = meant_service(scene, workload, address)
-            if target is not None and target.resource.uid == service.resource.uid:
-                found[address.port].add(workload.uid)
+            if target is not None:
+                found[target.resource.uid][address.port].add(workload.uid)
     return found
 
 
