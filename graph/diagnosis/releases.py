@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from graph.change import Change
 from graph.diagnosis.hypothesis import Reason
+from graph.diagnosis.versions import WARM_S, beyond_start, differences, readings
 from graph.resource import display_uid
 from graph.telemetry import Series, Signal, Telemetry
 
@@ -21,10 +23,12 @@ _FAILS = 0.05
 """Share of failed calls that is more than the odd one."""
 _SETTLES_S = 30.0
 """Seconds after a rollout step in which calls to the instance that went still fail."""
-_SAME_S = 30.0
-"""Seconds within which readings of two instances are of the same time."""
-_SILENT_S = 45.0
-"""Seconds after which a finished instance should have served a call."""
+_UNSEEN, _SILENT, _MOST_SILENT = 0.05, 0.1, 0.6
+"""Blame for new instances that are not up yet; for each reading that they had the chance to make; and at most."""
+_NOISY = 0.9
+"""Quantile of what failed before the rollouts that is still usual."""
+_LEAST = 0.02
+_WEIGHTS = (Signal.AVAILABILITY, Signal.LATENCY, Signal.CPU, Signal.MEMORY)
 _LIKELY = 0.5
 """Least blame from which on a release is named as the one."""
 
@@ -123,25 +127,18 @@ class _Question:
 
     def against_old(self, release: Release) -> Iterable[Reason]:
         """Compare new instances with old ones over the same time."""
-        for signal, weight, what in (
-            (Signal.AVAILABILITY, 1.0, "fail more calls"),
-            (Signal.LATENCY, 0.2, "answer more slowly"),
-            (Signal.CPU, 0.2, "use more CPU"),
-            (Signal.MEMORY, 0.1, "use more memory"),
-        ):
-            new = self._levels(release, signal, is_new=True)
-            # What the old ones measured before the first new one did is of another time, and no comparison.
-            old = self._levels(release, signal, is_new=False, since=self._first(release, signal))
-            if not new or not old:
-                continue
-            n, o = float(np.mean(new)), float(np.mean(old))
-            if signal is Signal.AVAILABILITY:
-                worse = max(0.0, (o - n) / 100)
-            else:
-                worse = min(1.0, max(0.0, n / o - 1.5) / 5) if o > 0 else 0.0
-            if worse > 0.01:
-                text = f"Its new instances {what} than the old ones ({n:.3g} against {o:.3g})."
-                yield Reason(worth=weight * worse, text=text, about=(release.service,))
+        series = [s for signal in _WEIGHTS for s in self._of.get((release.service, signal), ())]
+        for found in differences(series, release.new, since=release.started_at, until=self._at, floor=self._floor):
+            if found.worse > _LEAST:
+                text = f"Its new instances {found.what} than the old ones ({found.new:.3g} against {found.old:.3g})."
+                yield Reason(worth=found.worse, text=text, about=(release.service,))
+
+    @cached_property
+    def _floor(self) -> float:
+        """Usual latency in the environment, in the unit that its series have."""
+        slow = [s for (_, signal), many in self._of.items() if signal is Signal.LATENCY for s in many]
+        levels = [v for s in slow for t, v in zip(s.times, s.values, strict=True) if t < self._since and v > 0]
+        return float(np.median(levels)) if levels else 0.0
 
     def silence(self, release: Release) -> Iterable[Reason]:
         """New instances that never served a call, while old ones did."""
@@ -149,11 +146,21 @@ class _Question:
         if new or not old:
             return
         if release.completed_at is None:
-            yield Reason(worth=0.05, text="Its new instances are not up yet.", about=(release.service,))
+            yield Reason(worth=_UNSEEN, text="Its new instances are not up yet.", about=(release.service,))
         else:
-            worth = 0.3 if self._at - release.completed_at >= _SILENT_S else 0.2
+            chances = self._chances(release, release.completed_at + _SETTLES_S)
+            worth = min(_MOST_SILENT, 2 * _UNSEEN + _SILENT * chances)
             text = "Its new instances are up and have not served a single call."
             yield Reason(worth=worth, text=text, about=(release.service,))
+
+    def _chances(self, release: Release, since: float) -> float:
+        """How many readings an old instance made meanwhile, in the mean: so many a new one had the chance to make."""
+        series = [s for s in self._of.get((release.service, Signal.AVAILABILITY), ()) if s.instance]
+        counts: dict[str, int] = {}
+        for one in series:
+            if one.instance not in release.new and self._readings(one, release.started_at):
+                counts[one.instance] = max(counts.get(one.instance, 0), len(self._readings(one, since)))
+        return float(np.mean(list(counts.values()))) if counts else 0.0
 
     def _shared_out(self) -> dict[str, list[tuple[str, float]]]:
         """Map each released service to (failing service, blame) of the failures that end at it."""
@@ -189,12 +196,6 @@ class _Question:
             return 0.3 if old and min(old) < 100 * (1 - _FAILS) else 3.0
         return 0.2 if old and min(old) < 100 * (1 - _FAILS) else 0.5
 
-    def _first(self, release: Release, signal: Signal) -> float:
-        """Time of the first reading of a new instance; that of the question when there is none."""
-        mine = (s for s in self._of.get((release.service, signal), ()) if s.instance in release.new)
-        times = (moment for s in mine for moment, _ in self._readings(s, release.started_at))
-        return min(times, default=self._at) - _SAME_S
-
     def _levels(
         self, release: Release, signal: Signal, *, is_new: bool, caller: str = "", since: float | None = None
     ) -> list[float]:
@@ -207,20 +208,27 @@ class _Question:
 
     def _failing(self, service: str) -> float:
         """Worst share of failed calls that arrived at a service lately, over its callers, 0 to 1."""
+        return max((self._lost(service, one) for one in self._of.get((service, Signal.AVAILABILITY), ())), default=0.0)
+
+    def _lost(self, service: str, one: Series) -> float:
+        """Worst share of calls that failed lately and did not fail before the rollouts, but for a start."""
         release = self._releases.get(service)
+        usual = [1 - value / 100 for _, value in self._readings(one, 0.0) if _ < self._since]
+        noise = float(np.quantile(usual, _NOISY)) if usual else 0.0
+        lately = self._readings(one, self._since)
+        is_new = release is not None and one.instance in release.new
         worst = 0.0
-        for one in self._of.get((service, Signal.AVAILABILITY), ()):
-            readings = self._readings(one, self._since)
-            for index, (moment, value) in enumerate(readings):
-                is_over = any(later >= 100 * (1 - _FAILS / 10) for _, later in readings[index + 1 :])
-                if not (is_over and release is not None and _is_step(release, moment)):
-                    worst = max(worst, 1 - value / 100)
+        for index, (moment, value) in enumerate(lately):
+            is_over = any(later >= 100 * (1 - _FAILS / 10) for _, later in lately[index + 1 :])
+            if release is not None and is_over and _is_step(release, moment):
+                continue
+            is_start = is_new and moment < lately[0][0] + WARM_S
+            worst = max(worst, beyond_start(1 - value / 100 - noise, is_start))
         return worst
 
     def _readings(self, series: Series, since: float) -> list[tuple[float, float]]:
         """(time, value) of what was measured from `since` to the question."""
-        inside = (series.times >= since) & (series.times <= self._at) & np.isfinite(series.values)
-        return [(float(t), float(v)) for t, v in zip(series.times[inside], series.values[inside], strict=True)]
+        return readings(series, since, self._at)
 
 
 def _is_step(release: Release, moment: float) -> bool:

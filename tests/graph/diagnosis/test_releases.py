@@ -1,0 +1,100 @@
+"""Which of several releases is blamed, from calls to new and old instances side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from graph.diagnosis.releases import rank_releases
+from graph.diagnosis.versions import differences
+from graph.telemetry import Series, Signal, Telemetry
+from tests.graph.diagnosis.releasing import MINUTE, calls, release, steady
+
+START = 600.0
+NOW = 900.0
+
+
+def worst(signal: Signal, new: Sequence[float], old: Sequence[float]) -> float:
+    """How much worse new readings are, the first one a minute after the start."""
+    series = [
+        calls("cart", "cart-new", signal, new, first=START + MINUTE),
+        calls("cart", "cart-old", signal, [*old] * 3, first=START),
+    ]
+    found = differences(series, frozenset({"cart-new"}), since=START, until=NOW, floor=5.0)
+    return max((d.worse for d in found), default=0.0)
+
+
+@pytest.mark.parametrize(
+    ("signal", "new", "old"),
+    [
+        pytest.param(Signal.AVAILABILITY, [80, 60, 62, 58], [100, 100], id="calls fail"),
+        pytest.param(Signal.LATENCY, [40, 900, 950, 920], [12, 11], id="answers are slow"),
+        pytest.param(Signal.CPU, [60, 100, 100, 100], [30, 31], id="CPU is burnt"),
+        pytest.param(Signal.MEMORY, [10, 16, 22, 30, 40], [20, 20], id="memory climbs"),
+    ],
+)
+def test_a_new_version_that_stays_worse_is_seen(signal: Signal, new: list[float], old: list[float]) -> None:
+    """Beyond the minute in which any instance is slow."""
+    assert worst(signal, new, old) > 0.3
+
+
+@pytest.mark.parametrize(
+    ("signal", "new", "old"),
+    [
+        pytest.param(Signal.AVAILABILITY, [82, 100, 100], [100, 100], id="failures of a start"),
+        pytest.param(Signal.LATENCY, [45, 13, 12], [12, 11], id="slow at first"),
+        pytest.param(Signal.CPU, [70, 31, 30], [30, 31], id="code is compiled"),
+        pytest.param(Signal.MEMORY, [10, 10, 10], [20, 20], id="less memory than the old ones"),
+        pytest.param(Signal.LATENCY, [0.2, 0.9, 0.8], [0.1, 0.2], id="slower by what nobody feels"),
+        pytest.param(Signal.AVAILABILITY, [96, 95, 97], [97, 95], id="an edge that was always flaky"),
+    ],
+)
+def test_what_any_new_instance_does_is_no_difference(signal: Signal, new: list[float], old: list[float]) -> None:
+    """A start, a cache that is still empty, noise."""
+    assert worst(signal, new, old) < 0.05
+
+
+def blamed(*series: Series) -> str:
+    releases = [release("cart", at=START, new="cart-new"), release("mail", at=START + 30, new="mail-new")]
+    return rank_releases(releases, Telemetry(series=series), at=NOW)[0].release.service
+
+
+def test_a_callee_that_fails_both_versions_of_its_caller_alike_is_to_blame() -> None:
+    """The caller's versions do not differ; those of the callee do."""
+    both = [100.0] * 5 + [70.0] * 5
+    found = blamed(
+        calls("cart", "cart-old", Signal.AVAILABILITY, both, first=300.0, caller="web"),
+        calls("cart", "cart-new", Signal.AVAILABILITY, [70.0] * 4, first=START + MINUTE, caller="web"),
+        calls("mail", "mail-old", Signal.AVAILABILITY, steady(100.0, 10), first=300.0, caller="cart"),
+        calls("mail", "mail-new", Signal.AVAILABILITY, [20.0] * 3, first=START + 2 * MINUTE, caller="cart"),
+    )
+    assert found == "mail"
+
+
+def test_new_instances_that_never_serve_are_blamed_when_they_had_the_chance() -> None:
+    """The old ones were called all the time."""
+    found = blamed(
+        calls("cart", "cart-old", Signal.AVAILABILITY, steady(100.0, 10), first=300.0, caller="web"),
+        calls("cart", "cart-new", Signal.AVAILABILITY, steady(100.0, 4), first=START + MINUTE, caller="web"),
+        calls("mail", "mail-old", Signal.AVAILABILITY, steady(100.0, 10), first=300.0, caller="cart"),
+    )
+    assert found == "mail"
+
+
+def test_what_happens_after_the_question_is_not_looked_at() -> None:
+    """Readings later than `at` say nothing then."""
+    late = [100.0] * 4 + [0.0] * 4
+    found = rank_releases(
+        [release("cart", at=START, new="cart-new")],
+        Telemetry(
+            series=(
+                calls("cart", "cart-old", Signal.AVAILABILITY, steady(100.0, 12), first=300.0, caller="web"),
+                calls("cart", "cart-new", Signal.AVAILABILITY, late, first=START + MINUTE, caller="web"),
+            )
+        ),
+        at=START + 4 * MINUTE,
+    )
+    assert found[0].score == 0
+    assert np.isfinite(found[0].score)
