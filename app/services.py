@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fastapi import Request
 
+from app.recording import News, tell_nobody
 from app.store.audit import AuditLog
 from app.store.database import Database
 from app.store.drift_events import DriftEvents
@@ -18,6 +19,7 @@ from app.store.incidents import Incidents
 from app.store.memories import Memories
 from app.store.proposals import Proposals
 from app.store.users import Users
+from graph.change import Change
 from graph.environment import EnvironmentGraph
 
 
@@ -78,10 +80,20 @@ class Services:
     """Tells the workers of this process that there is a new job. Called from the event loop; must not block."""
     clock: Callable[[], datetime]
     """Returns the current time, UTC."""
+    heard: Callable[[News], None] = tell_nobody
+    """Is told of records of changes that came in, once they are stored; must not block."""
     starting: Callable[[], str] = str
     """Says what the service still waits for before it is ready; empty when it is."""
     base_url: str = ""
     """Address under which people reach the service; that of each request when empty."""
+
+
+def record_changes(services: Services, environment: str, changes: Sequence[Change]) -> int:
+    """Store changes that somebody posted, and tell of them; return how many were new."""
+    new = services.graph_store.record_changes(environment, changes)
+    if new:
+        services.heard(News(environment=environment, evidence=frozenset(change.uid for change in changes)))
+    return new
 
 
 def services_of(request: Request) -> Services:

@@ -154,6 +154,7 @@ class Service:
             look_again=self._look_again,
             wake=self._wake,
             clock=now,
+            heard=self._drift.hear,
             starting=self._starting,
             base_url=settings.base_url,
         )

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from app.api.bodies import At, Body, Change, Limit, plain, utc
 from app.auth import BY_SENDER, PUBLIC, SECURITY, require
 from app.errors import documented
-from app.services import Services, services_of
+from app.services import Services, record_changes, services_of
 from app.store.users import Role
 from graph import lookup
 from graph.change import Change as DomainChange
@@ -186,7 +186,7 @@ def _record(services: Services, headers: Mapping[str, str], body: bytes, environ
     told = parse_change_event(headers, body, received_at=services.clock())
     placed_here = placed(told, environment=name, called=services.environments.also_called(name))
     changes = _tied(services, name, placed_here)
-    new = services.graph_store.record_changes(name, changes)
+    new = record_changes(services, name, changes)
     return Posted(environment=name, changes=[plain(c.id) for c in changes], new=new)
 
 

@@ -19,7 +19,7 @@ from app.api.bodies import Body, plain
 from app.api.changes import EnvironmentName, environment_of
 from app.auth import BY_SENDER
 from app.errors import documented
-from app.services import Services, services_of
+from app.services import Services, record_changes, services_of
 from graph.change import Change
 from graph.document import Object
 from graph.errors import Invalid, NotFound
@@ -150,7 +150,7 @@ def _take(services: Services, body: bytes, environment: str | None, read: Read) 
         else:
             by_environment[name].append(replace(change, environment=name if change.environment else ""))
     for name, changes in by_environment.items():
-        services.graph_store.record_changes(name, changes)
+        record_changes(services, name, changes)
     if others:
         _log.warning("deploy_event_of_other_environment", environments=list(others))
     return Told(
