@@ -251,6 +251,7 @@ class GovernedEnvironments:
         if self._store.record_changes(environment, batch.changes):
             self._tell(News(environment=environment, evidence=frozenset(c.uid for c in batch.changes)))
         self._changes_seen[key] = self._clock()
+        self._store.source_read(environment, source.name, at=self._clock())
 
     def _read_symptoms(self, environment: str, source: SymptomSource) -> None:
         last = self._read_at.get(environment)

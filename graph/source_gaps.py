@@ -26,3 +26,6 @@ def source_gaps(graph: EnvironmentGraph) -> Iterator[Gap]:
             )
         if source.is_partial:
             yield Gap(what=name, why="its last reading left something out; see what could not be read")
+    for place in graph.unreadable:
+        if place.scopes:
+            yield Gap(what=place.where, why=place.reason)
