@@ -244,7 +244,7 @@ class GovernedEnvironments:
         key = (environment, source.name)
         since = self._changes_seen.get(key)
         try:
-            batch = source.changes(since - _LATE if since else None)
+            batch = source.changes(since - _LATE if since else None).by(self._clock())
         except (OutsideError, NotFound) as error:
             self.source_failed(environment, source.name, None, error)
             return

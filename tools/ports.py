@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from threading import Event
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from graph.change import Change
 from graph.evidence import Gap, SymptomEvent
@@ -14,6 +14,9 @@ from graph.resource import Facet
 from graph.targets import Targets
 from graph.telemetry import LogLine, Series, Span
 from graph.version import Delta, Snapshot
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""Clocks of other machines differ from ours by that much without anything being wrong."""
 
 
 class StateSource(Protocol):
@@ -44,6 +47,21 @@ class ChangeBatch:
 
     changes: tuple[Change, ...]
     gaps: tuple[Gap, ...] = ()
+
+    def by(self, now: datetime) -> ChangeBatch:
+        """Return the batch with no change in the future, and a gap that counts those that a wrong clock put there.
+
+        Nothing that a source tells of can happen after it was told: such a change was made by now, nobody knows when.
+        """
+        ahead = [c for c in self.changes if c.latest > now + CLOCK_SKEW]
+        if not ahead:
+            return self
+        changes = (replace(c, earliest=None, latest=now) if c.latest > now + CLOCK_SKEW else c for c in self.changes)
+        why = "they are dated in the future: a clock was wrong; taken as made by now"
+        gap = Gap(
+            what=f"the time of {len(ahead)} changes of {ahead[0].source or 'a source'}, {ahead[0].id} first", why=why
+        )
+        return ChangeBatch(changes=tuple(changes), gaps=(*self.gaps, gap))
 
 
 class WatchedSource(StateSource, Protocol):

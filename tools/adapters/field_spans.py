@@ -15,8 +15,9 @@ from tools.adapters.yaml_scalars import as_key, resolve
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _HCL_NAME: Final = re.compile(r'"?([A-Za-z_][\w.-]*)"?\s*(?:[=:{]|"[^"]*"\s*\{)')
 _HEREDOC: Final = re.compile(r'<<-?"?([A-Za-z_]\w*)"?\s*$')
+_COMMENT: Final = re.compile(r"\s*(?:#|//)")
 _INSIDE: Final = 10**6
-"""Indentation of the lines of a heredoc."""
+"""Indentation of what is no structure."""
 _TEXTS_KEPT: Final = 16
 _LONGEST: Final = 500_000
 """Characters of a text that is read with positions, each of which takes a hundred bytes."""
@@ -138,7 +139,7 @@ class _Line(NamedTuple):
 
 
 def _outlined(lines: Sequence[str]) -> list[_Line]:
-    """Give each line its indentation; lines of a heredoc stand deeper than anything, wherever they begin."""
+    """Give each line its indentation; comments and heredocs stand deeper than anything, wherever they begin."""
     found: list[_Line] = []
     end = ""
     for line in lines:
@@ -146,6 +147,9 @@ def _outlined(lines: Sequence[str]) -> list[_Line]:
         if end:
             found.append(_Line(_INSIDE, ""))
             end = "" if line.strip() == end else end
+            continue
+        if _COMMENT.match(line):
+            found.append(_Line(_INSIDE, ""))
             continue
         found.append(_Line(len(expanded) - len(expanded.lstrip()), line.strip()))
         heredoc = _HEREDOC.search(line)

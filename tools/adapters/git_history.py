@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -25,7 +25,7 @@ from tools.adapters.field_origins import FieldOrigins
 from tools.adapters.git_repository import MOST_CHANGES, CommitInfo, FileChange, GitRepository
 from tools.adapters.kubernetes_objects import KubernetesReader
 from tools.adapters.rendered_changes import MOST_RENDERINGS, Made, RenderedChanges
-from tools.ports import ChangeBatch
+from tools.ports import CLOCK_SKEW, ChangeBatch
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json", ".tf")
 _MAX_BLOB_BYTES: Final = 5 * 2**20
@@ -33,8 +33,6 @@ _MAX_BLOB_BYTES: Final = 5 * 2**20
 _MAX_HCL_BYTES: Final = 2**19
 """The parser reads some ten kilobytes in a second."""
 _CACHED_BLOBS: Final = 20_000
-_SKEW: Final = timedelta(minutes=5)
-"""Clocks of people who commit differ from ours by that much without anything being wrong."""
 
 _Declared: TypeAlias = Mapping[str, Document]
 
@@ -188,7 +186,7 @@ class GitHistory:
         if any(repository.time_of(parent) > commit.at for parent in commit.parents):
             told.backwards.append(commit.id)
         now = self._clock() if self._clock else None
-        if now is not None and commit.at > now + _SKEW:
+        if now is not None and commit.at > now + CLOCK_SKEW:
             told.ahead.append(commit.id)
             return None, now
         return commit.at, commit.at

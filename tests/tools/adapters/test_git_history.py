@@ -171,7 +171,7 @@ def test_names_the_line_of_each_change(git: GitFolder) -> None:
     git.commit(
         {
             "a.yaml": "---\n" + new,
-            "main.tf": '# new\n\nresource "t" "n" {\n  size = 2\n  list = [\n    1,\n    2,\n  ]\n}\n',
+            "main.tf": '# new\n\nresource "t" "n" {\n# at the margin\n  size = 2\n  list = [\n    1,\n    2,\n  ]\n}\n',
         },
         at=NOW + HOUR,
     )
@@ -181,8 +181,8 @@ def test_names_the_line_of_each_change(git: GitFolder) -> None:
         "/data/extra": ("a.yaml", 9),
         "/data/gone": ("a.yaml", 10),
         "/data/script": ("a.yaml", 12),
-        "/values/size": ("main.tf", 4),
-        "/values/list": ("main.tf", 7),
+        "/values/size": ("main.tf", 5),
+        "/values/list": ("main.tf", 8),
     }
 
 
