@@ -23,7 +23,7 @@ from evals.scale.ingest import ENVIRONMENT, measure_ingest
 from evals.scale.log import fill_log, measure_answers, measure_why, questions
 from evals.scale.ports import Graphs
 from evals.scale.resident import fill, measure_resident
-from evals.scale.timing import stopwatch, timed, told
+from evals.scale.timing import Times, stopwatch
 
 PARTS = ("start", "ingest", "resident", "why")
 _START_S = 120.0
@@ -79,10 +79,10 @@ def fill_store(graphs: Graphs, objects: int) -> int:
 
 def measure_start() -> dict[str, Any]:
     """Measure how long the command takes to say what it can do."""
-    times: list[float] = []
+    times = Times()
     for _ in range(5):
-        timed(partial(command, ["--help"]), times)
-    return told("help", times)
+        times.of(partial(command, ["--help"]))
+    return times.told("help")
 
 
 @contextmanager

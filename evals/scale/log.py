@@ -10,7 +10,7 @@ from functools import partial
 from evals.scale.estate import Estate, declared, uid_of
 from evals.scale.ingest import ENVIRONMENT
 from evals.scale.ports import Graphs
-from evals.scale.timing import stopwatch, timed, told
+from evals.scale.timing import Times, stopwatch
 from graph.change import Actor, ActorType, Change
 from graph.document import Object
 from graph.explanation import explain
@@ -80,26 +80,26 @@ def questions(estate: Estate, count: int, seed: int = 2) -> list[str]:
 def measure_why(graphs: Graphs, asked: list[str], start: datetime, end: datetime) -> dict[str, float]:
     """Measure the answer to why a field is as it is, its history, and the state at random times."""
     graphs.load(ENVIRONMENT)
-    why: list[float] = []
-    history: list[float] = []
-    past: list[float] = []
+    why = Times()
+    history = Times()
+    past = Times()
     chosen = random.Random(3)  # noqa: S311  (a sample, not a secret)
     for question in asked:
-        timed(partial(_why, graphs, question, None), why)
-        timed(partial(_history, graphs, question), history)
+        why.of(partial(_why, graphs, question, None))
+        history.of(partial(_history, graphs, question))
     for question in asked[: max(3, len(asked) // 5)]:
         at = start + (end - start) * chosen.random()
-        timed(partial(_why, graphs, question, at), past)
-    return told("why", why) | told("history", history) | told("why_at_random_time", past)
+        past.of(partial(_why, graphs, question, at))
+    return why.told("why") | history.told("history") | past.told("why_at_random_time")
 
 
 def measure_answers(ask: Callable[[str], object], asked: list[str], name: str) -> dict[str, float]:
     """Measure something that answers the same questions from outside."""
     ask(asked[0])
-    times: list[float] = []
+    times = Times()
     for question in asked:
-        timed(partial(ask, question), times)
-    return told(name, times)
+        times.of(partial(ask, question))
+    return times.told(name)
 
 
 def _why(graphs: Graphs, question: str, at: datetime | None) -> None:

@@ -13,7 +13,7 @@ from itertools import islice
 from evals.scale.estate import APPS_IN_NAMESPACE, Estate, declared, document, live, uid_of
 from evals.scale.ingest import ENVIRONMENT
 from evals.scale.ports import Graphs
-from evals.scale.timing import resident_mb, stopwatch, timed, told
+from evals.scale.timing import Times, resident_mb, stopwatch
 from graph.blast_radius import blast_radius, failing_seeds
 from graph.document import Object
 from graph.drift import DriftReport, compare_part
@@ -56,16 +56,16 @@ def measure_resident(graphs: Graphs, estate: Estate, *, rounds: int, seed: int =
         graph = graphs.load(ENVIRONMENT)
     figures |= {"resources": len(graph), "relations": len(graph.relations), "resident_loaded_mb": resident_mb()}
     chosen = random.Random(seed)  # noqa: S311  (a sample, not a secret)
-    verdicts: list[float] = []
+    verdicts = Times()
     missed = 0
     for number in _sample(chosen, estate.apps, rounds):
         changed = _changed(number, chosen)
-        report = timed(partial(_verdict, graphs, changed), verdicts)
+        report = verdicts.of(partial(_verdict, graphs, changed))
         missed += not any(f.resource.uid == uid_of(changed) for f in report.findings)
-    blasts: list[float] = []
+    blasts = Times()
     for number in _sample(chosen, estate.apps, rounds):
         _blast(graphs, uid_of(next(b for b in declared(number) if b["kind"] == "Service")), blasts)
-    figures |= told("verdict", verdicts) | told("blast", blasts)
+    figures |= verdicts.told("verdict") | blasts.told("blast")
     figures |= {"verdicts_missed": missed, "resident_mb": resident_mb()}
     return figures | _baseline(graphs.load(ENVIRONMENT))
 
@@ -94,14 +94,14 @@ def _changed(number: int, chosen: random.Random) -> Object:
     return body
 
 
-def _blast(graphs: Graphs, uid: str, into: list[float]) -> None:
+def _blast(graphs: Graphs, uid: str, into: Times) -> None:
     def ask() -> None:
         graph = graphs.load(ENVIRONMENT)
         radius = blast_radius(graph, failing_seeds(graph, uid, ""))
         if not radius.affected:
             raise RuntimeError(f"nothing depends on {uid}")
 
-    timed(ask, into)
+    into.of(ask)
 
 
 def _baseline(graph: EnvironmentGraph) -> dict[str, float]:
