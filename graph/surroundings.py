@@ -22,10 +22,8 @@ _GOVERNING = frozenset(
 )
 """Kinds outside of namespaces that say what other objects mean or what is added to them."""
 
-_BOUND_ELSEWHERE = frozenset(
-    {"HorizontalPodAutoscaler", "ScaledObject", "Service", "StatefulSet", "VerticalPodAutoscaler"}
-)
-"""Kinds inside a namespace by which other objects of it are judged."""
+_AUTOSCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject", "VerticalPodAutoscaler"})
+"""Kinds that say which values of other objects in their namespace are no drift."""
 
 
 def surroundings(graph: EnvironmentGraph, uids: Collection[str]) -> Sequence[Resource]:
@@ -52,8 +50,11 @@ def judged_with(graph: EnvironmentGraph, uids: Collection[str]) -> frozenset[str
         if kind in _GOVERNING:
             cluster = place_of(uid).removeprefix("k8s://").partition("/")[0]
             found |= {r.uid for r in graph if r.uid.startswith(f"k8s://{cluster}/") and r.kind not in _MADE_IN_NUMBERS}
-        elif uid.startswith(("tf://", "compose://")) or kind in _BOUND_ELSEWHERE:
+        elif uid.startswith(("tf://", "compose://")) or kind in _AUTOSCALERS:
             found |= {r.uid for r in graph.beside(uid) if r.kind not in _MADE_IN_NUMBERS}
+        elif kind in ("Service", "StatefulSet"):
+            # What is named after them is theirs: endpoints and claims.
+            found |= {r.uid for r in graph.beside(uid) if r.kind in ("Endpoints", "PersistentVolumeClaim")}
         name = uid.rpartition("/")[2]
         found |= {r.uid for r in graph.named(name) if r.kind == kind}
     return frozenset(found)
