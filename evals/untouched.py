@@ -41,6 +41,8 @@ WAYS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """Commands of kubectl, one after the other."""
 _SALT, _CLUSTER = b"evaluation", "evaluated"
+_FIRST = ("Namespace", "ServiceAccount")
+"""Kinds that others need to be there."""
 _SETTLING_S = 6.0
 """Controllers get this long to do their part."""
 
@@ -95,7 +97,7 @@ class Trial:
         done = dict(self._edited(declared, live, edits, chooser))
         self.outcome.edits = len(done)
         self._judge(done, self._compared(declared, self._read()).findings, declared)
-        self._remove(declared)
+        self._remove()
         return self.outcome
 
     def _has(self, body: Object) -> bool:
@@ -121,8 +123,10 @@ class Trial:
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(spaces - declared)
         ]
         self._kubectl.run("create", "-f", "-", objects=missing)
-        self._send([b for b in self._bodies if b["kind"] == "Namespace"])
-        self._send([b for b in self._bodies if b["kind"] not in ("Namespace", "CustomResourceDefinition")])
+        for kind in _FIRST:
+            self._send([b for b in self._bodies if b["kind"] == kind])
+        time.sleep(_SETTLING_S)
+        self._send([b for b in self._bodies if b["kind"] not in (*_FIRST, "CustomResourceDefinition")])
         return [self._document(b) for b in self._bodies]
 
     def _send(self, bodies: Sequence[Object]) -> None:
@@ -184,11 +188,10 @@ class Trial:
                 self.outcome.wrong.append(f"{uid}: {mutation.what} {mutation.path}: found {told}")
         self.outcome.wrong += [f"not edited: {_told(f)}" for f in findings if f.resource.uid not in done]
 
-    def _remove(self, declared: Sequence[Document]) -> None:
-        """Take away what the next estate would find: objects outside of namespaces."""
-        bodies = [d.body for d in declared if d.resource.namespace is None and d.resource.kind != "Namespace"]
-        if bodies:
-            self._kubectl.run("delete", "--ignore-not-found", "-f", "-", objects=[self._as_served(b) for b in bodies])
+    def _remove(self) -> None:
+        """Take away what the next trial would find: objects outside of namespaces, and what holds on to them."""
+        bodies = [self._as_served(self._placed(b)) for b in self._bodies if b["kind"] != "Namespace"]
+        self._kubectl.run("delete", "--ignore-not-found", "--timeout=60s", "-f", "-", objects=bodies)
 
 
 def adapted(body: Object, minor: int) -> Object:
@@ -228,7 +231,7 @@ def _told(finding: Finding) -> str:
 
 
 _HEAD = f"{'estate':44} {'way':18} {'objects':>7} {'left out':>8} {'alarms':>6} {'edits':>5} {'exact':>5}"
-_MOST_TOLD = 20
+_MOST_TOLD = 40
 
 
 def _lines(outcome: Outcome) -> list[str]:
@@ -280,12 +283,8 @@ def main(arguments: list[str] | None = None) -> int:
             for way in WAYS:
                 trial = Trial(kubectl, name, bodies[: options.objects], way)
                 outcomes.append(trial.run(edits=options.edits, chooser=random.Random(f"{name} {way}")))  # noqa: S311
-                print(report(outcomes[-1:])[1], flush=True)
-    print(
-        "\n".join(
-            [*report(outcomes), *(line for o in outcomes for line in (*o.refused, *o.alarms[:20], *o.wrong[:20]))]
-        )
-    )
+                print("\n".join(_lines(outcomes[-1])), flush=True)
+    print("\n".join(report(outcomes)))
     return 1 if any(o.alarms or o.wrong for o in outcomes) else 0
 
 

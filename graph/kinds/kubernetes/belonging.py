@@ -61,7 +61,7 @@ class Belonging:
         labels, annotations = _dict(metadata, "labels"), _dict(metadata, "annotations")
         if metadata.get("ownerReferences") or resource.kind in _MADE_BY_PLATFORM:
             return True
-        if is_system_namespace(resource.namespace) or _is_bootstrap(labels, annotations):
+        if is_system_namespace(resource.namespace) or _is_bootstrap(labels, annotations) or _is_by_server(metadata):
             return True
         if any(key in annotations for key in _MADE_FROM):
             return True
@@ -90,6 +90,16 @@ def _is_bootstrap(labels: Object, annotations: Object) -> bool:
         or "kube-aggregator.kubernetes.io/automanaged" in labels
         or "apf.kubernetes.io/autoupdate-spec" in annotations
     )
+
+
+def _is_by_server(metadata: Object) -> bool:
+    """Whether nobody but parts of the API server ever wrote to the object."""
+    managers = metadata.get("managedFields")
+    names = [m.get("manager") for m in managers if isinstance(m, dict)] if isinstance(managers, list) else []
+    return bool(names) and all(str(name).startswith(_SERVER_MANAGERS) for name in names)
+
+
+_SERVER_MANAGERS = ("kube-apiserver", "api-priority-and-fairness-")
 
 
 def _is_builtin(document: Document) -> bool:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from graph.document import Json, Object
+from graph.kinds.kubernetes.autoscaling import as_v2
 from graph.kinds.kubernetes.schema import Type, type_of
 from graph.kinds.kubernetes.scope import identity_group, split_api_version
+from graph.kinds.kubernetes.stored import limit_range, pod
+from graph.kinds.lenient import mapping
 
 
 def canonical_form(body: Object) -> Object:
     """Return the object as the current API version would hold it. The input is not changed; values are shared.
 
-    Covers rules N16 (stringData into data), N17 (rules of aggregated roles) and N24 (retired API versions).
+    Covers rules N16 (stringData into data), N17 (rules of aggregated roles) and N24 (retired API versions), and maps
+    that the server completes.
     """
     rewrite = _REWRITES.get(str(body.get("kind")))
     return rewrite(body) if rewrite else body
@@ -38,6 +42,10 @@ def custom_types(bodies: Iterable[Object]) -> CustomTypes:
     return found
 
 
+_V1_NOW = frozenset({"apiextensions.k8s.io", "apps", "flowcontrol.apiserver.k8s.io", "networking.k8s.io", "policy"})
+"""Groups whose objects have, after the conversions here, the fields of v1."""
+
+
 def canonical_type(body: Object, custom: CustomTypes | None = None) -> Type:
     """Return the type of an object in its canonical form; UNKNOWN where no schema is known."""
     group, version = split_api_version(str(body.get("apiVersion", "")))
@@ -45,7 +53,7 @@ def canonical_type(body: Object, custom: CustomTypes | None = None) -> Type:
     group = identity_group(group, kind)
     if kind == "HorizontalPodAutoscaler":
         version = "v2"
-    elif version.startswith(("v1beta", "v1alpha")) and group in ("apps", "networking.k8s.io", "policy"):
+    elif version.startswith(("v1beta", "v1alpha")) and group in _V1_NOW:
         version = "v1"
     known = (custom or {}).get((group, version, kind))
     return known or type_of(group, version, kind)
@@ -67,14 +75,43 @@ def _cluster_role(body: Object) -> Object:
     return {k: v for k, v in body.items() if k != "rules"}
 
 
-def _autoscaler(body: Object) -> Object:
+def _definition(body: Object) -> Object:
+    """A definition of v1beta1 keeps once for all versions what a later one keeps in each of them."""
     spec = body.get("spec")
-    if not isinstance(spec, dict) or "targetCPUUtilizationPercentage" not in spec or "metrics" in spec:
+    if body.get("apiVersion") != "apiextensions.k8s.io/v1beta1" or not isinstance(spec, dict):
         return body
-    rest = {k: v for k, v in spec.items() if k != "targetCPUUtilizationPercentage"}
-    target = {"type": "Utilization", "averageUtilization": spec["targetCPUUtilizationPercentage"]}
-    metric = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
-    return {**body, "spec": {**rest, "metrics": [metric]}}
+    rest = {k: v for k, v in spec.items() if k not in ("version", "validation", *_PER_VERSION)}
+    shared: Object = {k: spec[k] for k in _PER_VERSION if k in spec}
+    if "validation" in spec:
+        shared["schema"] = spec["validation"]
+    versions = spec.get("versions")
+    if not isinstance(versions, list):
+        versions = [{"name": spec.get("version"), "served": True, "storage": True}]
+    rest["versions"] = [{**shared, **v} if isinstance(v, dict) else v for v in versions]
+    for version in rest["versions"]:
+        columns = version.get("additionalPrinterColumns") if isinstance(version, dict) else None
+        if isinstance(columns, list):
+            version["additionalPrinterColumns"] = [_column(c) for c in columns]
+    return {**body, "spec": rest}
+
+
+_PER_VERSION = ("subresources", "additionalPrinterColumns")
+
+
+def _column(column: Json) -> Json:
+    if not isinstance(column, dict) or "JSONPath" not in column:
+        return column
+    return {("jsonPath" if k == "JSONPath" else k): v for k, v in column.items()}
+
+
+def _priority_level(body: Object) -> Object:
+    """Shares were called assured ones before v1beta3."""
+    spec = body.get("spec")
+    limited = mapping(body, "spec", "limited")
+    if not isinstance(spec, dict) or "assuredConcurrencyShares" not in limited:
+        return body
+    renamed = {("nominalConcurrencyShares" if k == "assuredConcurrencyShares" else k): v for k, v in limited.items()}
+    return {**body, "spec": {**spec, "limited": renamed}}
 
 
 def _ingress(body: Object) -> Object:
@@ -116,6 +153,10 @@ def _backend(backend: Object) -> Object:
 _REWRITES = {
     "Secret": _secret,
     "ClusterRole": _cluster_role,
-    "HorizontalPodAutoscaler": _autoscaler,
+    "CustomResourceDefinition": _definition,
+    "HorizontalPodAutoscaler": as_v2,
     "Ingress": _ingress,
+    "LimitRange": limit_range,
+    "Pod": pod,
+    "PriorityLevelConfiguration": _priority_level,
 }

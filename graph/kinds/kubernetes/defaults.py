@@ -82,7 +82,6 @@ _CONSTANT: dict[str, dict[str, Json]] = {
     "PersistentVolumeSpec": {"volumeMode": "Filesystem", "persistentVolumeReclaimPolicy": "Retain"},
     "JobSpec": {
         "parallelism": 1,
-        "backoffLimit": 6,
         "completionMode": "NonIndexed",
         "suspend": False,
         "manualSelector": False,
@@ -121,6 +120,15 @@ _CONSTANT: dict[str, dict[str, Json]] = {
     },
     "CustomResourceDefinitionSpec": {"conversion": {}},
     "CustomResourceConversion": {"strategy": "None"},
+    "FlowSchemaSpec": {"matchingPrecedence": 1000},
+    "LimitedPriorityLevelConfiguration": {"nominalConcurrencyShares": 30, "lendablePercent": 0},
+    "ExemptPriorityLevelConfiguration": {"nominalConcurrencyShares": 0, "lendablePercent": 0},
+    "QueuingConfiguration": {"queues": 64, "handSize": 8, "queueLengthLimit": 50},
+    "PodSecurityPolicySpec": {"allowPrivilegeEscalation": True},
+    "DeviceRequest": {"allocationMode": "ExactCount", "count": 1},
+    "ExactDeviceRequest": {"allocationMode": "ExactCount", "count": 1},
+    "DeviceSubRequest": {"allocationMode": "ExactCount", "count": 1},
+    "DeviceToleration": {"operator": "Equal"},
     "PriorityClass": {"preemptionPolicy": "PreemptLowerPriority"},
     "Secret": {"type": "Opaque"},
     "Namespace": {"spec": {}},
@@ -184,12 +192,6 @@ def _of_pod(value: Json) -> Rule:
     return rule
 
 
-def _requests(own: Object, root: Object, at: str) -> Json | Absent:
-    """Requests follow limits on Pods only; templates are stored as they were written."""
-    del at
-    return own.get("limits", ABSENT) if root.get("kind") == "Pod" else ABSENT
-
-
 def _host_port(own: Object, root: Object, at: str) -> Json | Absent:
     """With hostNetwork every container port is a port of the host."""
     spec, found, _ = at.partition("/containers/")
@@ -217,6 +219,11 @@ def _affinity_config(own: Object, root: Object, at: str) -> Json | Absent:
     return {"clientIP": {"timeoutSeconds": 10800}} if own.get("sessionAffinity") == "ClientIP" else ABSENT
 
 
+def _template_labels(own: Object, root: Object, at: str) -> Json | Absent:
+    del root, at
+    return get(own, "/template/metadata/labels")
+
+
 def _policy_types(own: Object, root: Object, at: str) -> Json | Absent:
     del root, at
     return ["Ingress", "Egress"] if own.get("egress") else ["Ingress"]
@@ -225,6 +232,12 @@ def _policy_types(own: Object, root: Object, at: str) -> Json | Absent:
 def _completions(own: Object, root: Object, at: str) -> Json | Absent:
     del root, at
     return 1 if own.get("parallelism") is None else ABSENT
+
+
+def _backoff_limit(own: Object, root: Object, at: str) -> Json | Absent:
+    """A limit for each index takes the place of the one for the whole Job."""
+    del root, at
+    return 6 if own.get("backoffLimitPerIndex") is None else 2**31 - 1
 
 
 def _pod_replacement(own: Object, root: Object, at: str) -> Json | Absent:
@@ -286,25 +299,13 @@ def _crd_name(suffix: str) -> Rule:
     return rule
 
 
-def _namespace_labels(own: Object, root: Object, at: str) -> Json | Absent:
-    del own, at
+def _labels(own: Object, root: Object, at: str) -> Json | Absent:
+    del own
+    if root.get("kind") == "ReplicationController" and at == "/metadata":
+        return get(root, "/spec/template/metadata/labels")
     if root.get("kind") != "Namespace":
         return ABSENT
     return {"kubernetes.io/metadata.name": get(root, "/metadata/name")}
-
-
-def _limit(*sources: str) -> Rule:
-    def rule(own: Object, root: Object, at: str) -> Json | Absent:
-        del root, at
-        if own.get("type") != "Container":
-            return ABSENT
-        merged: Object = {}
-        for source in sources:
-            if isinstance(own.get(source), dict):
-                merged = {**merged, **own[source]}
-        return merged or ABSENT
-
-    return rule
 
 
 _COMPUTED: dict[str, dict[str, Rule]] = {
@@ -318,7 +319,6 @@ _COMPUTED: dict[str, dict[str, Rule]] = {
     "EphemeralContainer": {"imagePullPolicy": _pull_policy("image")},
     "ImageVolumeSource": {"pullPolicy": _pull_policy("reference")},
     "ContainerPort": {"hostPort": _host_port},
-    "ResourceRequirements": {"requests": _requests},
     "Volume": {"emptyDir": _empty_dir},
     "ServiceSpec": {
         "internalTrafficPolicy": _of_service("Cluster", "ClusterIP", "NodePort", "LoadBalancer"),
@@ -327,11 +327,13 @@ _COMPUTED: dict[str, dict[str, Rule]] = {
         "sessionAffinityConfig": _affinity_config,
     },
     "ServicePort": {"targetPort": _mirror("port")},
+    "ReplicationControllerSpec": {"selector": _template_labels},
     "DeploymentStrategy": {"rollingUpdate": _rolling},
     "DaemonSetUpdateStrategy": {"rollingUpdate": _rolling},
     "StatefulSetUpdateStrategy": {"rollingUpdate": _rolling},
     "JobSpec": {
         "completions": _completions,
+        "backoffLimit": _backoff_limit,
         "podReplacementPolicy": _pod_replacement,
     },
     "NetworkPolicySpec": {"policyTypes": _policy_types},
@@ -341,6 +343,5 @@ _COMPUTED: dict[str, dict[str, Rule]] = {
     "MutatingWebhook": _WEBHOOK,
     "ValidatingWebhook": _WEBHOOK,
     "CustomResourceDefinitionNames": {"singular": _crd_name(""), "listKind": _crd_name("List")},
-    "ObjectMeta": {"labels": _namespace_labels},
-    "LimitRangeItem": {"default": _limit("max"), "defaultRequest": _limit("max", "default", "min")},
+    "ObjectMeta": {"labels": _labels},
 }

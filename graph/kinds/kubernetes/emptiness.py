@@ -73,13 +73,28 @@ _POINTERS = frozenset(
 )
 
 _VALUE_STRUCTS = frozenset(
-    {"metadata", "resources", "rollingUpdate", "spec", "strategy", "template", "updateStrategy", "names", "status"}
+    {
+        "conditions",
+        "metadata",
+        "names",
+        "resources",
+        "rollingUpdate",
+        "spec",
+        "status",
+        "strategy",
+        "template",
+        "updateStrategy",
+    }
 )
 """Structs that are no pointers: `{}` and absent are the same to the server."""
 
 
-def is_nothing(value: Json, kind: Type, field: str) -> bool:
-    """Whether the server stores `value` in this field like no value at all."""
+_PLAIN_HERE = frozenset({("PersistentVolumeSpec", "storageClassName"), ("Probe", "timeoutSeconds")})
+"""Fields of `_POINTERS` that are no pointers in this struct."""
+
+
+def is_nothing(value: Json, kind: Type, field: str, owner: str = "") -> bool:
+    """Whether the server stores `value` in this field of a struct type like no value at all."""
     if value is None:
         return True
     if isinstance(value, dict):
@@ -88,20 +103,14 @@ def is_nothing(value: Json, kind: Type, field: str) -> bool:
         return False
     if isinstance(value, list):
         return not value
-    if field in _POINTERS or kind.shape is Shape.UNKNOWN:
+    if (field in _POINTERS and (owner, field) not in _PLAIN_HERE) or kind.shape is Shape.UNKNOWN:
         return False
     return value is False or value == "" or (value == 0 and not isinstance(value, bool | str))
 
 
-_PLAIN_HERE = frozenset({("Probe", "timeoutSeconds")})
-"""Fields of `_POINTERS` that are no pointers in this struct."""
-
-
 def is_unset(value: Json, kind: Type, owner: str, field: str) -> bool:
     """Whether the server takes an explicit zero in this field of a struct for no value, and fills in its default."""
-    if isinstance(value, dict | list):
-        return False
-    return is_nothing(value, kind, field) or ((owner, field) in _PLAIN_HERE and value == 0)
+    return not isinstance(value, dict | list) and is_nothing(value, kind, field, owner)
 
 
 def may_be_nothing(value: Json) -> bool:

@@ -31,7 +31,9 @@ _ALLOCATED = frozenset(
     }
 )
 
-_ON_PODS = frozenset({"nodeName", "nodeSelector", "overhead", "priority", "priorityClassName", "tolerations"})
+_ON_PODS = frozenset(
+    {"imagePullSecrets", "nodeName", "nodeSelector", "overhead", "priority", "priorityClassName", "tolerations"}
+)
 _TOKEN_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  (a path, not a password)
 
 _SERVER_KEYS = frozenset(

@@ -107,7 +107,7 @@ class Walk:
     def is_same(self, kind: Type, x: Json | Absent, y: Json | Absent, place: Place) -> bool:
         """Whether two values of a type mean the same at a place."""
         if x is ABSENT or y is ABSENT:
-            return x is y or is_nothing(y if x is ABSENT else x, kind, place.field)
+            return x is y or is_nothing(y if x is ABSENT else x, kind, place.field, place.owner)
         return not _real(self._value(kind, x, y, place))
 
     def _value(self, kind: Type, x: Json, y: Json, place: Place) -> list[Difference]:
@@ -172,7 +172,7 @@ class Walk:
         if inner.name == "ObjectMeta" and isinstance(present, dict):
             # A template without metadata has empty metadata, into which servers write their own fields.
             return self._dict(inner, {}, present, inside) if one is ABSENT else self._dict(inner, present, {}, inside)
-        if own_x is ABSENT and own_y is ABSENT and is_nothing(present, inner, name):
+        if own_x is ABSENT and own_y is ABSENT and is_nothing(present, inner, name, kind.name):
             # Custom resources keep an explicit zero; that it means the same as none is likely, not certain.
             is_kept = not kind.name and not isinstance(present, dict)
             return [Difference(place=inside, x=one, y=other, kind=inner, rule="N09")] if is_kept else []
@@ -183,7 +183,7 @@ class Walk:
             return self._value(inner, own_x, other, place.into_field(kind, name, is_default=True))
         if other is ABSENT and own_y is not ABSENT and not isinstance(one, dict | list):
             return self._value(inner, one, own_y, inside)
-        return [] if is_nothing(present, inner, name) else self._only(inner, one, other, inside)
+        return [] if is_nothing(present, inner, name, kind.name) else self._only(inner, one, other, inside)
 
     def _only(self, kind: Type, x: Json | Absent, y: Json | Absent, place: Place) -> list[Difference]:
         """Report a field that only one object has: additions to collections one by one, all else as a whole."""
