@@ -147,7 +147,7 @@ class Trial:
         """The object in a version that the server has; the declaration keeps its own."""
         group, _ = split_api_version(body["apiVersion"])
         versions = self._served[group, body["kind"]]
-        return body if body["apiVersion"] in versions else {**body, "apiVersion": sorted(versions)[0]}
+        return body if body["apiVersion"] in versions else {**body, "apiVersion": max(versions)}
 
     def _document(self, body: Object) -> Document:
         return parse(body, cluster=_CLUSTER, default_namespace=self._namespace, salt=_SALT)

@@ -159,8 +159,16 @@ spec:
 """)[0]
 
 
+OPERATOR = parsed("""
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: kyverno-admission-controller, namespace: kyverno}
+spec: {template: {spec: {containers: [{name: kyverno, image: "kyverno:1"}]}}}
+""")[0]
+
+
 def test_an_operator_completes_its_own_resources() -> None:
-    """argo-cd#11074, kyverno#2234, #5738: defaults and generated rules that the operator itself owns."""
+    """argo-cd#11074, kyverno#2234, #5738: defaults and generated rules of an operator that runs in the cluster."""
     generated = {"name": "autogen-team", "validate": {"message": "m"}}
     live = edited(
         POLICY, spec__background=True, spec__failurePolicy="Fail", spec__rules=[*POLICY["spec"]["rules"], generated]
@@ -168,7 +176,8 @@ def test_an_operator_completes_its_own_resources() -> None:
     applied: Object = {"f:spec": {"f:rules": {}}}
     own: Object = {"f:spec": {"f:background": {}, "f:failurePolicy": {}, "f:rules": {}}}
     seen = managed(live, ("kustomize-controller", applied), ("kyverno-admission-controller", own))
-    assert drift(report([POLICY], [seen])) == []
+    assert drift(report([POLICY], [seen, OPERATOR])) == []
+    assert len(drift(report([POLICY], [seen]))) == 3
 
 
 def test_defaults_of_a_custom_resource_come_from_nobody() -> None:

@@ -13,7 +13,9 @@ from graph.kinds.kubernetes.belonging import Belonging
 from graph.kinds.kubernetes.canonical import CustomTypes, canonical_form, canonical_type, custom_types
 from graph.kinds.kubernetes.identity import adopt
 from graph.kinds.kubernetes.judge import ASSUMED, Case
+from graph.kinds.kubernetes.operators import operators
 from graph.kinds.kubernetes.scaling import Scaling
+from graph.kinds.kubernetes.versions import newest_minor
 from graph.kinds.kubernetes.walk import Walk
 from graph.version import Document
 
@@ -23,6 +25,10 @@ class Surroundings(NamedTuple):
 
     scaling: Scaling
     custom: CustomTypes
+    operators: frozenset[str] = frozenset()
+    """Names of programs that run in the cluster."""
+    minor: int | None = None
+    """The highest minor version that the server can have; None: any."""
 
 
 @dataclass(slots=True)
@@ -66,6 +72,8 @@ def compare(
     surroundings = Surroundings(
         scaling=Scaling((*intended, *actual)),
         custom=custom_types(d.body for d in (*actual, *intended) if d.resource.kind == "CustomResourceDefinition"),
+        operators=operators(actual),
+        minor=newest_minor(actual),
     )
     for uid, document in declared.items():
         if only is not None and uid not in only:
@@ -114,6 +122,8 @@ def compare_objects(
         applied=canonical_form(applied.body) if applied else None,
         raw={"intended": intended.body, "actual": actual.body},
         scaling=around.scaling,
+        operators=around.operators,
+        minor=around.minor,
     )
     differences = walk.differences()
     findings = [f for f in (case.judge(d) for d in differences) if f]

@@ -1,12 +1,15 @@
 """What the API server fills in for fields that nobody set (rule N14). A long table by nature: one row per default.
 
 The rows follow the defaulting functions of the Kubernetes API (pkg/apis/*/v1/defaults.go), keyed by type and field.
+A default of a stable API version never changes from one minor version to the next
+(https://kubernetes.io/docs/reference/using-api/deprecation-policy/); what changes is which fields there are. The file
+`data/default_evidence.json` records what each row rests on, and the versions that describe its field.
 Values that depend on neighbours are functions of the struct that lacks the field and of the whole object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from graph.document import ABSENT, Absent, Json, Object, get
@@ -150,6 +153,14 @@ def default(type_name: str, field: str, own: Object, root: Object, at: str) -> J
     if rule is not None:
         return rule(own, root, at)
     return _CONSTANT.get(type_name, {}).get(field, ABSENT)
+
+
+def known_defaults() -> Iterator[tuple[str, str, Json]]:
+    """Yield type, field and value of each default; None for a value that depends on its neighbours."""
+    for type_name, fields in _CONSTANT.items():
+        yield from ((type_name, field, value) for field, value in fields.items())
+    for type_name, rules in _COMPUTED.items():
+        yield from ((type_name, field, None) for field in rules)
 
 
 def _rolling(own: Object, root: Object, at: str) -> Json | Absent:
@@ -301,7 +312,7 @@ def _crd_name(suffix: str) -> Rule:
 
 def _labels(own: Object, root: Object, at: str) -> Json | Absent:
     del own
-    if root.get("kind") == "ReplicationController" and at == "/metadata":
+    if root.get("kind") in ("Job", "ReplicationController") and at == "/metadata":
         return get(root, "/spec/template/metadata/labels")
     if root.get("kind") != "Namespace":
         return ABSENT

@@ -41,6 +41,8 @@ _SERVER_KEYS = frozenset(
         LAST_APPLIED,
         "controller-uid",
         "job-name",
+        "kubernetes.io/limit-ranger",
+        "kubernetes.io/psp",
         "pod-template-generation",
         "pod-template-hash",
         "controller-revision-hash",

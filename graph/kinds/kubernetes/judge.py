@@ -17,6 +17,7 @@ from graph.kinds.kubernetes.locate import locate
 from graph.kinds.kubernetes.owners import Manager, Owners, Writer
 from graph.kinds.kubernetes.scaling import Scaling
 from graph.kinds.kubernetes.schema import Shape
+from graph.kinds.kubernetes.versions import is_newer
 from graph.kinds.kubernetes.walk import Walk
 from graph.resource import Resource
 
@@ -38,11 +39,15 @@ class Case:
     raw: Mapping[str, Object]
     """The documents as read, by facet: `intended`, `actual`."""
     scaling: Scaling = field(default_factory=lambda: Scaling(()))
+    operators: frozenset[str] = frozenset()
+    """Names of programs that run in the cluster."""
+    minor: int | None = None
+    """The highest minor version that the server can have; None: any."""
 
     @cached_property
     def owners(self) -> Owners:
         """Field ownership of the actual object."""
-        return Owners(self.walk.y_root, _leaves(self.walk.x_root, ""))
+        return Owners(self.walk.y_root, _leaves(self.walk.x_root, ""), self.operators)
 
     def judge(self, difference: Difference) -> Finding | None:
         """Return what a difference means; None when it means nothing at all."""
@@ -55,13 +60,20 @@ class Case:
                 return self._finding(difference, Verdict.NOT_COMPARABLE, rule="N09", note=note)
             return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule=difference.rule)
         if self.scaling.allows(self.resource, difference):
-            return self._finding(difference, Verdict.EXPECTED_MUTATION, rule="N21", note="set by an autoscaler")
+            return self._finding(
+                difference, Verdict.EXPECTED_MUTATION, rule="N21", note="set by an autoscaler or a limit range"
+            )
         if difference.x is ABSENT:
             return self._addition(difference)
         return self._declared(difference)
 
     def _declared(self, difference: Difference) -> Finding:
         """A declared field, or one with a default, that has another value or none."""
+        last = difference.place.steps[-1]
+        is_gone = get(self.walk.y_root, difference.place.y) is ABSENT
+        if is_gone and is_newer(last.kind.name, last.name, self.minor):
+            note = f"a server of version 1.{self.minor} or older does not have this field"
+            return self._finding(difference, Verdict.NOT_COMPARABLE, rule="N24", note=note)
         writers = self.owners.writers(difference.place.y) if difference.y is not ABSENT else []
         roles = {self.owners.role(w) for w in writers}
         if roles == {Writer.CONTROLLER} and difference.place.x != "/spec/replicas":

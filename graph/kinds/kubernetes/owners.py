@@ -86,14 +86,16 @@ class Manager(NamedTuple):
 class Owners:
     """Field ownership of one observed object."""
 
-    def __init__(self, body: Object, declared: Sequence[str]) -> None:
+    def __init__(self, body: Object, declared: Sequence[str], operators: frozenset[str] = frozenset()) -> None:
         """Read managedFields.
 
         Args:
             body: the observed object.
             declared: JSON pointers into it of fields that were declared. A known deployer among the managers
                 deploys it, else whoever applied it, else whoever owns most of them.
+            operators: names of programs that run in the cluster.
         """
+        self._operators = operators
         self._body = body
         self.managers = tuple(_managers(body))
         self._deployer = self._main_deployer(declared)
@@ -112,14 +114,18 @@ class Owners:
         """Return what a manager is to this object."""
         if manager.name == self._deployer:
             return Writer.DEPLOYER
-        if manager.name in _CONTROLLERS or any(word in manager.name for word in _CONTROLLER_WORDS):
+        if (
+            manager.name in _CONTROLLERS
+            or manager.name in self._operators
+            or any(word in manager.name for word in _CONTROLLER_WORDS)
+        ):
             return Writer.CONTROLLER
         if self._deployer is None and manager.name in _DEPLOYERS:
             return Writer.DEPLOYER
         return Writer.OTHER
 
     def _main_deployer(self, declared: Sequence[str]) -> str | None:
-        able = [m for m in self.managers if m.subresource != "status" and not _is_busy_elsewhere(m.name)]
+        able = [m for m in self.managers if m.subresource != "status" and not self._is_busy_elsewhere(m.name)]
         counts = dict.fromkeys((m.name for m in able), 0)
         for path in declared:
             steps = self._steps(path)
@@ -130,6 +136,10 @@ class Owners:
         if not owning:
             return None
         return max(owning, key=lambda name: (name in _DEPLOYERS, name in appliers, counts[name], name))
+
+    def _is_busy_elsewhere(self, name: str) -> bool:
+        """Whether the name is that of a controller, or of a command that only changes what is there."""
+        return name in _BY_HAND or name in _CONTROLLERS or (name in self._operators and name not in _DEPLOYERS)
 
     def _steps(self, path: str) -> list[tuple[str, Json]]:
         """Pair each token of the pointer with the value it leads to."""
@@ -145,11 +155,6 @@ class Owners:
             else:
                 break
         return steps
-
-
-def _is_busy_elsewhere(name: str) -> bool:
-    """Whether the manager's name is that of a controller, or of a command that only changes what is there."""
-    return name in _BY_HAND or name in _CONTROLLERS
 
 
 def _managers(body: Object) -> Iterator[Manager]:
