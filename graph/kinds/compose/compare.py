@@ -21,6 +21,7 @@ from graph.kinds.lenient import entries, mapping
 from graph.resource import Resource
 from graph.version import Document
 
+_UNSEEN: Final = "no source shows what runs of Compose projects: give the output of `docker inspect`"
 ASSUMED: Final = "no applied state: baseline assumed"
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "ports": ("target", "protocol"),
@@ -68,13 +69,16 @@ def compare(
         complete: False when `actual` may lack what exists.
 
     Returns:
-        Findings, tolerated ones among them, and what can't be compared.
+        Findings, tolerated ones among them, and what can't be compared: all of it where nothing was observed.
     """
+    if not actual:
+        # Many repositories hold a Compose file for development beside what is deployed to a cluster.
+        return [], [_doubt(d.resource, _UNSEEN) for d in intended if d.resource.uid not in unread]
     if not intended and not applied:
         return [], []
     facets = [{d.resource.uid: d for d in documents} for documents in (intended, applied or (), actual)]
     projects = {project_of(d) for d in (*intended, *(applied or ()))}
-    only_containers = bool(actual) and all(OBSERVED in d.body for d in actual)
+    only_containers = all(OBSERVED in d.body for d in actual)
     findings: list[Finding] = []
     unclear: list[NotComparable] = []
     for uid in dict.fromkeys(uid for facet in facets for uid in facet):

@@ -148,6 +148,13 @@ def test_presence_of_services() -> None:
     ]
 
 
+def test_a_file_that_nobody_runs_is_no_drift() -> None:
+    """A Compose file beside what a cluster runs says nothing of that cluster: where nothing was observed, no claim."""
+    one = report(declared({"web": WEB}), [])
+    assert found(one) == []
+    assert {n.resource for n in one.not_comparable} == {"shop/service/web", "shop/network/default"}
+
+
 def test_other_projects_on_the_same_host_are_none_of_ours() -> None:
     """A dump of all containers of a host holds those of other projects, which nobody here declares."""
     other = container(**{"/Config/Labels/com.docker.compose.project": "mail"})
