@@ -67,6 +67,8 @@ def broken_contracts(patch: Patch) -> Iterator[Effect]:
     yield from _variables(patch)
     if is_renamed(patch):
         yield Effect.RENAMES
+    elif (patch.added or patch.removed) and any(_SCHEMA_FILE.search(f) for f in patch.files):
+        yield Effect.CHANGES_FORMAT
 
 
 def bumped(patch: Patch) -> list[str]:

@@ -178,6 +178,7 @@ MEANINGS: tuple[Meaning, ...] = (
         _E.REQUIRES_MORE,
         _E.REQUIRES_MORE,
     ),
+    _row(r"cookie|same_?site|(^|_)domain(_|$)", None, None, _E.CHANGES_ACCESS, _E.CHANGES_ACCESS),
     _row(
         r"encoding|charset|content_type|format|serializ|compress\w*|codec|naming",
         None,

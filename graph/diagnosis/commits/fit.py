@@ -9,6 +9,7 @@ from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.reading import DiffReading
 from graph.diagnosis.commits.leads import LEADS_TO
 from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.commits.traffic import fans_out
 from graph.diagnosis.commits.trouble import VAGUE, Trouble, telling_of
 from graph.diagnosis.hypothesis import Reason
 
@@ -27,9 +28,10 @@ def fits(reading: DiffReading, scene: Scene) -> Iterable[Reason]:
 
 
 def _all(reading: DiffReading, scene: Scene) -> Iterator[Reason]:
+    troubles = scene.troubles | ({Trouble.CALLS: 1.0} if fans_out(scene) else {})
     for effect in reading.effects:
         worth, trouble = max(
-            ((_worth(effect, t, share), t) for t, share in scene.troubles.items()), default=(0.0, Trouble.ERRORS)
+            ((_worth(effect, t, share), t) for t, share in troubles.items()), default=(0.0, Trouble.ERRORS)
         )
         worth *= _UNSURE if effect in reading.unsure else 1.0
         if worth > 0:

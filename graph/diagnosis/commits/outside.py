@@ -67,7 +67,8 @@ _SIGNS: tuple[_Sign, ...] = (
         r"\bnode\b.*not ?ready|kubelet stopped|spot (interruption|reclaim|termination)|preempted"
         r"|instance (terminated|retire|stopped)|hardware|no route to host|host is down|zone (outage|down)"
         r"|az[- ]outage|network is unreachable|link down|rebalance recommendation"
-        r"|scheduled maintenance event|machine check",
+        r"|scheduled maintenance event|machine check|packet loss|retransmi|network partition|bgp|link flap"
+        r"|clock (skew|drift)|ntp|chrony|under.?replicated|leader not available|not enough (in-sync )?replicas",
         2.0,
     ),
     _sign(
@@ -79,7 +80,7 @@ _SIGNS: tuple[_Sign, ...] = (
     _sign(
         Outside.QUOTA,
         r"quota (of|exceeded|reached|exhausted)|(daily|monthly|hourly)[ _-]?limit|limitexceeded"
-        r"|resource_exhausted|insufficient_?(quota|capacity|instance)|payment required|billing"
+        r"|resource_exhausted|insufficient_?(quota|capacity|instance)|payment required"
         r"|resets (at )?\d",
         3.5,
     ),
@@ -87,13 +88,14 @@ _SIGNS: tuple[_Sign, ...] = (
         Outside.STORE,
         r"read-only transaction|database system is (starting|shutting)|recovery mode|fail(ing|ed)? ?over"
         r"|not (the )?(primary|leader|master)|loading the dataset|under maintenance|cluster_?down"
-        r"|replica lag|storage engine",
+        r"|replica lag|storage engine|maintenance window|(backup|snapshot|vacuum) (started|running|in progress)",
         2.0,
     ),
     _sign(
         Outside.DATA,
         r"offset[ =]\d+|poison|malformed record|record_id=|same (record|message|offset)|redeliver.*(same"
-        r"|offset)|corrupt(ed)? (record|message|file|row|block)|bad (record|row)",
+        r"|offset)|corrupt(ed)? (record|message|file|row|block)|bad (record|row)"
+        r"|(partner|supplier|vendor|external|third[- ]party)[ \w-]*(feed|file|payload|record|message|batch)",
         3.0,
     ),
     _sign(
@@ -122,7 +124,12 @@ _SERVICES = 2
 """From so many services on, a complaint of the same thing at the same time is no matter of one service's code."""
 _EXPIRY = re.compile(r"cert\w*_(expir|not_after|valid|remaining|days)|expir\w*_(seconds|days)", re.IGNORECASE)
 _RAN_OUT = 1.5
-_SURGE_WORTH = 3.5
+_SURGE_WORTH, _SURGE_PERHAPS = 3.5, 1.8
+_CROWD_WORTH = 0.7
+_CROWD = re.compile(
+    r"campaign|newsletter|utm_|flash ?sale|\bbots?\b|crawler|scrap(er|ing)|user-agent|ddos|stuffing|push notification",
+    re.IGNORECASE,
+)
 _OWN_DOING = 0.3
 """Share that is left when the service itself asks the other side far more than before, for the same requests."""
 
@@ -202,10 +209,16 @@ def foreign_hosts(text: str) -> list[str]:
 
 def _surges(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
     found = surge(scene)
-    if found is not None:
-        text = f"Requests rose to {found.factor:.1f} times the usual at {found.metric}, where they come in."
-        about = tuple(c.key for c in scene.complaints if c.text.startswith(found.metric))
-        yield Outside.SURGE, Reason(worth=_SURGE_WORTH, text=text, about=about)
+    if found is None:
+        return
+    rise = found.rise
+    about = tuple(c.key for c in scene.complaints if c.service == rise.resource and c.text == rise.metric)
+    text = f"Requests rose to {rise.factor:.1f} times the usual at {rise.metric}, where they come in."
+    worth = _SURGE_WORTH if found.is_from_outside else _SURGE_PERHAPS
+    yield Outside.SURGE, Reason(worth=worth, text=text, about=about)
+    crowd = tuple(c.key for c in scene.complaints if _CROWD.search(c.text))
+    if crowd:
+        yield Outside.SURGE, Reason(worth=_CROWD_WORTH, text="Log lines tell where the crowd comes from.", about=crowd)
 
 
 def _run_out(scene: Scene) -> Iterator[tuple[Outside, Reason]]:

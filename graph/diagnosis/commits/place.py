@@ -1,5 +1,4 @@
-"""Where a commit takes effect: the services that it touches, how close they are to the trouble,"
-" and when it got there."""
+"""Where a commit takes effect: the services that it touches, how close they are to the trouble, and since when."""
 
 from __future__ import annotations
 

@@ -71,7 +71,12 @@ class Scene:
     @cached_property
     def departures(self) -> tuple[Departure, ...]:
         """Metrics of those who complain that left their range and stayed out, with when they did, earliest first."""
-        found = (departure(s, at=self.onset) for s in self.telemetry.series if s.resource in self.near)
+        return tuple(d for d in self.everywhere if d.resource in self.near)
+
+    @cached_property
+    def everywhere(self) -> tuple[Departure, ...]:
+        """The same of everything that was measured."""
+        found = (departure(s, at=self.onset) for s in self.telemetry.series)
         return tuple(sorted((d for d in found if d is not None), key=lambda d: (d.since, d.metric)))
 
     @cached_property

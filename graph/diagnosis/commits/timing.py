@@ -1,5 +1,4 @@
-"""What the time at which a commit reached production says: a cause comes before its effects, and"
-" mostly not long before."""
+"""What the time at which a commit reached production says: a cause comes before its effects, mostly not long before."""
 
 from __future__ import annotations
 

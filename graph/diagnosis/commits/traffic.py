@@ -1,12 +1,12 @@
-"""Whether more came in than usual, or the systems themselves ask each other for more: only the"
-" first is nobody's code."""
+"""Whether more came in than usual, or the systems ask each other for more: only the first is nobody's code."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from graph.diagnosis.commits.scene import Scene
-from graph.diagnosis.departure import Departure, departure
+from graph.diagnosis.departure import Departure
 
 _REQUESTS = re.compile(
     r"requests?_(per|rate|total|count)|rps|qps|(req|hits?|visits?|sessions?|connections?)_per"
@@ -22,44 +22,59 @@ _MORE = 1.8
 _FAR_MORE = 3.0
 
 
-def surge(scene: Scene) -> Departure | None:
+class Surge(NamedTuple):
+    """More requests than usual, where they come in."""
+
+    rise: Departure
+    is_from_outside: bool
+    """No caller is known, or callers got more too; else one whose traffic nobody measured may ask more."""
+
+
+def surge(scene: Scene) -> Surge | None:
     """Return the rise of requests at the outermost service that has one; None when a service above it is calm.
 
     A callee that gets more requests than usual from callers that do not is asked more for each request:
     somebody's code.
     """
-    rises = [d for d in _all(scene) if _REQUESTS.search(d.metric) and not _is_inner(d.metric) and d.factor >= _MORE]
-    if not rises:
-        return None
-    risen = {d.resource for d in rises}
-    calm = {
-        s.resource for s in scene.telemetry.series if _REQUESTS.search(s.metric) and not _is_inner(s.metric)
-    } - risen
+    rises = [d for d in scene.everywhere if _is_asked(d.metric) and d.factor >= _MORE]
+    risen, calm = _risen_and_calm(scene)
     outer = [d for d in rises if not scene.above(d.resource) & calm]
     is_known = any(scene.above(d.resource) & risen for d in rises) or any(d.resource in scene.subjects for d in outer)
     if not outer or not is_known or asks_more(scene):
         return None
-    return max(outer, key=lambda d: (d.factor, d.metric))
+    rise = max(outer, key=lambda d: (d.factor, d.metric))
+    above = scene.above(rise.resource)
+    return Surge(rise, is_from_outside=not above or bool(above & risen))
+
+
+def fans_out(scene: Scene) -> bool:
+    """Whether a service gets far more requests while all of its callers that were measured get as many as ever."""
+    risen, calm = _risen_and_calm(scene)
+    return any(scene.above(uid) & calm and not scene.above(uid) & risen for uid in risen)
 
 
 def asks_more(scene: Scene) -> bool:
     """Whether a service calls others far more than before while what it is asked stays about the same."""
-    departed = _all(scene)
+    departed = scene.everywhere
     outgoing = {
         d.resource
         for d in departed
         if _OUTGOING.search(d.metric) and not _NO_COUNT.search(d.metric) and d.factor >= _FAR_MORE
     }
-    loaded = {
-        d.resource for d in departed if _REQUESTS.search(d.metric) and not _is_inner(d.metric) and d.factor >= _MORE
-    }
-    return bool(outgoing - loaded)
+    risen, _ = _risen_and_calm(scene)
+    return bool(outgoing - risen)
+
+
+def _risen_and_calm(scene: Scene) -> tuple[frozenset[str], frozenset[str]]:
+    """Services that get far more requests than usual, and those that get as many as ever."""
+    measured = {s.resource for s in scene.telemetry.series if _is_asked(s.metric)}
+    risen = {d.resource for d in scene.everywhere if _is_asked(d.metric) and d.factor >= _MORE}
+    return frozenset(risen), frozenset(measured - risen)
+
+
+def _is_asked(metric: str) -> bool:
+    return bool(_REQUESTS.search(metric)) and not _is_inner(metric)
 
 
 def _is_inner(metric: str) -> bool:
     return bool(_OUTGOING.search(metric) or _STORE.search(metric))
-
-
-def _all(scene: Scene) -> tuple[Departure, ...]:
-    found = (departure(s, at=scene.onset) for s in scene.telemetry.series)
-    return tuple(d for d in found if d is not None)

@@ -177,7 +177,7 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             Trouble.REFUSED,
             r"connection refused|econnrefused|no route to host|unreachable|\b404\b|not found|unknown topic"
             r"|unknown queue|connection reset|no endpoints|no healthy upstream|\b502\b|no upstream"
-            r"|queue does not exist|nosuchbucket|invalid url",
+            r"|queue does not exist|nosuchbucket|invalid url|redirect|moved permanently|specified endpoint",
         ),
         (Trouble.CPU, r"\bcpu|load_average|cpu_util|throttled_(ratio|periods)"),
         (Trouble.PAUSES, r"\bgc\b|gc_|garbage|stop-the-world|allocation failure|safepoint"),
