@@ -39,6 +39,7 @@ def compare(
     complete: bool = True,
     declared_complete: bool = True,
     only: frozenset[str] | None = None,
+    observed: frozenset[Platform] | None = None,
 ) -> DriftReport:
     """Compare what is declared with what was applied and what runs.
 
@@ -51,6 +52,7 @@ def compare(
         complete: False when the observation is partial: what is missing from it is not known to be gone.
         declared_complete: False when more may be declared than `intended` holds: nothing is known to be undeclared.
         only: uids of the resources to judge; the other documents are their surroundings. None: all.
+        observed: platforms of which some source shows the actual state. None: those that `actual` holds.
 
     Returns:
         Findings ordered by resource and path. A resource that could not be read is never reported as clean.
@@ -74,6 +76,7 @@ def compare(
         actual=_of(Platform.COMPOSE, actual),
         unread=unread,
         complete=complete,
+        is_observed=observed is not None and Platform.COMPOSE in observed,
     )
     services = {
         d.resource.uid for d in (*intended, *(applied or ()), *actual) if d.resource.platform is Platform.COMPOSE
@@ -177,6 +180,7 @@ def _compare_facets(
         complete=Facet.ACTUAL not in broken,
         declared_complete=Facet.INTENDED not in broken,
         only=only,
+        observed=frozenset(graph.platforms(Facet.ACTUAL)),
     )
 
 

@@ -58,6 +58,7 @@ def compare(
     actual: Sequence[Document],
     unread: frozenset[str] = frozenset(),
     complete: bool = True,
+    is_observed: bool = False,
 ) -> tuple[list[Finding], list[NotComparable]]:
     """Compare the three facets of Compose projects.
 
@@ -67,11 +68,12 @@ def compare(
         actual: what runs.
         unread: uids about which nothing can be said.
         complete: False when `actual` may lack what exists.
+        is_observed: some source shows what runs of Compose projects, although `actual` may be empty.
 
     Returns:
         Findings, tolerated ones among them, and what can't be compared: all of it where nothing was observed.
     """
-    if not actual:
+    if not actual and not is_observed:
         # Many repositories hold a Compose file for development beside what is deployed to a cluster.
         return [], [_doubt(d.resource, _UNSEEN) for d in intended if d.resource.uid not in unread]
     if not intended and not applied:

@@ -155,6 +155,13 @@ def test_a_file_that_nobody_runs_is_no_drift() -> None:
     assert {n.resource for n in one.not_comparable} == {"shop/service/web", "shop/network/default"}
 
 
+def test_a_project_that_was_taken_down_is_drift() -> None:
+    """Where Compose projects are observed, one of which nothing runs is gone."""
+    other = container(**{"/Config/Labels/com.docker.compose.project": "mail"})
+    one = report(declared({"web": WEB}), running(other))
+    assert found(one) == [("shop/service/web", "", "deleted_out_of_band")]
+
+
 def test_other_projects_on_the_same_host_are_none_of_ours() -> None:
     """A dump of all containers of a host holds those of other projects, which nobody here declares."""
     other = container(**{"/Config/Labels/com.docker.compose.project": "mail"})
