@@ -642,19 +642,19 @@ def eval_ablation(*, as_json: AsJson = False) -> None:
     from app.demo.incidents import worlds
     from evals.ablation import Incident, ablate, table
 
-    def incident(scenario: Any, graph: Any, alerts: Any, before: Any, deployers: frozenset[str]) -> Incident:
-        expected = scenario.expected
+    def incident(world: Any) -> Incident:
+        expected = world.scenario.expected
         return Incident(
-            name=scenario.name,
-            graph=graph,
-            alerts=alerts,
-            deployers=deployers,
-            open_incidents=before,
+            name=world.scenario.name,
+            graph=world.graph,
+            alerts=world.alerts,
+            deployers=world.deployers,
+            open_incidents=world.before,
             verdict=expected.verdict,
             cause=expected.cause_resource,
         )
 
-    outcomes = ablate([incident(*world) for world in worlds()])
+    outcomes = ablate([incident(world) for world in worlds()])
     rows = [
         {"state_model": o.variant, "right": o.right.value, "true_cause_first": o.named.value}
         | {"wrong_accusations": o.accused.value, "n": o.right.n, "median_s": o.median_s, "not_right": list(o.wrong)}

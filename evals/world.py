@@ -15,7 +15,7 @@ from graph.diagnosis.engine import diagnose
 from graph.diagnosis.result import Diagnosis
 from graph.drift import DriftReport, compare_graph
 from graph.environment import EnvironmentGraph, SourceState
-from graph.evidence import SymptomEvent
+from graph.evidence import Gap, SymptomEvent
 from graph.incident import Alert, AlertStatus, OpenIncident
 from graph.relation import Relation, RelationType
 from graph.resource import Facet, Platform, Resource, service_uid
@@ -34,6 +34,8 @@ class World:
     graph: EnvironmentGraph
     alerts: tuple[Alert, ...]
     telemetry: Telemetry = NOTHING_MEASURED
+    gaps: tuple[Gap, ...] = ()
+    """What monitoring did not answer"""
     open_incidents: tuple[OpenIncident, ...] = ()
     deployers: frozenset[str] = frozenset()
     is_declared: bool = False
@@ -50,6 +52,7 @@ def diagnosed(world: World) -> Diagnosis:
         deployers=world.deployers,
         open_incidents=world.open_incidents,
         telemetry=world.telemetry,
+        evidence_gaps=world.gaps,
     )
 
 

@@ -15,6 +15,7 @@ from app.demo import repository, terraform
 from app.demo.people import DEPLOYERS
 from app.demo.pipeline import CLUSTER, STACK, Pipeline
 from app.demo.sources import CLOUD, Commit, history, shop_text
+from tools.actions.simulated_cluster.monitoring import METRICS, TRACES
 from tools.actions.simulated_cluster.settle import control, measure, settle
 from tools.actions.simulated_cluster.store import EstateStore, locked, stamp
 from tools.actions.simulated_cluster.traffic import observe
@@ -96,6 +97,8 @@ def environment_config(data_dir: Path) -> dict[str, Any]:
             {"type": "cloudtrail", "name": f"cloudtrail:{STACK}", "path": str(audit / "cloudtrail.jsonl")},
             {"type": "deployments", "name": "deployments:shop", "path": str(audit / "deployments.jsonl")},
         ],
+        "metrics": [{"type": "files", "name": "metrics:shop", "path": str(demo.estate / METRICS)}],
+        "traces": [{"type": "files", "name": "traces:shop", "path": str(demo.estate / TRACES)}],
         "deployers": list(DEPLOYERS),
     }
 

@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from agents.steps.gather import Gathered, gather
 from app.demo.build import build, environment_config
 from app.demo.scenarios import SCENARIOS, Scenario
 from app.environments import GovernedEnvironments
@@ -19,6 +20,7 @@ from app.store.database import Database
 from app.store.graph import GraphStore
 from graph.diagnosis.engine import subjects_of
 from graph.environment import EnvironmentGraph
+from graph.held import held
 from graph.incident import Alert, OpenIncident
 from tools.adapters.delivery import Ignored
 
@@ -27,16 +29,27 @@ _READ_BEFORE = timedelta(minutes=45)
 _ENVIRONMENT = "shop"
 
 
-def worlds() -> Iterator[tuple[Scenario, EnvironmentGraph, list[Alert], list[OpenIncident], frozenset[str]]]:
-    """Yield each scenario with its graph, alerts, open incidents and deployers, as an investigation would find them."""
+class DemoWorld(NamedTuple):
+    """One incident of the demo, as an investigation would find it."""
+
+    scenario: Scenario
+    graph: EnvironmentGraph
+    alerts: tuple[Alert, ...]
+    before: tuple[OpenIncident, ...]
+    """Incidents that were open already"""
+    deployers: frozenset[str]
+    gathered: Gathered
+    """What monitoring says around the alert"""
+
+
+def worlds() -> Iterator[DemoWorld]:
+    """Yield each scenario with everything that an investigation would find."""
     for scenario in SCENARIOS.values():
         with tempfile.TemporaryDirectory(prefix="plumbline-incident-") as folder:
-            yield scenario, *_world(scenario, Path(folder))
+            yield _world(scenario, Path(folder))
 
 
-def _world(
-    scenario: Scenario, folder: Path
-) -> tuple[EnvironmentGraph, list[Alert], list[OpenIncident], frozenset[str]]:
+def _world(scenario: Scenario, folder: Path) -> DemoWorld:
     now = datetime.now(UTC).replace(microsecond=0)
     clock = _Clock(now - _READ_BEFORE)
     build(folder, now=clock.now)
@@ -51,12 +64,20 @@ def _world(
         scenario.prelude(estate, now)
         prior = [a for sent in scenario.prior_alerts(now) for a in _received(sent, now)]
         subjects = tuple(c.uid for c in subjects_of(governed.graph(_ENVIRONMENT), prior))
-        before = [OpenIncident(id="before", title=a.title, subjects=subjects, opened_at=a.started_at) for a in prior]
+        before = (OpenIncident(id="before", title=a.title, subjects=subjects, opened_at=a.started_at) for a in prior)
         scenario.inject(estate, now)
         clock.now = now + timedelta(seconds=1)
         governed.refresh(_ENVIRONMENT)
-        alerts = _received(scenario.alert(now), now)
-        return governed.graph(_ENVIRONMENT), alerts, before, governed.deployers(_ENVIRONMENT)
+        alerts = tuple(_received(scenario.alert(now), now))
+        graph = governed.graph(_ENVIRONMENT)
+        return DemoWorld(
+            scenario=scenario,
+            graph=held(graph),
+            alerts=alerts,
+            before=tuple(before),
+            deployers=governed.deployers(_ENVIRONMENT),
+            gathered=gather(graph, alerts, governed.monitoring(_ENVIRONMENT)),
+        )
     finally:
         database.dispose()
 

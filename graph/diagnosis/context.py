@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from graph.anomaly import anomaly
 from graph.attribution import attribute
 from graph.change import Change
 from graph.diagnosis.ailments import Ailment, ailments, sign_event
@@ -14,7 +15,7 @@ from graph.diagnosis.commits.scene import Scene as CommitScene
 from graph.diagnosis.commits.verdict import CommitVerdict, rank_commits
 from graph.diagnosis.complaints import Complaint, complaints
 from graph.diagnosis.cuts import Cut, cuts
-from graph.diagnosis.felt import felt_signals
+from graph.diagnosis.felt import FELT, felt_signals
 from graph.diagnosis.ledger import Ledger
 from graph.diagnosis.links import links
 from graph.diagnosis.mechanisms.scene import Scene
@@ -101,6 +102,7 @@ class Context:
         self.place = ""
         """The namespaces that the alerts name, where they name nothing closer."""
         self._attributions: dict[tuple[str, str], Change] = {}
+        self._own: dict[str, frozenset[str]] = {}
 
     @cached_property
     def started_at(self) -> datetime:
@@ -186,6 +188,13 @@ class Context:
         """Who is unwell, and how, by uid."""
         found = ailments(self.telemetry, at=self.judged_from, width_s=_WIDTH.total_seconds())
         return {uid: signs for uid, signs in found.items() if signs}
+
+    @cached_property
+    def unwell_now(self) -> frozenset[str]:
+        """uids of what a measure with a long past shows to be out of its usual range in the last minutes."""
+        at = (self.now - _JUDGED).timestamp()
+        found = (anomaly(s, at=at, width_s=_WIDTH.total_seconds()) for s in self.telemetry.series)
+        return frozenset(a.resource for a in found if a is not None and a.signal in FELT)
 
     @cached_property
     def accounts(self) -> tuple[Spread, ...]:
@@ -291,6 +300,13 @@ class Context:
         if key not in self._attributions:
             self._attributions[key] = attribute(self.graph, finding, deployers=self.deployers)
         return self._attributions[key]
+
+    def belongs(self, uid: str, place: str) -> bool:
+        """Whether a resource is a place, or a part of it: what it depends on without calling another service."""
+        if place not in self._own:
+            found = reach(self.graph, [place]) if place in self.graph else {}
+            self._own[place] = frozenset({place, *(u for u, way in found.items() if not way.crosses_call)})
+        return uid in self._own[place]
 
     def is_subject(self, uid: str) -> bool:
         return uid in self.subjects

@@ -99,12 +99,12 @@ def diagnose(
     )
     if not context.subjects:
         _look_everywhere(context)
-    hypotheses = located(joined(merged(h for detector in DETECTORS for h in detector(context))))
+    hypotheses = joined(merged(h for detector in DETECTORS for h in detector(context)))
     hypotheses = [h if h.is_weighed else weighed(context, with_emergency(context, h)) for h in hypotheses]
     looks_like = portrait(context)
     recalled = recall(memories, looks_like, at=context.now)
     hypotheses = [remembered(context, h, recalled) for h in hypotheses]
-    hypotheses = with_elimination(context, _unexplained(context, hypotheses))
+    hypotheses = located(with_elimination(context, _unexplained(context, hypotheses)), context.belongs)
     ranked = rank(hypotheses, doubt=_doubt(context))
     return replace(_result(context, ranked), recalled=recalled, portrait=looks_like)
 
@@ -174,8 +174,9 @@ def _result(context: Context, ranked: Sequence[Ranked]) -> Diagnosis:
     shown = causes(ranked, found)
     if not context.subjects:
         shown = tuple(replace(c, path=()) for c in shown)
-    changed_by = change_verdict(context, ranked)
-    accounts = accounts_of(context, shown[0].resource if shown else "")
+    is_well = found is DiagnosisVerdict.HEALTHY
+    changed_by = None if is_well else change_verdict(context, ranked)
+    accounts = () if is_well else accounts_of(context, shown[0].resource if shown else "")
     cited = {i for s in _statements(shown, changed_by, accounts) for i in s.evidence}
     alert_notes = set(context.note_alerts())
     return Diagnosis(
@@ -189,9 +190,9 @@ def _result(context: Context, ranked: Sequence[Ranked]) -> Diagnosis:
         as_of=context.now,
         change=changed_by,
         accounts=accounts,
-        unexplained=unexplained(context, accounts),
-        first_failing=_first_failing(context, accounts),
-        suffering=_suffering(context, accounts),
+        unexplained=() if is_well else unexplained(context, accounts),
+        first_failing="" if is_well else _first_failing(context, accounts),
+        suffering=() if is_well else _suffering(context, accounts),
         remedy=remedy(context, ranked) if shown else None,
     )
 

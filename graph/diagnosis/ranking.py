@@ -197,20 +197,30 @@ def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
     return list(found.values())
 
 
-def located(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """Give the points of what only says where to those that say what is wrong there.
+def located(hypotheses: Sequence[Hypothesis], belongs: Callable[[str, str], bool]) -> list[Hypothesis]:
+    """Let what only says where support what says what is wrong at that very place, and be silent beside what is surer.
 
     What its detector weighed whole has its place among its points already, and is only confirmed by them.
+
+    Args:
+        hypotheses: of one diagnosis, weighed.
+        belongs: `belongs(uid, place)` tells whether a resource is part of a place, such as its configuration.
     """
-    told = {h.resource for h in hypotheses if not h.only_locates}
-    where = [h for h in hypotheses if h.only_locates and h.resource in told]
-    return [
-        h
-        if h.only_locates or h.is_weighed
-        else h.with_points(*(p for w in where if w.resource == h.resource for p in w.points))
+    where = [h for h in hypotheses if h.only_locates]
+    what = [
+        h if h.is_weighed else h.with_points(*(p for w in where if w.resource == h.resource for p in w.points))
         for h in hypotheses
-        if h not in where
+        if not h.only_locates
     ]
+    told = [w for w in where if any(_tells(h, w, belongs) for h in what)]
+    return [*what, *(w for w in where if w not in told)]
+
+
+def _tells(what: Hypothesis, where: Hypothesis, belongs: Callable[[str, str], bool]) -> bool:
+    """Whether one hypothesis says what is wrong at the place of another: there, or more surely in a part of it."""
+    if what.resource == where.resource:
+        return True
+    return belongs(what.resource, where.resource) and total(what) >= total(where)
 
 
 def joined(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:

@@ -27,7 +27,8 @@ def verdict(context: Context, ranked: Sequence[Ranked]) -> DiagnosisVerdict:
     if (context.subjects or context.place) and ranked:
         top = ranked[0]
         rest = [r.confidence for r in ranked[1:] if is_rival(r.hypothesis, top.hypothesis)]
-        if top.confidence >= FOUND and top.confidence - max(rest, default=0.0) >= MARGIN:
+        is_cause = not (top.hypothesis.only_locates and context.is_subject(top.hypothesis.resource))
+        if is_cause and top.confidence >= FOUND and top.confidence - max(rest, default=0.0) >= MARGIN:
             return DiagnosisVerdict.CAUSE_FOUND
     return DiagnosisVerdict.HEALTHY if _is_healthy(context) else DiagnosisVerdict.INCONCLUSIVE
 
@@ -113,5 +114,7 @@ def _is_healthy(context: Context) -> bool:
     if any(context.faults.get(uid) for uid in context.reach) or any(context.findings.get(u) for u in context.reach):
         return False
     if context.cuts and any(not cut.is_declared for cut in context.cuts):
+        return False
+    if any(uid in context.unwell_now for uid in context.subjects):
         return False
     return not any(is_current(r, context.now, CURRENT) and r.at is not None for r in context.readings)

@@ -246,6 +246,6 @@ def test_a_measure_of_where_supports_the_mechanism_that_says_what() -> None:
     reason = Point(rule="mechanism", text="", evidence=("y",))
     where = Hypothesis(resource="a", kind="slow_service", summary="", only_locates=True, points=(place,))
     what = Hypothesis(resource="a", kind="oom_killed", summary="", points=(reason,))
-    (joined,) = located([where, what])
+    (joined,) = located([where, what], belongs=lambda uid, place: uid == place)
     assert joined.kind == "oom_killed"
     assert total(joined) == total(where) + total(what)

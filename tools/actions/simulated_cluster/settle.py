@@ -13,12 +13,20 @@ from tools.actions.simulated_cluster.controllers import (
     settle_secrets,
 )
 from tools.actions.simulated_cluster.events import expire
+from tools.actions.simulated_cluster.monitoring import METRICS, TRACES, exported, traced
 from tools.actions.simulated_cluster.store import EstateStore, stamp
 from tools.actions.simulated_cluster.traffic import Reading, observe
 from tools.actions.simulated_cluster.workloads import settle_workloads
 
 _LOG_EVERY = timedelta(seconds=50)
 _READING_EVERY = timedelta(minutes=1)
+_EXPORTED = {
+    "error_rate": "request_error_ratio",
+    "latency_p99": "request_latency_p99_seconds",
+    "requests_per_second": "requests_per_second",
+    "memory_working_set": "memory_working_set_mib",
+}
+"""How the monitoring calls what the cluster measures."""
 
 
 def settle(store: EstateStore, at: datetime, *, since: datetime | None = None) -> dict[str, Reading]:
@@ -55,7 +63,7 @@ def control(store: EstateStore, at: datetime) -> None:
 
 
 def measure(store: EstateStore, readings: dict[str, Reading], at: datetime) -> None:
-    """Write one reading of every metric of every workload."""
+    """Write one reading of every metric of every workload, and a trace of a request through all of them."""
     for name, reading in readings.items():
         objective = store.behaviour["workloads"][name].get("objective", {})
         wobble = 1 + _jitter(name, at) / 20
@@ -69,6 +77,11 @@ def measure(store: EstateStore, readings: dict[str, Reading], at: datetime) -> N
             line = {"time": stamp(at), "resource": name, "metric": metric, "value": value, "unit": unit}
             limit = objective.get(metric)
             store.append("metrics.jsonl", line | ({"objective": limit} if limit is not None else {}))
+        levels = {_EXPORTED[metric]: value for metric, value, _ in values}
+        for record in exported(reading, levels, at):
+            store.append(METRICS, record)
+    for record in traced(readings, at):
+        store.append(TRACES, record)
 
 
 def _write_logs(store: EstateStore, readings: dict[str, Reading], at: datetime) -> None:

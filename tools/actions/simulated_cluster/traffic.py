@@ -15,6 +15,18 @@ _ROUNDS = 6
 """Longest chain of calls that failure is followed along."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that a workload makes to serve a request."""
+
+    callee: str
+    """`NAMESPACE/KIND/NAME` of the workload that answers; empty when nothing does."""
+    address: str
+    request: str
+    share: float
+    failure: Failure | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Reading:
     """How one workload does just now."""
@@ -26,22 +38,13 @@ class Reading:
     memory_mib: float = 0.0
     problems: list[tuple[str, str]] = field(default_factory=list)
     """(pod, log line), at most one for each reason"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    callee: str
-    """`NAMESPACE/KIND/NAME` of the workload that answers; empty when nothing does."""
-    address: str
-    request: str
-    share: float
-    failure: Failure | None
+    calls: list[Call] = field(default_factory=list)
 
 
 def observe(store: EstateStore) -> dict[str, Reading]:
     """Measure every workload that `behaviour.yaml` describes; keys are `NAMESPACE/KIND/NAME`."""
     readings: dict[str, Reading] = {}
-    calls: dict[str, list[_Call]] = {}
+    calls: dict[str, list[Call]] = {}
     for name, rules in store.behaviour["workloads"].items():
         key = Key(*name.split("/"))
         if key not in store.objects:
@@ -53,6 +56,7 @@ def observe(store: EstateStore) -> dict[str, Reading]:
         _own(store, name, key, pods, reading)
         readings[name] = reading
         calls[name] = _calls(store, key, pods, rules)
+        readings[name].calls = calls[name]
     _propagate(store, readings, calls)
     return readings
 
@@ -73,7 +77,7 @@ def _own(store: EstateStore, name: str, key: Key, pods: list[Object], reading: R
             reading.latency_p99_s = max(reading.latency_p99_s, failure.latency_s)
 
 
-def _calls(store: EstateStore, key: Key, pods: list[Object], rules: Object) -> list[_Call]:
+def _calls(store: EstateStore, key: Key, pods: list[Object], rules: Object) -> list[Call]:
     alive = [pod for pod in pods if store.runtime["pods"].get(pod["metadata"]["name"], {}).get("running")]
     if not alive:
         return []
@@ -85,7 +89,7 @@ def _calls(store: EstateStore, key: Key, pods: list[Object], rules: Object) -> l
             address = config.get(rule["call"], "")
             callee, failure = _route(store, key.namespace, alive[0], address)
             out.append(
-                _Call(
+                Call(
                     callee=callee,
                     address=address,
                     request=rule["request"],
@@ -126,7 +130,7 @@ def _workload(store: EstateStore, pod: Object) -> str:
     return f"{namespace}/{owner['kind']}/{owner['name']}"
 
 
-def _propagate(store: EstateStore, readings: dict[str, Reading], calls: dict[str, list[_Call]]) -> None:
+def _propagate(store: EstateStore, readings: dict[str, Reading], calls: dict[str, list[Call]]) -> None:
     slow: dict[str, float] = store.runtime["outside"].get("latency_s", {})
     own = {name: (r.error_rate, r.latency_p99_s + slow.get(name, 0.0)) for name, r in readings.items()}
     for _ in range(_ROUNDS):
@@ -151,7 +155,7 @@ def _propagate(store: EstateStore, readings: dict[str, Reading], calls: dict[str
                 reading.problems.append((pods[0]["metadata"]["name"] if pods else "", line))
 
 
-def _line(call: _Call, callee: Reading | None) -> str:
+def _line(call: Call, callee: Reading | None) -> str:
     method, _, path = call.request.partition(" ")
     url = f"{call.address if '//' in call.address else 'tcp://' + call.address}{path}"
     if call.failure:
