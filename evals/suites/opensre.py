@@ -72,9 +72,10 @@ _CATEGORIES = {
     "dependency_failure": (
         "dependency_unreachable dns_failure cluster_dns_down store_unreachable unavailable_dependency "
         "registry_unreachable registry_unresolvable store_read_only webhook_unreachable "
-        "aws_endpoint_unreachable"
+        "aws_endpoint_unreachable dependency_failing"
     ),
     "code_defect": "application_error crash",
+    "data_quality": "bad_data",
     "configuration_error": "node_selector_mismatch node_affinity_mismatch",
 }
 """Kinds of cause by category; of several patterns that fit the longest counts."""

@@ -7,13 +7,14 @@ work and nothing that the platform shows explains it better.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.probes import restarts
-from graph.diagnosis.mechanisms.scene import Scene
-from graph.evidence import ObservationKind
+from graph.diagnosis.mechanisms.scene import FRESH, Scene
+from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.workloads import Workload
+from graph.kinds.lenient import entries, mapping, text
 
 _SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (kind, what, re.compile(pattern, re.IGNORECASE))
@@ -26,6 +27,16 @@ _SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"(is )?(missing|not set|required|invalid|not found|not defined)|could not resolve placeholder"
             r"|no such file or directory[^\n]*\.(ya?ml|json|conf|toml|ini|properties)|failed to (load|parse"
             r"|read) config",
+        ),
+        (
+            "bad_data",
+            "says that the data that it was given is malformed",
+            r"malformed (row|record|message|line|payload|csv|json|xml|document|data|input|event)"
+            r"|(row|line|record|offset|column|message)\W{1,3}\d+\W[^\n]{0,60}(invalid|not a|unexpected|expected"
+            r"|can(no|')t parse|malformed|corrupt|out of range)|invalid utf-?8|unexpected end of (file|json|input)"
+            r"|schema (validation|mismatch|violation)|violates (not-null|check|foreign key|unique) constraint"
+            r"|deserializ\w+ (error|exception|fail)|(csv|json|avro|parquet|xml)\w*(parse|decode)\w*(error|exception)"
+            r"|poison (message|pill)|checksum mismatch|duplicate key value",
         ),
         (
             "dependency_unreachable",
@@ -53,7 +64,7 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
             continue
         lines = list(scene.said(workload.uid, kind=ObservationKind.LOG))
         for kind, what, pattern in _SAYS:
-            telling = [e for e in lines if scene.is_fresh(e) and pattern.search(e.text)]
+            telling = [e for e in lines if _is_of_now(scene, workload, e, lines) and pattern.search(e.text)]
             if telling:
                 last = max(telling, key=lambda e: e.at.timestamp() if e.at else 0.0)
                 yield Mechanism(
@@ -64,6 +75,23 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
                     strength=0.5 if scene.works(workload) else 0.6,
                 )
                 break
+
+
+def _is_of_now(scene: Scene, workload: Workload, event: SymptomEvent, lines: Sequence[SymptomEvent]) -> bool:
+    """Whether a line bears on the present: a container that ended has said its last words, however long ago."""
+    if scene.is_fresh(event) or event.at is None:
+        return True
+    last = max(e.at for e in lines if e.at is not None)
+    return _has_ended(scene, workload) and event.at >= last - FRESH
+
+
+def _has_ended(scene: Scene, workload: Workload) -> bool:
+    """Whether a container of a workload waits for its next start, or for nothing more."""
+    return any(
+        text(status, "state", "waiting", "reason") == "CrashLoopBackOff" or mapping(status, "state", "terminated")
+        for pod in scene.pods(workload.uid)
+        for _, status in entries(pod.body, "status", "containerStatuses")
+    )
 
 
 def _restarts_now(scene: Scene, workload: Workload) -> bool:

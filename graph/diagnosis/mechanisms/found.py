@@ -10,6 +10,7 @@ from graph.diagnosis.mechanisms.autoscaling import autoscaling
 from graph.diagnosis.mechanisms.clouds import clouds
 from graph.diagnosis.mechanisms.crashes import crashes
 from graph.diagnosis.mechanisms.databases import databases
+from graph.diagnosis.mechanisms.dependencies import dependencies
 from graph.diagnosis.mechanisms.endings import endings
 from graph.diagnosis.mechanisms.gateways import gateways
 from graph.diagnosis.mechanisms.mechanism import Mechanism
@@ -48,6 +49,7 @@ FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
     databases,
     clouds,
     crashes,
+    dependencies,
 )
 
 

@@ -43,7 +43,7 @@ def nodes(scene: Scene) -> Iterator[Mechanism]:
     """Yield faults of nodes and of what every node runs."""
     for node in scene.live.of("Node"):
         yield from _units(scene, node)
-        yield from _conditions(node)
+        yield from _conditions(scene, node)
     yield from _runtime(scene)
     yield from _scheduler(scene)
     yield from _unreachable_from(scene)
@@ -68,8 +68,9 @@ def _on(scene: Scene, node: Document) -> Iterator[str]:
             yield workload.uid
 
 
-def _conditions(node: Document) -> Iterator[Mechanism]:
+def _conditions(scene: Scene, node: Document) -> Iterator[Mechanism]:
     conditions = entries(node.body, "status", "conditions")
+    failing = {w.uid for w in scene.workloads if not scene.works(w)}
     # When the kubelet has gone silent, what it last said of pressure is old.
     is_silent = any(c.get("type") == "Ready" and c.get("status") == "Unknown" for _, c in conditions)
     for index, condition in conditions:
@@ -91,6 +92,7 @@ def _conditions(node: Document) -> Iterator[Mechanism]:
                 ),
             ),
             strength=0.4 if is_silent and kind != "Ready" else 0.9,
+            stops=tuple(uid for uid in _on(scene, node) if uid in failing),
         )
 
 

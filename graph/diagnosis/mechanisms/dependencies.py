@@ -1,0 +1,50 @@
+"""Something outside that a workload needs fails, while the workload itself runs and says so.
+
+A line in a log is a complaint, not a proof: several fresh ones are asked for, none of them followed by better news, and
+the confidence stays low.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.scene import Scene
+from graph.evidence import ObservationKind, SymptomEvent
+
+_FAILS = re.compile(
+    r"\b50[234]\b|service unavailable|bad gateway|gateway time-?out|circuit breaker\W.{0,40}\bopen\b"
+    r"|(upstream|downstream|provider|gateway|dependency)\b.{0,60}\b(down|unavailable|unreachable|timed? ?out|refused"
+    r"|fail)"
+    r"|health of .{0,80}\bdown\b|deadline exceeded|connect(ion)? (refused|timed? ?out|reset)|no route to host",
+    re.IGNORECASE,
+)
+_BETTER = re.compile(
+    r"recovered|recovery|breaker.{0,40}\bclosed\b|healthy again|reconnected|back to normal", re.IGNORECASE
+)
+_LEAST = 2
+
+
+def dependencies(scene: Scene) -> Iterator[Mechanism]:
+    """Yield workloads that run and complain that what they call fails."""
+    for workload in scene.workloads:
+        if not scene.works(workload):
+            continue
+        lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_fresh(e)]
+        telling = [e for e in lines if _FAILS.search(e.text)]
+        if sum(e.count for e in telling) < _LEAST or _has_passed(telling, lines):
+            continue
+        name = workload.document.resource.display
+        yield Mechanism(
+            resource=workload.uid,
+            kind="dependency_failing",
+            summary=f"Something that {name} calls fails; {name} itself runs.",
+            signs=tuple(Sign(text="It complains of what it calls.", event=e) for e in telling[-3:]),
+            strength=0.45,
+        )
+
+
+def _has_passed(telling: list[SymptomEvent], lines: list[SymptomEvent]) -> bool:
+    last = max((e.at for e in telling if e.at is not None), default=None)
+    return any(_BETTER.search(e.text) and (last is None or e.at is None or e.at >= last) for e in lines)
