@@ -25,8 +25,8 @@ def config(connection: Connection) -> Config:
     return settings
 
 
-def upgrade(url: URL) -> None:
-    """Apply all migrations in one transaction: a process that dies in between leaves the old state."""
+def upgrade(url: URL, to: str = "head") -> None:
+    """Apply the migrations up to one in one transaction: a process that dies in between leaves the old state."""
     engine = create_engine(url, poolclass=NullPool)
     if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _without_foreign_keys)
@@ -34,7 +34,7 @@ def upgrade(url: URL) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        command.upgrade(config(connection), "head")
+        command.upgrade(config(connection), to)
     engine.dispose()
 
 
