@@ -6,9 +6,10 @@ A source that is watched says itself what changes (`hear`); the others are read 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple, TypeAlias
 
 import structlog
 
@@ -18,7 +19,7 @@ from app.streams import Streams
 from graph.environment import EnvironmentGraph
 from graph.errors import NotFound, OutsideError
 from graph.resource import Facet
-from graph.version import Delta, Snapshot
+from graph.version import Delta, Document, Snapshot, Unreadable
 from tools.ports import (
     NO_MONITORING,
     ChangeSource,
@@ -64,6 +65,23 @@ class Sources:
     monitoring: Monitoring = NO_MONITORING
 
 
+_Content: TypeAlias = list[tuple[str, Sequence[Document], Sequence[Unreadable]]]
+
+
+class _Declared(NamedTuple):
+    """How the declarations of an environment were read last."""
+
+    read_at: datetime
+    """UTC"""
+    took: timedelta
+    content: _Content
+    """What each source said."""
+
+
+def _content(snapshots: Iterable[Snapshot]) -> _Content:
+    return [(s.source, s.documents, s.unreadable) for s in snapshots]
+
+
 class GovernedEnvironments:
     """The governed environments by name."""
 
@@ -93,8 +111,7 @@ class GovernedEnvironments:
         self._begun_at: dict[str, datetime] = {}
         self._read_at: dict[str, datetime] = {}
         self._changes_seen: dict[tuple[str, str], datetime] = {}
-        self._declared: dict[str, tuple[datetime, timedelta]] = {}
-        """When the declarations of an environment were read last, and how long that took."""
+        self._declared: dict[str, _Declared] = {}
 
     def names(self) -> list[str]:
         """Names of all environments, in the order of the settings."""
@@ -194,17 +211,24 @@ class GovernedEnvironments:
         """Read the declarations again unless they were read after `since` (UTC) or that takes long.
 
         Returns:
-            Whether they were read.
+            Whether they say something new.
         """
         declared = [s for s in self.sources(environment).states if s.facet is not Facet.ACTUAL]
         with self._locks[environment]:
-            read_at, took = self._declared.get(environment, (None, timedelta()))
-            if not declared or took > _QUICK or (read_at is not None and read_at >= since):
+            known = self._declared.get(environment)
+            if not declared or (known is not None and (known.took > _QUICK or known.read_at >= since)):
                 return False
             begun = self._clock()
-            self._recorder.record(environment, self._read_states(environment, declared), is_all=False)
-            self._declared[environment] = begun, self._clock() - begun
-            return True
+            snapshots = self._read_states(environment, declared)
+            is_new = self._content(environment) != _content(snapshots)
+            if is_new:
+                self._recorder.record(environment, snapshots, is_all=False)
+            self._declared[environment] = _Declared(begun, self._clock() - begun, _content(snapshots))
+            return is_new
+
+    def _content(self, environment: str) -> _Content | None:
+        known = self._declared.get(environment)
+        return known.content if known else None
 
     def source_failed(self, environment: str, source: str, facet: Facet | None, error: Exception) -> None:
         """Store that a source could not be read or watched; its gap is told with every answer until it works."""
@@ -217,7 +241,7 @@ class GovernedEnvironments:
         begun = self._clock()
         declared = [s for s in sources.states if s.facet is not Facet.ACTUAL]
         snapshots = self._read_states(environment, [s for s in declared if s.name not in names])
-        self._declared[environment] = begun, self._clock() - begun
+        self._declared[environment] = _Declared(begun, self._clock() - begun, _content(snapshots))
         running = [s for s in sources.states if s.facet is Facet.ACTUAL and s.name not in names]
         snapshots += self._read_states(environment, running)
         self._recorder.record(environment, snapshots, is_all=not told)

@@ -89,9 +89,9 @@ def _phases(
     share = -(-len(chosen) // 5)
     parts = [chosen[i : i + share] for i in range(0, len(chosen), share)]
     disturbances: list[tuple[str, Callable[[], None], float]] = [
-        ("in peace", lambda: None, 0.15),
-        ("watch cut", lambda: cluster.cut(in_the_middle_of_a_line=True), 0.15),
-        ("too old", cluster.store.forget, 0.15),
+        ("in peace", lambda: None, 0.5),
+        ("watch cut", lambda: cluster.cut(in_the_middle_of_a_line=True), 0.5),
+        ("too old", cluster.store.forget, 0.5),
         ("killed", running.kill, 0.02),
         ("burst", lambda: None, 0.0),
     ]
