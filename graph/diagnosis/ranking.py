@@ -53,10 +53,10 @@ RULES: dict[str, Rule] = {
     "about_drift": Rule(30, "the alert itself is about a difference from the declaration"),
     "emergency": Rule(24, "it was made by hand while another incident was open, and raises capacity"),
     # What people said of similar incidents. Less than any evidence of today: it settles what that leaves open.
-    "remembered": Rule(10, "a person confirmed just this cause of a similar incident"),
+    "remembered": Rule(14, "a person confirmed just this cause of a similar incident"),
     "remembered_kind": Rule(5, "a person confirmed this kind of cause of a similar incident"),
     # Against.
-    "refuted_before": Rule(-12, "a person said that it was not the cause of a similar incident"),
+    "refuted_before": Rule(-14, "a person said that it was not the cause of a similar incident"),
     "after_alert": Rule(-70, "a cause can't follow its effect"),
     "long_before": Rule(-6, "what ran well for days with it rarely fails because of it"),
     "settled": Rule(-14, "it is as declared and ran well like this for more than a day"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from graph.diagnosis.context import Context
 from graph.diagnosis.hypothesis import Hypothesis, Point
-from graph.memory import Portrait, Recall, portrait_of
+from graph.memory import Culprit, Portrait, Recall, portrait_of
 
 
 def portrait(context: Context) -> Portrait:
@@ -16,24 +16,42 @@ def portrait(context: Context) -> Portrait:
 
 
 def remembered(context: Context, hypothesis: Hypothesis, recalled: Sequence[Recall]) -> Hypothesis:
-    """Add what people said of such a cause in similar incidents; the most alike one counts for each rule."""
+    """Add what people said of such a cause in similar incidents: what speaks for it less what speaks against it."""
     return hypothesis.with_points(*_points(context, hypothesis, recalled))
 
 
 def _points(context: Context, hypothesis: Hypothesis, recalled: Sequence[Recall]) -> Iterator[Point]:
-    for one in recalled:
-        memory = one.memory
-        said = f"{memory.by} said so of {memory.incident} on {memory.at:%Y-%m-%d}, which resembles this."
-        if any(_is_it(hypothesis, c.resource, c.kind) for c in memory.not_causes):
-            text = f"It was named as the cause before, and was none: {said}"
-            yield Point(rule="refuted_before", text=text, evidence=(context.ledger.memory(one),), share=one.weight)
-        if memory.cause is None or memory.cause.kind != hypothesis.kind:
-            continue
-        is_same = memory.cause.resource == hypothesis.resource
-        text = f"It was the cause before: {said}" if is_same else f"This kind of fault was the cause before: {said}"
-        rule = "remembered" if is_same else "remembered_kind"
-        yield Point(rule=rule, text=text, evidence=(context.ledger.memory(one),), share=one.weight)
+    agreeing = [r for r in recalled if _is_it(hypothesis, r.memory.cause)]
+    alike = [r for r in recalled if r not in agreeing and _is_same_kind(hypothesis, r)]
+    refuting = [r for r in recalled if any(_is_it(hypothesis, c) for c in r.memory.not_causes)]
+    others = [r for r in recalled if r not in agreeing and r.memory.cause is not None]
+    if agreeing and (share := _balance(agreeing, others)) > 0:
+        yield _point(context, "remembered", "It was the cause before", agreeing, share)
+    elif alike and not refuting:
+        share = _balance(alike, [r for r in others if r not in alike])
+        if share > 0:
+            yield _point(context, "remembered_kind", "This kind of fault was the cause before", alike, share)
+    if refuting and (share := _balance(refuting, agreeing)) > 0:
+        yield _point(context, "refuted_before", "It was named as the cause before, and was none", refuting, share)
 
 
-def _is_it(hypothesis: Hypothesis, resource: str, kind: str) -> bool:
-    return (hypothesis.resource, hypothesis.kind) == (resource, kind)
+def _balance(one: Sequence[Recall], other: Sequence[Recall]) -> float:
+    """Weight of what was said one way over the other, 0 to 1; several voices count no more than the most alike one."""
+    left, right = sum(r.weight for r in one), sum(r.weight for r in other)
+    return max((r.weight for r in one), default=0.0) * max(0.0, left - right) / (left + right) if left else 0.0
+
+
+def _point(context: Context, rule: str, what: str, recalled: Sequence[Recall], share: float) -> Point:
+    memory = recalled[0].memory
+    more = f", and {len(recalled) - 1} more" if len(recalled) > 1 else ""
+    text = f"{what}: {memory.by} said so of {memory.incident} on {memory.at:%Y-%m-%d}{more}, which resembles this."
+    return Point(rule=rule, text=text, evidence=tuple(context.ledger.memory(r) for r in recalled), share=share)
+
+
+def _is_it(hypothesis: Hypothesis, culprit: Culprit | None) -> bool:
+    return culprit is not None and (hypothesis.resource, hypothesis.kind) == (culprit.resource, culprit.kind)
+
+
+def _is_same_kind(hypothesis: Hypothesis, recalled: Recall) -> bool:
+    cause = recalled.memory.cause
+    return cause is not None and cause.kind == hypothesis.kind
