@@ -92,7 +92,8 @@ def incidents(*, seed: int, services: int = SERVICES, rounds: int = ROUNDS) -> t
     """Return incidents of the time in which people teach, and later ones that are scored."""
     chance = random.Random(seed)  # noqa: S311  (a simulation)
     habits = {f"svc-{n}": chance.random() < 0.5 for n in range(services)}
-    taught, asked = [], []
+    taught: list[Incident] = []
+    asked: list[Incident] = []
     for turn in range(rounds):
         for number, (name, is_config) in enumerate(habits.items()):
             at = _BEGUN + timedelta(days=2 * turn, minutes=number)
