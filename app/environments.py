@@ -274,8 +274,9 @@ class GovernedEnvironments:
             return
         if self._store.record_changes(environment, batch.changes):
             self._tell(News(environment=environment, evidence=frozenset(c.uid for c in batch.changes)))
-        self._changes_seen[key] = self._clock()
-        self._store.source_read(environment, source.name, at=self._clock())
+        now = self._clock()
+        self._store.source_read(environment, source.name, now, told_until=batch.told_until, gaps=batch.gaps)
+        self._changes_seen[key] = now
 
     def _read_symptoms(self, environment: str, source: SymptomSource) -> None:
         last = self._read_at.get(environment)

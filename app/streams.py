@@ -33,6 +33,8 @@ class _Stream:
     unstored: list[Change] = field(default_factory=list)
     """Read, and not stored yet: the database was away."""
     gaps: deque[tuple[datetime, Gap]] = field(default_factory=lambda: deque(maxlen=1000))
+    told_until: datetime | None = None
+    """UTC; time of the newest record, of a stream that is never silent for long."""
     told_error: str = ""
     told_at: datetime | None = None
 
@@ -58,6 +60,7 @@ class Streams:
                 return frozenset()
             now = self._clock()
             stream.unstored += batch.changes
+            stream.told_until = batch.told_until or stream.told_until
             stream.gaps.extend((now, gap) for gap in batch.gaps)
             new = self._store.record_changes(environment, stream.unstored) if stream.unstored else 0
             names = frozenset(c.uid for c in stream.unstored) if new else frozenset()
@@ -72,7 +75,8 @@ class Streams:
             _log.warning("stream_has_gap", environment=environment, source=name, error=error)
             self._store.source_failed(environment, name, None, error, at=now)
         elif not error and (stream.told_error or stream.told_at is None or now - stream.told_at >= _TOLD_AGAIN):
-            self._store.source_read(environment, name, at=now)
+            lost = [gap for _, gap in stream.gaps]
+            self._store.source_read(environment, name, at=now, told_until=stream.told_until, gaps=lost)
         else:
             return
         stream.told_error, stream.told_at = error, now

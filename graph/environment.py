@@ -18,7 +18,7 @@ from graph.change import Change
 from graph.contents import Contents, InMemory
 from graph.document import Object
 from graph.errors import NotFound
-from graph.evidence import SymptomEvent
+from graph.evidence import Gap, SymptomEvent
 from graph.relation import IMPACT, Impact, Relation
 from graph.resource import Facet, Platform, Resource
 from graph.version import Unreadable, Version
@@ -43,6 +43,10 @@ class SourceState(NamedTuple):
     """UTC; first reading: what was there by then had been there before."""
     is_watched: bool = False
     """Whether the source says by itself when something changes, and is listened to now."""
+    told_until: datetime | None = None
+    """UTC; time of the newest record of a stream: what is later may still come. None for what is no stream."""
+    gaps: tuple[Gap, ...] = ()
+    """Records that a stream has lost, or that could not be read."""
 
 
 class EnvironmentGraph:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from graph.environment import EnvironmentGraph
 from graph.evidence import Gap
+from graph.streams import stream_gaps
 
 FRESH = timedelta(minutes=30)
 """What was read longer before the time that is asked about says little of it."""
@@ -29,3 +30,4 @@ def source_gaps(graph: EnvironmentGraph) -> Iterator[Gap]:
     for place in graph.unreadable:
         if place.scopes:
             yield Gap(what=place.where, why=place.reason)
+    yield from stream_gaps(graph)

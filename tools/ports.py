@@ -47,6 +47,9 @@ class ChangeBatch:
 
     changes: tuple[Change, ...]
     gaps: tuple[Gap, ...] = ()
+    told_until: datetime | None = None
+    """UTC; time of the newest record of any kind in a stream that is never silent for long: what is later is not in it
+    yet. None for a source that speaks only when something changes."""
 
     def by(self, now: datetime) -> ChangeBatch:
         """Return the batch with no change in the future, and a gap that counts those that a wrong clock put there.

@@ -21,10 +21,13 @@ from graph.change import Change
 from graph.codec import encode
 from graph.document import Json
 from graph.environment import EnvironmentGraph
-from graph.evidence import SymptomEvent
+from graph.evidence import Gap, SymptomEvent
 from graph.relation import Relation
 from graph.resource import Facet
 from graph.version import Delta, Document, Snapshot, Unreadable
+
+_MOST_GAPS = 200
+"""Gaps of one stream that are kept, newest ones."""
 
 SYMPTOMS_KEPT_FOR = timedelta(days=7)
 SYMPTOMS_KEPT = 20_000
@@ -142,14 +145,34 @@ class GraphStore:
             scope = _scope(environment, FactKind.OUTAGE, facet, source)
             sync_facts(session, scope, [("", error)], at=at, stamp=stamp)
 
-    def source_read(self, environment: str, source: str, at: datetime) -> None:
-        """Remember that a source of changes or symptoms was read at `at` (UTC)."""
+    def source_read(
+        self,
+        environment: str,
+        source: str,
+        at: datetime,
+        *,
+        told_until: datetime | None = None,
+        gaps: Sequence[Gap] | None = None,
+    ) -> None:
+        """Remember that a source of changes or symptoms was read at `at` (UTC).
+
+        Args:
+            environment: name of the environment.
+            source: name of the source.
+            at: UTC; when.
+            told_until: UTC; time of the newest record of a stream.
+            gaps: what the stream has lost; None: as it was known before.
+        """
         with self._database.session() as session:
             stamp = self._write(session, environment)
             row = self._source(session, environment, source, None)
             row.error, row.first_read_at, row.read_at = "", row.first_read_at or at, at
+            row.told_until = told_until or row.told_until
             session.add(row)
             sync_facts(session, _scope(environment, FactKind.OUTAGE, None, source), [], at=at, stamp=stamp)
+            if gaps is not None:
+                lost = [(gap.what, gap) for gap in gaps[-_MOST_GAPS:]]
+                sync_facts(session, _scope(environment, FactKind.GAP, None, source), lost, at=at, stamp=stamp)
 
     def record_changes(self, environment: str, changes: Sequence[Change]) -> int:
         """Store changes; those whose ids are known are left as they are. Return how many were new."""

@@ -41,6 +41,8 @@ class FactKind(StrEnum):
     UNREADABLE = "unreadable"
     OUTAGE = "outage"
     """A source can't be read; the body is the reason."""
+    GAP = "gap"
+    """A source of changes has lost records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

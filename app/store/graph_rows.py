@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Select, Text, and_, or_, select, type_coerce
 from sqlmodel import Session, col
@@ -21,6 +21,7 @@ from app.store.graph_moment import Moment
 from app.store.rows.graph import BlobRow, FactRow, SourceRow, VersionRow
 from graph.codec import decode
 from graph.environment import SourceState
+from graph.evidence import Gap
 from graph.relation import Relation
 from graph.resource import Facet, Resource
 from graph.version import Unreadable, Version
@@ -33,6 +34,9 @@ _ROWS = 5_000
 """Rows that are read at once, so that a large result is not in memory twice."""
 _MOST_VERSIONS = 500
 """Newest versions of one facet that its history tells."""
+
+
+_TYPES: Final[Mapping[str, type[Any]]] = {FactKind.UNREADABLE.value: Unreadable, FactKind.GAP.value: Gap}
 
 
 class Fact(NamedTuple):
@@ -129,7 +133,7 @@ def facts_at(session: Session, environment: str, moment: Moment) -> dict[FactKin
     )
     facts: dict[FactKind, list[Fact]] = defaultdict(list)
     for kind, source, facet, body in session.execute(statement.order_by(col(FactRow.id))):
-        type_: type[Any] = Unreadable if kind == FactKind.UNREADABLE.value else str
+        type_ = _TYPES.get(kind, str)
         facts[FactKind(kind)].append(Fact(source, facet, decode(type_, json.loads(body))))
     return facts
 
@@ -144,6 +148,9 @@ def sources_at(
     """Return how well each source had been read by a moment; for a past one, no finer than that it had been read."""
     errors = {(o.source, o.facet): str(o.body) for o in facts.get(FactKind.OUTAGE, ())}
     partial = {(u.source, u.facet) for u in facts.get(FactKind.UNREADABLE, ()) if not u.body.is_bounded}
+    gaps: dict[str, list[Gap]] = defaultdict(list)
+    for fact in facts.get(FactKind.GAP, ()):
+        gaps[fact.source].append(fact.body)
     by = moment.as_of if moment.known_at is None else min(moment.as_of, moment.known_at)
     statement = (
         select(
@@ -152,6 +159,7 @@ def sources_at(
             col(SourceRow.first_read_at),
             col(SourceRow.read_at),
             col(SourceRow.heard_at),
+            col(SourceRow.told_until),
         )
         .where(col(SourceRow.environment) == environment)
         .order_by(col(SourceRow.name))
@@ -165,8 +173,10 @@ def sources_at(
             is_partial=(name, facet) in partial,
             first_read_at=first,
             is_watched=heard is not None and by - heard < _STILL_HEARD and (name, facet) not in errors,
+            told_until=told_until,
+            gaps=tuple(gaps.get(name, ())) if not facet else (),
         )
-        for name, facet, first, last, heard in session.execute(statement)
+        for name, facet, first, last, heard, told_until in session.execute(statement)
     ]
 
 

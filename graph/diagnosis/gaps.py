@@ -10,6 +10,7 @@ from graph.diagnosis.symptoms import Complaint
 from graph.evidence import Gap
 from graph.relation import RelationType
 from graph.resource import Facet, Platform, kubernetes_scope
+from graph.streams import stream_gaps
 from graph.workloads import WORKLOADS, services_of
 
 FRESH = timedelta(minutes=30)
@@ -24,7 +25,7 @@ DOUBT_PER_SOURCE = 0.9
 def gaps(context: Context) -> tuple[Gap, ...]:
     """Return everything that limits this diagnosis, most serious first."""
     found = [*_sources(context), *_unreadable(context), *_silent(context), *_calls(context)]
-    found += [*context.evidence_gaps, *_strangers(context), *_alert(context)]
+    found += [*context.evidence_gaps, *stream_gaps(context.graph), *_strangers(context), *_alert(context)]
     return tuple(dict.fromkeys(found))
 
 

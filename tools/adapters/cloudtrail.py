@@ -19,6 +19,7 @@ from tools.adapters.cloudtrail_identity import caller
 from tools.adapters.cloudtrail_writes import Write, writes
 from tools.adapters.followed_lines import FollowedLines
 from tools.adapters.json_lines import Line, read_lines
+from tools.adapters.stream_holes import StreamTimes, end_of, holes
 from tools.adapters.timestamps import read_time
 from tools.ports import ChangeBatch
 
@@ -51,6 +52,7 @@ class CloudTrail:
         self._salt = salt
         self._followed = FollowedLines(path, max_line_bytes=_LONGEST_LINE_BYTES)
         self._told = _Known()
+        self._times = StreamTimes(name)
 
     def news(self) -> ChangeBatch:
         """Return the writes that were delivered since the last call; see `FollowedSource`.
@@ -60,7 +62,9 @@ class CloudTrail:
             OutsideError: it can't be read.
         """
         records, gaps = self._records(self._followed.news())
-        return ChangeBatch(changes=tuple(self._writes(records, self._told)), gaps=tuple(gaps))
+        gaps += self._times.take(at for at, _ in records)
+        changes = tuple(self._writes(records, self._told))
+        return ChangeBatch(changes=changes, gaps=tuple(gaps), told_until=self._times.told_until)
 
     def changes(self, since: datetime | None) -> ChangeBatch:
         """Return the writes that succeeded after `since`, oldest first. Earlier records tell what was before.
@@ -70,8 +74,10 @@ class CloudTrail:
             OutsideError: it can't be read.
         """
         records, gaps = self._records(self._lines())
+        times = [at for at, _ in records]
+        gaps += holes(times, stream=self.name)
         kept = [c for c in self._writes(records, _Known()) if since is None or c.latest > since]
-        return ChangeBatch(changes=tuple(kept), gaps=tuple(gaps))
+        return ChangeBatch(changes=tuple(kept), gaps=tuple(gaps), told_until=end_of(times))
 
     def symptoms(self, since: datetime) -> Sequence[SymptomEvent]:
         """Return calls that were denied after `since`, oldest first, each under the role or user that met it."""

@@ -6,6 +6,7 @@ Format: `audit.k8s.io/v1` Event, one a line (https://kubernetes.io/docs/referenc
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,7 @@ from tools.adapters.audit_fields import patch_leaves, written_fields
 from tools.adapters.followed_lines import FollowedLines
 from tools.adapters.json_lines import Line, read_lines
 from tools.adapters.kubernetes_plurals import KINDS
+from tools.adapters.stream_holes import StreamTimes
 from tools.adapters.timestamps import read_time
 from tools.ports import ChangeBatch
 
@@ -83,6 +85,7 @@ class KubernetesAudit:
         self._salt = salt
         self._followed = FollowedLines(path)
         self._follower = self._reader()
+        self._times = StreamTimes(name)
 
     def news(self) -> ChangeBatch:
         """Return the writes that were logged since the last call; see `FollowedSource`.
@@ -91,7 +94,7 @@ class KubernetesAudit:
             NotFound: there is no such file.
             OutsideError: it can't be read.
         """
-        return self._batch(self._followed.news(), self._follower)
+        return self._batch(self._followed.news(), self._follower, self._times)
 
     def changes(self, since: datetime | None) -> ChangeBatch:
         """Return the writes after `since`, oldest first. Earlier records are read too: they tell what was before.
@@ -100,20 +103,21 @@ class KubernetesAudit:
             NotFound: there is no such file.
             OutsideError: it can't be read.
         """
-        batch = self._batch(read_lines(self._path), self._reader())
-        changes = batch.changes
-        return ChangeBatch(changes=tuple(c for c in changes if since is None or c.latest > since), gaps=batch.gaps)
+        batch = self._batch(read_lines(self._path), self._reader(), StreamTimes(self.name))
+        kept = tuple(c for c in batch.changes if since is None or c.latest > since)
+        return replace(batch, changes=kept)
 
-    def _batch(self, lines: Iterable[Line | Gap], reader: _Reader) -> ChangeBatch:
+    def _batch(self, lines: Iterable[Line | Gap], reader: _Reader, seen: StreamTimes) -> ChangeBatch:
         gaps: list[Gap] = []
         records: dict[str, tuple[datetime, int, Object]] = {}
+        times: list[datetime] = []
         for position, line in enumerate(lines):
             if isinstance(line, Gap):
                 gaps.append(line)
-            elif self._is_write(line.value):
-                at = read_time(line.value.get("stageTimestamp")) or read_time(
-                    line.value.get("requestReceivedTimestamp")
-                )
+                continue
+            at = read_time(line.value.get("stageTimestamp")) or read_time(line.value.get("requestReceivedTimestamp"))
+            times += [at] if at is not None else []
+            if self._is_write(line.value):
                 key = line.value.get("auditID")
                 if at is None or not isinstance(key, str):
                     gaps.append(_without(line))
@@ -121,7 +125,8 @@ class KubernetesAudit:
                     records.setdefault(key, (at, position, line.value))
         ordered = sorted(records.values(), key=lambda r: r[:2])
         changes = tuple(c for at, _, record in ordered for c in reader.read(record, at))
-        return ChangeBatch(changes=changes, gaps=tuple(gaps))
+        gaps += seen.take(times)
+        return ChangeBatch(changes=changes, gaps=tuple(gaps), told_until=seen.told_until)
 
     def _reader(self) -> _Reader:
         return _Reader(self.name, self._cluster, self._deployers, self._salt)

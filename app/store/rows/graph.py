@@ -130,6 +130,8 @@ class SourceRow(SQLModel, table=True):
     heard_at: datetime | None = optional_utc()
     """Until when the source, after that reading, said by itself what changed; the rest was as it had been read."""
     error: str = line("")
+    told_until: datetime | None = optional_utc()
+    """Time of the newest record of a stream of changes."""
 
 
 class ChangeRow(SQLModel, table=True):

@@ -14,7 +14,7 @@ from app.store.graph import GraphStore
 from app.store.rows.graph import BlobRow, SymptomRow, VersionRow
 from graph.document import Object
 from graph.environment import EnvironmentGraph
-from graph.evidence import ObservationKind, SymptomEvent
+from graph.evidence import Gap, ObservationKind, SymptomEvent
 from graph.relation import Relation, RelationType
 from graph.resource import Facet
 from graph.version import Document, Unreadable
@@ -318,6 +318,19 @@ def test_failing_source_is_known_to_fail(store: GraphStore) -> None:
     assert [(s.read_at, s.error) for s in store.load("demo").sources] == [(minutes(10), ""), (minutes(10), "")]
     past = store.load("demo", as_of=minutes(7))
     assert [(s.read_at, s.error) for s in past.sources] == [(None, "no file"), (minutes(7), "no answer")]
+
+
+@pytest.mark.usefixtures("an_hour_later")
+def test_what_a_stream_has_lost_is_kept_until_it_is_found(store: GraphStore) -> None:
+    """A later reading without the hole closes it; what was believed before stays answerable."""
+    lost = Gap(what="records between 12:00 and 12:30", why="none came")
+    store.source_read("demo", "cloudtrail:demo", minutes(10), told_until=minutes(9), gaps=[lost])
+    (source,) = store.load("demo").sources
+    assert (source.told_until, source.gaps) == (minutes(9), (lost,))
+    store.source_read("demo", "cloudtrail:demo", minutes(20), told_until=minutes(19))
+    (source,) = store.load("demo").sources
+    assert (source.told_until, source.gaps) == (minutes(19), ())
+    assert store.load("demo", as_of=minutes(15)).sources[0].gaps == (lost,)
 
 
 def test_changes_are_kept_once(store: GraphStore) -> None:
