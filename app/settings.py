@@ -283,7 +283,7 @@ class Settings(_FileSettings):
     port: int = Field(default=8321, ge=0, le=65535)
     """Port to listen on; 0 takes a free one."""
     collect_every_s: float = Field(default=30, gt=0)
-    """Seconds between two readings of the sources; an alert triggers one at once."""
+    """Seconds between two readings of the sources that are not watched; an alert triggers one at once."""
     workers: int = Field(default=2, ge=1, le=32)
     """Threads that process deliveries and investigate."""
     webhooks: WebhookSettings = WebhookSettings()

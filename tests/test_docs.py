@@ -149,9 +149,9 @@ def test_example_configurations_load() -> None:
 
 
 def test_example_roles_are_as_narrow_as_they_say() -> None:
-    """The reader may get and list; the executor may not touch Secrets."""
+    """The reader may get, list and watch; the executor may not touch Secrets."""
     read, _ = _block("read.yaml")
-    assert {verb for rule in read["rules"] for verb in rule["verbs"]} == {"get", "list"}
+    assert {verb for rule in read["rules"] for verb in rule["verbs"]} == {"get", "list", "watch"}
     write, binding = _block("write.yaml")
     assert "secrets" not in {r for rule in write["rules"] for r in rule["resources"]}
     assert "*" not in {r for rule in write["rules"] for r in (*rule["resources"], *rule["verbs"])}

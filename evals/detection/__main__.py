@@ -74,7 +74,8 @@ def report(record: Record) -> str:
 def failed(record: Record, every_s: float) -> list[str]:
     """Return what is not as it must be; empty when everything is."""
     found = []
-    limits = {WATCHED: _SECONDS, AUDITED: _SECONDS, POLLED: every_s + _SECONDS}
+    # A record asks for a full reading, which waits for the one before; what is polled waits for the interval, too.
+    limits = {WATCHED: _SECONDS, AUDITED: 2 * _SECONDS, POLLED: every_s + _SECONDS}
     for environment, limit in limits.items():
         lost, extra = missed(record, environment), invented(record, environment)
         times = sorted(t for m in record.made if (t := detected(record, environment, m)) is not None)
