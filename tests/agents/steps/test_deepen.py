@@ -135,3 +135,51 @@ def test_what_the_model_says_is_made_fit_to_be_shown() -> None:
     said, _, _ = _deepened(ScriptedModel(_says(f"see \u202e {SECRET}")))
     assert SECRET not in str(said)
     assert "\u202e" not in str(said)
+
+
+WHY = {"comments": [], "missing": [], "questions": [{"tool": "why", "resource": "shop/ConfigMap/checkout-config"}]}
+
+
+def test_a_model_may_ask_before_it_comments() -> None:
+    """The answer of the tool is an observation that it can cite, and that is kept with the diagnosis."""
+
+    class Asking(ScriptedModel):
+        def answer(self, *, system: str, user: str, schema: Object) -> Any:
+            if self.asked:
+                (id,) = re.findall(r"(state-\w+): The model asked why about", user)
+                self._answers = [_says(evidence=[id])]
+            return super().answer(system=system, user=user, schema=schema)
+
+    model = Asking(WHY)
+    said, casebook, first = _deepened(model)
+    assert [c["text"] for c in said["comments"]] == ["The timeout fits."]
+    assert (said["prompt_tokens"], said["completion_tokens"]) == (22, 14)
+    (learnt,) = [o for o in casebook.diagnoses[-1][0].observations if o.source == "tool:why"]
+    assert learnt.id in said["comments"][0]["evidence"]
+    assert learnt.data["changes"][0]["after"] == "5"
+    assert "You may ask" in model.asked[0][1]
+    assert "You may ask" not in model.asked[1][1]
+    assert casebook.diagnoses[-1][0].causes == first.causes
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"tool": "delete", "resource": "shop/ConfigMap/checkout-config"},
+        {"tool": "why", "resource": "nothing-known"},
+    ],
+    ids=["no such tool", "no such resource"],
+)
+def test_a_question_that_means_nothing_is_answered_so(question: Object) -> None:
+    """The model is told, and what it then says counts as ever."""
+    model = ScriptedModel({**WHY, "questions": [question]}, _says())
+    said, _, _ = _deepened(model)
+    assert "No answer" in model.asked[1][1]
+    assert len(said["comments"]) == 1
+
+
+def test_a_model_can_not_ask_without_end() -> None:
+    """Questions in the second answer are not heard."""
+    model = ScriptedModel(WHY, WHY)
+    said, _, _ = _deepened(model)
+    assert (len(model.asked), said["comments"]) == (2, [])
