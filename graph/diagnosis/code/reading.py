@@ -45,7 +45,7 @@ _SCAFFOLD = re.compile(
     r"^\s*(try\s*[:{]?|finally\s*[:{]?|\}?\s*finally\s*\{|end\(\);?|[)}\]]+;?,?|defer .*|import .*"
     r"|from .* import .*|use .*)$"
 )
-_UNSEEN = frozenset({Effect.CHANGES_LOGIC, Effect.CALLS_MORE})
+_UNSEEN = frozenset({Effect.CHANGES_LOGIC, Effect.CALLS_MORE, Effect.REMOVES})
 """Effects that say too little to tell a rewrite from a change."""
 
 

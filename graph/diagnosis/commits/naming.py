@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from graph.diagnosis.code.effect import Effect
+from graph.change import Change
+from graph.diagnosis.code.patch import is_quiet
 from graph.diagnosis.code.reading import DiffReading, words_of
 from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.hypothesis import Reason
@@ -17,6 +18,8 @@ _NEAR, _MOST_NEAR = 0.5, 1.0
 _IN_PATH, _MOST_IN_PATH = 1.0, 1.5
 _SAYS_LITTLE = 0.4
 """A name that both have is a sign only of a change that could matter to it."""
+_UNREAD = 0.5
+"""Most that the message and the paths of a commit are worth whose diff nobody has."""
 _PLAIN = frozenset(
     re.findall(
         r"\S+",
@@ -71,6 +74,11 @@ def shared(
             yield Reason(worth=worth, text=f"It {verb} what the complaints name: {', '.join(both)}.", about=about)
 
 
-def is_telling(reading: DiffReading) -> bool:
-    """Whether a diff does more than compute something else."""
-    return bool(reading.effects - {Effect.CHANGES_LOGIC, Effect.CHANGES_VALUE, Effect.CALLS_MORE})
+def unread(commit: Change, told: Mapping[str, frozenset[str]]) -> Iterable[Reason]:
+    """Yield a weak reason for a commit without a diff whose message and paths name what the complaints name."""
+    paths = " ".join(re.sub(r"[/.\-]", " ", path) for path in commit.files if not is_quiet(path))
+    both = sorted(words_of(f"{commit.summary} {paths}") & told.keys())[:3]
+    if both and paths:
+        about = tuple(sorted({key for word in both for key in told[word]}))
+        text = f"Nobody has its diff; its message and files name what the complaints name: {', '.join(both)}."
+        yield Reason(worth=_UNREAD * len(both) / 3, text=text, about=about)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from graph.change import Change
 from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.reading import DiffReading, read_diff, words_of
 from graph.diagnosis.commits.fit import fits
-from graph.diagnosis.commits.naming import is_telling, named, rarity, shared
+from graph.diagnosis.commits.naming import named, rarity, shared, unread
 from graph.diagnosis.commits.outside import Apart, outside
 from graph.diagnosis.commits.place import Place, place_of
 from graph.diagnosis.commits.scene import Scene
@@ -23,6 +23,8 @@ LIKELY = 0.9
 _BEST_OF_FEW, _CLEARLY = 0.3, 1.3
 """Points from which one is named that has this many times the points of the next, when nothing speaks for a cause
 outside: the best guess, with little confidence."""
+_TELLING = 0.75
+"""Worth of an effect from which on a diff could matter to what it names."""
 _CONTRACT = 0.7
 """Closeness of a commit that changes what others rely on, and names what they complain of: wherever it is made."""
 _CONTRACTS = frozenset({Effect.RENAMES, Effect.CHANGES_TABLES, Effect.CHANGES_NETWORK})
@@ -74,10 +76,7 @@ def rank_commits(scene: Scene) -> CommitVerdict:
     told, rare = named(scene), rarity(readings.values())
     suspects = []
     for commit in scene.commits:
-        reading, place = readings[commit.version], _placed(commit, readings[commit.version], scene)
-        if reading.is_cosmetic or not commit.diff or place.since is None:
-            continue
-        reasons = _weighed(reading, place, scene, [*shared(reading, told, rare, is_telling=is_telling(reading))])
+        reasons = _reasons(commit, readings[commit.version], scene, told, rare)
         points = sum(r.worth for r in reasons)
         if points > 0:
             suspects.append(Suspect(commit=commit, points=round(points, 3), reasons=reasons))
@@ -103,13 +102,28 @@ def _is_guilty(suspects: Sequence[Suspect], apart: Apart | None) -> bool:
     return best >= LIKELY or (best >= _BEST_OF_FEW and best >= _CLEARLY * second)
 
 
-def _weighed(reading: DiffReading, place: Place, scene: Scene, names: Sequence[Reason]) -> tuple[Reason, ...]:
-    closeness = max(place.closeness, _CONTRACT) if names and reading.effects & _CONTRACTS else place.closeness
-    reasons = [replace(r, worth=round(closeness * r.worth, 3)) for r in (*fits(reading, scene), *names)]
-    if reasons:
-        # When it came speaks only for or against a commit that something else speaks for.
-        reasons += [replace(r, worth=round(place.closeness * r.worth, 3)) for r in timely(place, scene)]
-    return tuple(sorted(reasons, key=lambda r: (r.worth, r.text), reverse=True))
+def _reasons(
+    commit: Change, reading: DiffReading, scene: Scene, told: dict[str, frozenset[str]], rare: dict[str, float]
+) -> tuple[Reason, ...]:
+    """Everything that speaks for or against one commit; nothing for one that never ran or does nothing."""
+    place = _placed(commit, reading, scene)
+    if place.since is None or (commit.diff and reading.is_cosmetic):
+        return ()
+    if not commit.diff:
+        return _at(place.closeness, unread(commit, told))
+    fit = list(fits(reading, scene))
+    is_contract = bool(reading.effects & _CONTRACTS)
+    is_telling = is_contract or any(r.worth >= _TELLING for r in fit)
+    names = list(shared(reading, told, rare, is_telling=is_telling))
+    closeness = max(place.closeness, _CONTRACT) if names and is_contract else place.closeness
+    reasons = _at(closeness, (*fit, *names))
+    # When it came speaks only for or against a commit that something else speaks for.
+    late = _at(place.closeness, timely(place, scene)) if reasons else ()
+    return tuple(sorted((*reasons, *late), key=lambda r: (r.worth, r.text), reverse=True))
+
+
+def _at(closeness: float, reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(replace(r, worth=round(closeness * r.worth, 3)) for r in reasons)
 
 
 def _placed(commit: Change, reading: DiffReading, scene: Scene) -> Place:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from graph.change import Change
+from graph.diagnosis.commits.outside import Outside
 from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.commits.verdict import CommitVerdict, rank_commits
 from graph.diagnosis.complaints import Complaint
+from graph.telemetry import NOTHING_MEASURED, Call, Series, Signal, Telemetry
 from tests.graph.diagnosis.commits.incidents import Incident, incidents
 
 ONSET = 10_000.0
@@ -59,3 +62,135 @@ def test_the_commit_that_explains_the_trouble_is_blamed(incident: Incident) -> N
     if incident.guilty is None:
         assert found.apart is not None
         assert found.apart.sort.name == incident.outside
+
+
+def scene(
+    commits: list[Change],
+    *says: str,
+    deploys: list[Change] | None = None,
+    telemetry: Telemetry = NOTHING_MEASURED,
+    flags: tuple[Change, ...] = (),
+    service: str = "shop",
+) -> Scene:
+    """Commits that were each deployed to the service right away, and what it says."""
+    arrived = [change("deploy", c.version, c.latest.timestamp() + 60, uid="shop") for c in commits]
+    return Scene(
+        commits=commits,
+        deploys=arrived if deploys is None else deploys,
+        complaints=[Complaint(service=service, text=text, key=str(n)) for n, text in enumerate(says)],
+        onset=ONSET,
+        subjects=("shop",),
+        telemetry=telemetry,
+        flags=flags,
+    )
+
+
+def leak(at: float = 1000.0, file: str = "shop/log.go") -> Change:
+    return change("commit", "leak", at, files=(file,), diff=LEAK)
+
+
+def test_a_commit_after_the_trouble_began_is_innocent() -> None:
+    """A cause can't follow its effect."""
+    assert rank_commits(scene([leak(ONSET + 1)], "OOMKilled")).guilty is None
+
+
+def test_a_commit_that_was_not_deployed_by_then_is_innocent() -> None:
+    """It was made in time, and reached nobody."""
+    late = [change("deploy", "leak", ONSET + 50, uid="shop")]
+    assert rank_commits(scene([leak()], "OOMKilled", deploys=late)).guilty is None
+
+
+def test_a_commit_rides_along_with_the_next_deployment_of_what_it_touches() -> None:
+    """The deployment names a later commit."""
+    later = [change("deploy", "another", 5000.0, uid="shop")]
+    found = rank_commits(scene([leak()], "OOMKilled", deploys=later)).guilty
+    assert found is not None
+
+
+@pytest.mark.parametrize("file", ["shop/docs/leak.go", "shop/log_test.go", "deploy/staging/values.yaml"])
+def test_what_does_not_run_in_production_is_innocent(file: str) -> None:
+    """Documents, tests and other environments."""
+    assert rank_commits(scene([leak(file=file)], "OOMKilled")).suspects == ()
+
+
+def test_another_service_that_nobody_complains_of_is_hardly_suspect() -> None:
+    """The same diff counts for little there."""
+    here = rank_commits(scene([leak()], "OOMKilled")).suspects[0].points
+    elsewhere = rank_commits(scene([leak(file="geo-svc/log.go")], "OOMKilled", deploys=[])).suspects[0].points
+    assert elsewhere < 0.2 * here
+
+
+def climbing(metric: str, *, since: float) -> Series:
+    times = np.arange(0.0, ONSET + 300, 60)
+    return Series(
+        resource="shop",
+        metric=metric,
+        signal=Signal.OTHER,
+        times=times,
+        values=100 + np.maximum(0, times - since) * 0.1,
+    )
+
+
+def test_a_commit_that_came_when_memory_was_climbing_already_counts_less() -> None:
+    """Of two leaks, the one before the climb."""
+    early, late = (
+        leak(2000.0),
+        change("commit", "late", 8000.0, files=("shop/b.go",), diff=LEAK.replace("seen", "kept")),
+    )
+    telemetry = Telemetry(series=(climbing("memory_rss", since=2500.0),))
+    found = rank_commits(scene([early, late], "OOMKilled", telemetry=telemetry))
+    assert found.guilty == early
+    assert found.suspects[0].points - found.suspects[1].points > 1
+
+
+def test_a_flag_that_the_commit_names_turns_it_on() -> None:
+    """The commit waited behind it since long before."""
+    diff = '+  if (flags.on("new_price_rules")) {\n+    for (const l of lines) { await api.price(l.sku) }\n+  }'
+    hidden = change("commit", "hidden", 1000.0, files=("shop/price.ts",), diff=diff)
+    flag = change("feature_flag", "", 9500.0, uid="shop", says="new_price_rules: off->on")
+    found = rank_commits(scene([hidden], "http_server_duration_p99_ms", "queries_per_second", flags=(flag,)))
+    assert found.guilty == hidden
+    assert found.flag == flag
+
+
+def test_without_its_diff_a_commit_is_a_weak_suspect_by_its_files() -> None:
+    """Less than any that was read."""
+    blind = change("commit", "blind", 1000.0, files=("shop/scores.go",), says="keep scores")
+    found = rank_commits(scene([blind, leak()], "OOMKilled", "too many scores in memory"))
+    assert [s.commit.version for s in found.suspects] == ["leak", "blind"]
+    assert found.suspects[1].points <= 0.5
+
+
+def rising(service: str, factor: float) -> Series:
+    times = np.arange(0.0, ONSET + 300, 60)
+    values = np.where(times > ONSET - 300, 100.0 * factor, 100.0)
+    return Series(resource=service, metric="requests_per_sec", signal=Signal.OTHER, times=times, values=values)
+
+
+CALL = (Call(caller="web", callee="shop"),)
+
+
+def test_more_requests_from_outside_are_nobodys_commit() -> None:
+    """They rise where they come in, and below alike."""
+    telemetry = Telemetry(series=(rising("web", 4.0), rising("shop", 4.0)), calls=CALL)
+    tidy = change("commit", "tidy", 9000.0, files=("shop/a.go",), diff="-	return x\n+	return load(x)")
+    found = rank_commits(scene([tidy], "http_server_duration_p99_ms", "worker queue full", telemetry=telemetry))
+    assert found.guilty is None
+    assert found.apart is not None
+    assert found.apart.sort is Outside.SURGE
+
+
+def test_more_requests_from_a_caller_that_gets_no_more_are_its_doing() -> None:
+    """It asks more for each of its own."""
+    telemetry = Telemetry(series=(rising("web", 1.0), rising("shop", 4.0)), calls=CALL)
+    eager = change("commit", "eager", 9000.0, files=("web/c.ts",), diff="-  retries: 1,\n+  retries: 8,")
+    arrived = [change("deploy", "eager", 9100.0, uid="web")]
+    found = rank_commits(scene([eager], "latency", "queue full", telemetry=telemetry, deploys=arrived))
+    assert found.guilty == eager
+
+
+def test_every_reason_adds_up_and_says_why() -> None:
+    """Points are the sum of reasons with a sentence each."""
+    suspect = rank_commits(scene([leak()], "OOMKilled", "heap growing")).suspects[0]
+    assert suspect.points == pytest.approx(sum(r.worth for r in suspect.reasons), abs=0.01)
+    assert all(r.text.endswith(".") for r in suspect.reasons)
