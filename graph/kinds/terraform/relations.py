@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from graph.document import Json, Object, pointer
 from graph.kinds.lenient import leaves, strings, text
@@ -12,6 +13,7 @@ from graph.kinds.terraform.embedded import parsed
 from graph.kinds.terraform.iam_relations import iam_relations
 from graph.kinds.terraform.lookup import Lookup, values_of
 from graph.kinds.terraform.network_relations import network_relations
+from graph.kinds.terraform.traffic_relations import traffic_relations
 from graph.relation import Relation, RelationType
 from graph.version import Document
 
@@ -48,7 +50,8 @@ def derive(documents: Sequence[Document]) -> list[Relation]:
 
 def _everything(lookup: Lookup) -> Iterator[Relation]:
     typed: set[tuple[str, str]] = set()
-    for relation in (*iam_relations(lookup), *network_relations(lookup), *_encrypted(lookup), *_connected(lookup)):
+    stated = (iam_relations(lookup), network_relations(lookup), traffic_relations(lookup))
+    for relation in (*chain.from_iterable(stated), *_encrypted(lookup), *_connected(lookup)):
         typed |= {(relation.source, relation.target), (relation.target, relation.source)}
         if relation.source != relation.target:
             yield relation

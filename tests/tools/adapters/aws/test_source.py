@@ -517,6 +517,9 @@ def _relations(snapshot: Snapshot) -> None:
         ("aws_security_group.data", RelationType.GUARDS, "aws_db_instance.orders"),
         ("aws_security_group.data", RelationType.ALLOWS, "aws_security_group.web"),
         ("aws_lambda_function.orders", RelationType.CONNECTS_TO, "aws_sqs_queue.orders"),
+        ("aws_lb.web", RelationType.ROUTES_TO, "aws_lb_target_group.web"),
+        ("aws_lb_target_group.web", RelationType.ROUTES_TO, "aws_instance.web"),
+        ("aws_ecs_service.orders", RelationType.REFERENCES, "aws_ecs_task_definition.orders"),
     }
     assert wanted - found == set()
 
