@@ -19,9 +19,10 @@ from tools.adapters.kubeconfig import load_kubeconfig
 from tools.adapters.kubernetes_connection import Connection
 from tools.adapters.kubernetes_discovery import Listable
 from tools.adapters.kubernetes_events import symptom
+from tools.adapters.kubernetes_follower import Pace
 from tools.adapters.kubernetes_listing import Lister
 from tools.adapters.kubernetes_reading import ClusterReading, ObjectReader, read_cluster
-from tools.adapters.kubernetes_watch import ClusterWatch, Pace
+from tools.adapters.kubernetes_watch import ClusterWatch
 from tools.adapters.kubernetes_watch_stream import WatchConnections
 
 

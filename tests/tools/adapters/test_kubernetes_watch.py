@@ -16,7 +16,7 @@ from tests.tools.adapters.test_kubernetes_api import body
 from tests.tools.adapters.watching import ANN, Listener, listening
 from tools.actions.simulated_cluster.api_server import key_of
 from tools.actions.simulated_cluster.served import ServedCluster
-from tools.adapters.kubernetes_watch import Pace
+from tools.adapters.kubernetes_follower import Pace
 
 UID = "k8s://demo/core/ConfigMap/shop/settings"
 

@@ -13,7 +13,7 @@ from tests.tools.adapters.test_kubernetes_api import write_kubeconfig
 from tools.actions.simulated_cluster.identity import Caller
 from tools.actions.simulated_cluster.served import ServedCluster
 from tools.adapters.kubernetes_api import KubernetesApi
-from tools.adapters.kubernetes_watch import Pace
+from tools.adapters.kubernetes_follower import Pace
 
 ANN = Caller(username="ann@example.com")
 QUICK = Pace(gather_s=0.01, poll_s=0.05, announced_s=0.01, grace_s=0.2, longest_pause_s=0.05, heartbeat_s=0.05)
