@@ -65,6 +65,15 @@ def test_evaluation_sets_are_documented() -> None:
     assert [name for name in SETS if f"`{name}`" not in text] == []
 
 
+def test_evaluations_are_documented() -> None:
+    """`docs/evaluation.md` has every module of `evals` that can be run, and no other."""
+    marked = [
+        p for p in (_DOCS.parent / "evals").rglob("*.py") if '__name__ == "__main__"' in p.read_text(encoding="utf-8")
+    ]
+    runnable = {".".join(p.relative_to(_DOCS.parent).with_suffix("").parts).removesuffix(".__main__") for p in marked}
+    assert set(re.findall(r"`python -m (evals[\w.]*)", _read("evaluation.md"))) == runnable
+
+
 def test_documented_options_exist() -> None:
     """An option beside a command in `docs/cli.md` is one of that command."""
     known = _commands()
