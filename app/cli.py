@@ -636,6 +636,37 @@ def eval_scale(
         typer.echo(json.dumps({"part": name, "database": url.partition(":")[0], **figures}))
 
 
+@evaluate.command("cases")
+def eval_cases(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write cases/ID/ and truth.jsonl into.")] = Path("demo"),
+) -> None:
+    """Write the demo's incidents as a set of cases, with the answers apart, for `plumbline eval demo`."""
+    from app.demo.incidents import worlds
+    from evals.world import World
+    from evals.world_file import write_case
+
+    out.mkdir(parents=True, exist_ok=True)
+    answers = []
+    for one in worlds():
+        expected = one.scenario.expected
+        telemetry, gaps = one.gathered
+        world = World(
+            graph=one.graph,
+            alerts=one.alerts,
+            telemetry=telemetry,
+            gaps=gaps,
+            open_incidents=one.before,
+            deployers=one.deployers,
+            is_declared=True,
+        )
+        write_case(world, out, one.scenario.name)
+        truth = {"verdict": expected.verdict.value, "cause": expected.cause_resource, "kind": expected.cause_kind}
+        answers.append({"case": one.scenario.name, **truth})
+        typer.echo(f"written: {out / 'cases' / one.scenario.name}")
+    (out / "truth.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers), encoding="utf-8")
+
+
 @evaluate.command("ablation")
 def eval_ablation(*, as_json: AsJson = False) -> None:
     """Measure what declared state, change history and relations are worth, on the demo's incidents."""

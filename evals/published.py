@@ -46,4 +46,5 @@ PUBLISHED: dict[str, tuple[Figure, ...]] = {
         Figure("anomaly traversal, latency cells (authors)", "specificity", 0.333, "12", False),
     ),
     "opensre": (),
+    "demo": (),
 }

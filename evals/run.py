@@ -58,7 +58,9 @@ def _one(suite: Suite, folder: Path, labels: dict[str, Any], model: Model | None
         answer = suite.answer(case, model)
     except Exception as error:  # a case is a run of its own: one that fails is a line with its error
         return {"abstained": True, "error": f"{type(error).__name__}: {error}", "elapsed_s": _since(begun)}
-    return {**answer, "elapsed_s": _since(parsed), "parse_s": round(parsed - begun, 4)}
+    # What a model takes stands apart: the answer does not wait for it.
+    elapsed = _since(parsed) - float(answer.get("model_s") or 0.0)
+    return {**answer, "elapsed_s": round(max(0.0, elapsed), 4), "parse_s": round(parsed - begun, 4)}
 
 
 def _since(begun: float) -> float:

@@ -152,6 +152,15 @@ def _opensre(truth: Truth, prediction: Prediction) -> _Scored:
     return figures, right, got != "unknown"
 
 
+def _demo(truth: Truth, prediction: Prediction) -> _Scored:
+    ranked = _ranked(prediction)
+    first = str(ranked[0].get("entity")) if ranked else ""
+    said, want = prediction.get("verdict"), truth["verdict"]
+    right = said == want and (not truth["cause"] or first == truth["cause"])
+    figures: dict[str, bool | float] = {"right": right, "accused wrongly": said == "cause_found" and not right}
+    return figures, right, said == "cause_found"
+
+
 _SCORERS: dict[str, Callable[[Truth, Prediction], _Scored]] = {
     "cloud-opsbench": _cloud_opsbench,
     "root-cause-bench": _root_cause_bench,
@@ -160,6 +169,7 @@ _SCORERS: dict[str, Callable[[Truth, Prediction], _Scored]] = {
     "changerca": _changerca,
     "petshop": _petshop,
     "opensre": _opensre,
+    "demo": _demo,
 }
 
 

@@ -6,10 +6,14 @@ in production.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from agents.model import Model
+from agents.steps.deepen import comment_on
 from graph.change import Change
 from graph.diagnosis.engine import diagnose
 from graph.diagnosis.result import Diagnosis
@@ -54,6 +58,19 @@ def diagnosed(world: World) -> Diagnosis:
         telemetry=world.telemetry,
         evidence_gaps=world.gaps,
     )
+
+
+def commented(found: Diagnosis, model: Model | None) -> dict[str, Any]:
+    """Let a model comment on a diagnosis, as the step after it does in production; it changes no answer.
+
+    Returns:
+        `model`, its reading, and `model_s`, the seconds that it took; empty when there is no model.
+    """
+    if model is None:
+        return {}
+    begun = time.perf_counter()
+    reading, _ = comment_on(found, model, ())
+    return {"model": reading, "model_s": round(time.perf_counter() - begun, 4)}
 
 
 def triaged(world: World) -> tuple[Decision, ...]:

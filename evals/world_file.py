@@ -39,6 +39,11 @@ def write_world(world: World, folder: Path) -> Path:
     return path
 
 
+def write_case(world: World, data: Path, case: str) -> Path:
+    """Write a world as a case of a set; return the file."""
+    return write_world(world, data / "cases" / case)
+
+
 def read_world(folder: Path) -> World:
     """Read the world of a case.
 

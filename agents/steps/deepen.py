@@ -58,7 +58,7 @@ def deepen(state: Investigation, deps: Deps) -> Investigation:
     environment = state["environment"]
     graph = deps.environments.graph(environment, as_of=datetime.fromisoformat(state["as_of"]))
     tools = environment_tools(graph, deployers=deps.environments.deployers(environment))
-    reading, learnt = _ask(diagnosis, deps.model, tools)
+    reading, learnt = comment_on(diagnosis, deps.model, tools)
     diagnosis = replace(diagnosis, observations=(*diagnosis.observations, *learnt))
     took = deps.clock() - datetime.fromisoformat(state["started_at"])
     deps.casebook.save_diagnosis(
@@ -71,7 +71,7 @@ def deepen(state: Investigation, deps: Deps) -> Investigation:
     return {"model": reading}
 
 
-def _ask(diagnosis: Diagnosis, model: Model, tools: Sequence[Tool]) -> tuple[Object, list[Observation]]:
+def comment_on(diagnosis: Diagnosis, model: Model, tools: Sequence[Tool]) -> tuple[Object, list[Observation]]:
     """Return what the model said, and what its questions brought to light."""
     if not diagnosis.causes:
         return {"used": False, "note": "There is no cause for a model to comment on."}, []

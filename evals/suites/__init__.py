@@ -16,6 +16,7 @@ SETS: dict[str, str] = {
     "changerca": "which of several releases",
     "petshop": "which node, from metrics only",
     "opensre": "which category of fault, or healthy",
+    "demo": "which resource of our own demo estate, or none",
 }
 """Maps the name of a set to the question that it asks."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from agents.model import Model
 from evals.suite import Prediction
 from evals.suites.tables import read_json, read_series, seconds, time
-from evals.world import World, alert_of, diagnosed, environment, service, uid_of
+from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.relation import Relation, RelationType
 from graph.resource import display_uid
@@ -42,10 +42,10 @@ class _Suite:
         )
         return World(graph=graph, alerts=(alert,), telemetry=telemetry)
 
-    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+    def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
         if not found.accounts or not found.causes:
-            return {"abstained": True, "note": found.summary}
+            return {"abstained": True, "note": found.summary, **commented(found, model)}
         first, cause = found.accounts[0], found.causes[0]
         return {
             "origin": display_uid(first.origin),
@@ -53,6 +53,7 @@ class _Suite:
             "blast_radius": [display_uid(uid) for uid in first.victims],
             "ranked": [{"entity": display_uid(cause.resource), "score": cause.confidence}],
             "note": found.summary,
+            **commented(found, model),
         }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.world import World, alert_of, called, diagnosed, environment, service, uid_of
+from evals.world import World, alert_of, called, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.resource import display_uid
 from graph.telemetry import Call, Series, Signal, Telemetry
@@ -45,12 +45,18 @@ class _Suite:
         alert = alert_of(title="Calls fail while releases roll out", at=now)
         return World(graph=graph, alerts=(alert,), telemetry=Telemetry(series=series))
 
-    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+    def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
         suspects = found.change.suspects if found.change else ()
         names = [display_uid(s.change.uid) for s in suspects]
         ranked = [{"entity": display_uid(s.change.uid), "score": s.confidence} for s in suspects[:1]]
-        return {"release": names, "ranked": ranked, "abstained": not names, "note": found.summary}
+        return {
+            "release": names,
+            "ranked": ranked,
+            "abstained": not names,
+            "note": found.summary,
+            **commented(found, model),
+        }
 
 
 SUITE = _Suite()

@@ -17,7 +17,7 @@ from agents.model import Model
 from evals.kubectl.alerts import anomalies, client_errors
 from evals.kubectl.recording import Recording
 from evals.suite import Prediction
-from evals.world import World, alert_of, diagnosed, environment
+from evals.world import World, alert_of, commented, diagnosed, environment
 from graph.diagnosis.result import Cause, Diagnosis
 from graph.errors import Invalid
 from graph.relation import RelationType
@@ -56,10 +56,10 @@ class _Suite:
         )
         return _Case(world=World(graph=graph, alerts=(alert,), telemetry=telemetry), labels=labels)
 
-    def answer(self, case: _Case, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+    def answer(self, case: _Case, model: Model | None) -> Prediction:
         found = diagnosed(case.world)
         ranked = list(_ranked(case, found))[:_ANSWERS]
-        return {"ranked": ranked, "abstained": not ranked, "note": found.summary}
+        return {"ranked": ranked, "abstained": not ranked, "note": found.summary, **commented(found, model)}
 
 
 SUITE = _Suite()

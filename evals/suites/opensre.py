@@ -14,7 +14,7 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.world import World, alert_of, diagnosed, environment, service, uid_of
+from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.diagnosis.mechanisms.databases import stated_limit
 from graph.diagnosis.result import Cause
 from graph.evidence import ObservationKind, SymptomEvent
@@ -47,13 +47,13 @@ class _Suite:
             else _cluster(folder, alert)
         )
 
-    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+    def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
         causes = [c for c in found.causes if c.confidence >= _SURE and category_of(c)]
         if not causes:
-            return {"ranked": [{"category": "healthy", "score": 0.7}], "note": found.summary}
+            return {"ranked": [{"category": "healthy", "score": 0.7}], "note": found.summary, **commented(found, model)}
         ranked = [{"category": category_of(c), "cause": c.kind, "score": c.confidence} for c in causes[:3]]
-        return {"ranked": ranked, "note": found.summary}
+        return {"ranked": ranked, "note": found.summary, **commented(found, model)}
 
 
 SUITE = _Suite()

@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.world import World, alert_of, called, diagnosed, environment, service, uid_of
+from evals.world import World, alert_of, called, commented, diagnosed, environment, service, uid_of
 from graph.resource import display_uid
 from graph.telemetry import Call, Floats, Series, Signal, Telemetry
 
@@ -60,10 +60,10 @@ class _Suite:
         series = tuple(_series(_Table(past.columns, past.times[:rows], past.values[:rows]), window))
         return World(graph=graph, alerts=(alert,), telemetry=Telemetry(series=series, calls=calls))
 
-    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+    def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
         ranked = [{"entity": display_uid(c.resource), "score": c.confidence} for c in found.causes[:_SHOWN]]
-        return {"ranked": ranked, "abstained": not ranked, "note": found.summary}
+        return {"ranked": ranked, "abstained": not ranked, "note": found.summary, **commented(found, model)}
 
 
 SUITE = _Suite()

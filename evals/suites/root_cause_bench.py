@@ -10,7 +10,7 @@ from typing import Any
 from agents.model import Model
 from evals.suite import Prediction
 from evals.suites.tables import read_json, read_series, seconds, time
-from evals.world import World, alert_of, diagnosed, environment, service, uid_of
+from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.diagnosis.result import Remedy
 from graph.resource import display_uid
@@ -58,7 +58,7 @@ class _Suite:
         )
         return World(graph=graph, alerts=(alert,), telemetry=telemetry)
 
-    def answer(self, case: World, model: Model | None) -> Prediction:  # noqa: ARG002  (the first diagnosis needs none)
+    def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
         change = found.change.guilty if found.change else None
         name = change.version if change else "none"
@@ -69,6 +69,7 @@ class _Suite:
             "remediation": _REMEDIES.get(found.remedy) if found.remedy else None,
             "ranked": [{"entity": name, "score": found.change.confidence if found.change else 0.0}],
             "note": found.summary,
+            **commented(found, model),
         }
 
 

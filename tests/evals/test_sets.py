@@ -13,7 +13,6 @@ import pytest
 from evals.command import run_set
 from evals.figures import summaries
 from evals.report import evaluate, write_report
-from evals.suites import SETS
 from graph.errors import Invalid
 
 pytestmark = pytest.mark.shared
@@ -40,7 +39,7 @@ def bench(shared: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", list(SETS))
+@pytest.mark.parametrize("name", list(FLOORS))
 def test_a_set_reaches_its_floor_and_both_scorers_agree(name: str, bench: Path, tmp_path: Path) -> None:
     """Every case has a line, none failed, and our figure is the one that the set's own scorer gives."""
     out = tmp_path / "predictions.jsonl"
