@@ -139,8 +139,9 @@ MARKS: tuple[Mark, ...] = (
         _E.COSTS_MORE,
         None,
     ),
+    # A line of log more is nothing; whole requests and answers are.
     _row(
-        r"log(ger)?\.(debug|trace|info)\(|console\.log|println|debug!\(|info!\(|trace!\(|dump\(|\.withbody|dumprequest",
+        r"dump\w*\(|\.withbody|log_?(body|payload|requests?|queries)|show_?sql|loglevel\.(debug|trace|full)",
         _E.LOGS_MORE,
         None,
     ),
@@ -198,7 +199,8 @@ MARKS: tuple[Mark, ...] = (
         None,
     ),
     _row(
-        r"json|yaml|protobuf|avro|msgpack|pickle|serializ|marshal|encod|decod|charset|utf-?8|gzip"
+        r"locale\b|numberformat|decimalformat|tolocalestring|json|yaml|protobuf|avro|msgpack|pickle"
+        r"|serializ|marshal|encod|decod|charset|utf-?8|gzip"
         r"|content-type|snake_?case|camel_?case|isoformat|strftime|dateformat|base64",
         _E.CHANGES_FORMAT,
         _E.CHANGES_FORMAT,

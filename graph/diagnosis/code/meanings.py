@@ -122,6 +122,7 @@ MEANINGS: tuple[Meaning, ...] = (
     _row(r"sampl|trace_ratio", None, _E.LOGS_MORE, _E.LOGS_MORE),
     _row(r"rounds|iterations|work_factor|(^|_)cost|compression|quality|difficulty|strength", None, _E.COSTS_MORE, None),
     _row(r"interval|period|cron|schedule|every|poll|refresh", _E.RUNS_OFTENER, None, None, _E.RUNS_OFTENER),
+    _row(r"(^|_)image(_|$)|(^|_)tag$|runtime|platform|architecture", None, None, None, _E.CHANGES_BASE),
     _row(
         r"offset_?reset|reset_offset|group_id|consumer_group|auto_commit|(^|_)acks?(_|$)",
         None,

@@ -105,7 +105,8 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.OVERLOAD,
-            r"queue full|overload|rejected|backpressure|load shed|shedding|\b503\b|saturat|busy|capacity"
+            r"queue (is )?full|overload|reject(ed|ing) (request|call|work|task)|(request|call|task"
+            r"|work)s? rejected|rejectedexec|backpressure|load shed|shedding|\b503\b|saturat|busy|capacity"
             r"|circuit (breaker )?open|queue_(length|depth|size)",
         ),
         (Trouble.RETRIES, r"retr(y|ies|ying)|attempt|trying again|redeliver|requeue"),
