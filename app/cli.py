@@ -123,6 +123,9 @@ def drift(
     ] = None,
     applied: Annotated[Path | None, typer.Option("--applied", help="What the deployer last wrote.")] = None,
     actual: Annotated[Path | None, typer.Option("--actual", help="What runs: object dumps, Terraform state.")] = None,
+    ignore: Annotated[
+        Path | None, typer.Option("--ignore", help="YAML list of rules that set findings aside, when comparing files.")
+    ] = None,
     at: Annotated[
         str | None, typer.Option("--at", help="Time of a comparison by the service; now when absent.")
     ] = None,
@@ -141,7 +144,7 @@ def drift(
     from app.times import resolved
 
     if intended or actual or applied:
-        report = _drift_of_paths(intended, applied, actual)
+        report = _drift_of_paths(intended, applied, actual, ignore)
     else:
         client = _connect(server, token, data_dir)
         times = {"as_of": resolved(at), "known_at": resolved(known_at)}
@@ -513,12 +516,17 @@ def user_add(
     _show(add_user(name, role, data_dir), as_json, print_user)
 
 
-def _drift_of_paths(intended: Path | None, applied: Path | None, actual: Path | None) -> Any:
-    from app.stateless import compare_paths, report_json
+def _drift_of_paths(intended: Path | None, applied: Path | None, actual: Path | None, ignore: Path | None) -> Any:
+    from datetime import UTC, datetime
+
+    from app.ignore_rules import read_rules, sifted_json
+    from app.stateless import compare_paths
 
     if intended is None or actual is None:
         _fail("comparing files needs both --intended and --actual")
-    return report_json(compare_paths(intended=intended, applied=applied, actual=actual))
+    rules = read_rules(ignore) if ignore else ()
+    report = compare_paths(intended=intended, applied=applied, actual=actual)
+    return sifted_json(report, rules, datetime.now(UTC).date())
 
 
 def _drift_code(report: Any) -> int:

@@ -152,7 +152,9 @@ class DriftWatch(threading.Thread):
             seen_at = max(touched.values(), default=now)
             if self._environments.read_declared(environment, seen_at):
                 found = self._look(environment, touched, evidence, is_all=is_all)
-        made = [event for step in found.steps if (event := self._event(environment, found, step, touched)) is not None]
+        rules = [r for r in self._environments.ignore_rules(environment) if r.expires >= now.date()]
+        told = [s for s in found.steps if s.finding is None or not any(r.hides(s.finding) for r in rules)]
+        made = [event for step in told if (event := self._event(environment, found, step, touched)) is not None]
         if is_all:
             self._all_at[environment] = now
         stored = self._events.append(environment, made)

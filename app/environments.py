@@ -18,6 +18,7 @@ from app.store.graph import GraphStore
 from app.streams import Streams
 from graph.environment import EnvironmentGraph
 from graph.errors import NotFound, OutsideError
+from graph.ignoring import IgnoreRule
 from graph.resource import Facet
 from graph.version import Delta, Document, Snapshot, Unreadable
 from tools.ports import (
@@ -55,6 +56,8 @@ class Sources:
     deployers: frozenset[str]
     also_called: frozenset[str] = frozenset()
     """Names by which deploy tools know it."""
+    ignore: tuple[IgnoreRule, ...] = ()
+    """Findings of drift that are set aside."""
     states: tuple[StateSource, ...]
     changes: tuple[ChangeSource, ...]
     symptoms: tuple[SymptomSource, ...]
@@ -131,6 +134,10 @@ class GovernedEnvironments:
     def deployers(self, environment: str) -> frozenset[str]:
         """Identities whose writes may be deployments."""
         return self.sources(environment).deployers
+
+    def ignore_rules(self, environment: str) -> tuple[IgnoreRule, ...]:
+        """Rules that set findings of drift aside."""
+        return self.sources(environment).ignore
 
     def monitoring(self, environment: str) -> Monitoring:
         """Whom to ask for readings, log lines and traces around an alert."""

@@ -21,6 +21,7 @@ from app.store.proposals import Proposals
 from app.store.users import Users
 from graph.change import Change
 from graph.environment import EnvironmentGraph
+from graph.ignoring import IgnoreRule
 
 
 class Environments(Protocol):
@@ -39,6 +40,10 @@ class Environments(Protocol):
         ...
 
     def deployers(self, environment: str) -> frozenset[str]: ...
+
+    def ignore_rules(self, environment: str) -> Sequence[IgnoreRule]:
+        """Return the rules that set findings of drift aside."""
+        ...
 
     def also_called(self, environment: str) -> frozenset[str]:
         """Return the names by which deploy tools know an environment."""

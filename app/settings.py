@@ -8,10 +8,11 @@ The write credentials of the executor are not here: see `ExecutorSettings`, whic
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +21,8 @@ from pydantic_settings import (
 )
 
 from graph.errors import Invalid
+from graph.finding import Verdict
+from graph.ignoring import IgnoreRule
 
 
 class _Section(BaseModel):
@@ -171,6 +174,39 @@ class MonitoringFiles(_Section):
 StateSettings = Annotated[ManifestsSource | KubernetesSource | EstateSource | AwsSettings, Field(discriminator="type")]
 
 
+class IgnoreSettings(_Section):
+    """Which findings of drift somebody answers for leaving as they are, and until when."""
+
+    id: str = Field(min_length=1, max_length=64)
+    """Short name."""
+    owner: str = Field(min_length=1)
+    """Who answers for it."""
+    reason: str = Field(min_length=1)
+    """Why it may stay as it is."""
+    expires: date
+    """Last day, in UTC, on which it applies."""
+    resource: str = "*"
+    """Glob on the display name, such as `shop/Deployment/*`."""
+    path: str = ""
+    """Glob on the JSON pointer; empty for the whole resource, which must be named then."""
+    manager: str = ""
+    """Field manager that wrote the value; empty for any."""
+    verdicts: frozenset[Verdict] = frozenset()
+    """Only these; without any, all but deletions."""
+
+    @model_validator(mode="after")
+    def _is_answered_for(self) -> IgnoreSettings:
+        try:
+            self.rule()
+        except Invalid as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def rule(self) -> IgnoreRule:
+        """Return the rule in the words of the graph."""
+        return IgnoreRule(**dict(self))
+
+
 class EnvironmentSettings(_Section):
     """One governed environment and where its facets are read."""
 
@@ -192,6 +228,8 @@ class EnvironmentSettings(_Section):
     """Sources of what runs."""
     changes: tuple[ChangeLogSource, ...] = ()
     """Sources of changes."""
+    ignore: tuple[IgnoreSettings, ...] = ()
+    """Findings of drift that somebody answers for leaving as they are, until a day."""
     metrics: tuple[Annotated[PrometheusSource | MonitoringFiles, Field(discriminator="type")], ...] = ()
     """Stores of metrics, asked around each alert."""
     logs: tuple[Annotated[LokiSource | MonitoringFiles, Field(discriminator="type")], ...] = ()

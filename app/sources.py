@@ -46,6 +46,7 @@ def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable
         environment=settings.name,
         deployers=settings.deployers,
         also_called=settings.also_called,
+        ignore=tuple(one.rule() for one in settings.ignore),
         states=states,
         changes=changes,
         symptoms=tuple(s for s in states if isinstance(s, KubernetesApi | FileEstate)),

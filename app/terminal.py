@@ -66,11 +66,14 @@ def print_drift(report: dict[str, Any]) -> None:
         line = f" (line {entry['line']})" if entry.get("line") else ""
         _out.print(f"[bold yellow]not comparable[/]  [bold]{_safe(entry['resource'])}[/]{line}")
         _indented("", _safe(entry["reason"]))
+    for sentence in report.get("expired_rules", ()):
+        _out.print(f"[yellow]Expired:[/] {_safe(sentence)}")
     for gap in report.get("gaps", ()):
         _out.print(f"[yellow]Not known:[/] {_safe(gap['what'])}: {_safe(gap['why'])}")
     count = len(report["findings"])
     tail = f", {len(report['not_comparable'])} not comparable" if report["not_comparable"] else ""
-    _out.print(f"{report['resources']} resources, {count} finding{'' if count == 1 else 's'}{tail}")
+    ignored = f", {len(report['ignored'])} ignored by rules" if report.get("ignored") else ""
+    _out.print(f"{report['resources']} resources, {count} finding{'' if count == 1 else 's'}{tail}{ignored}")
 
 
 def print_why(answer: dict[str, Any]) -> None:

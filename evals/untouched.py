@@ -114,7 +114,7 @@ class Trial:
         return body
 
     def _space(self, name: str) -> str:
-        return f"{name[:40]}-{zlib.crc32(self._namespace.encode()) % 10**6}"
+        return f"{name[:40]}-{zlib.crc32(f'{self._namespace}/{name}'.encode()) % 10**8}"
 
     def _write(self) -> list[Document]:
         declared = {b["metadata"]["name"] for b in self._bodies if b["kind"] == "Namespace"}

@@ -11,8 +11,9 @@ from app.api.bodies import At, BlastRadius, Body, Change, Gap, KnownAt, Limit, O
 from app.api.permissions import Permission
 from app.auth import SECURITY, require
 from app.errors import documented
+from app.ignore_rules import sifted_json
 from app.services import Services, services_of
-from app.stateless import finding_json, report_json
+from app.stateless import finding_json
 from app.store.users import Role
 from graph import lookup
 from graph.access.explanation import explain_permission
@@ -159,6 +160,12 @@ class Drift(Body):
     findings: list[dict[str, Any]]
     tolerated: list[dict[str, Any]]
     not_comparable: list[dict[str, Any]]
+    ignored: list[dict[str, Any]]
+    """Findings that a rule of the settings sets aside, each with the rule's id."""
+    expired_rules: list[str]
+    """One sentence for each rule that no longer applies."""
+    unused_rules: list[str]
+    """Ids of the rules that set nothing aside."""
     gaps: list[Gap]
     """Sources that failed, are late or left something out: what they hide is not in the comparison."""
 
@@ -251,7 +258,10 @@ def get_resource(
 def get_drift(request: Request, environment: Environment, as_of: At = None, known_at: KnownAt = None) -> Drift:
     """Compare what was declared with what runs."""
     graph = _graph(services_of(request), environment, as_of, known_at)
-    return Drift(**plain(report_json(compare_graph(graph))), gaps=[Gap.of(g) for g in source_gaps(graph)])
+    rules = services_of(request).environments.ignore_rules(environment)
+    # A rule counts on the day of the question's time, so that an answer about the past stays as it was.
+    found = sifted_json(compare_graph(graph), rules, graph.as_of.date())
+    return Drift(**plain(found), gaps=[Gap.of(g) for g in source_gaps(graph)])
 
 
 @router.get("/{environment}/why")

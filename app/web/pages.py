@@ -28,6 +28,7 @@ from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
 from graph.document import digest
 from graph.drift import compare_graph
 from graph.errors import NotAllowed, NotFound
+from graph.ignoring import sift
 from graph.incident import IncidentStatus
 from graph.plan_text import LineKind, describe, diff_lines
 from graph.remediation import advice
@@ -212,8 +213,10 @@ def environments(request: Request, user: Viewer) -> Response:
 def environment(request: Request, user: Viewer, name: str) -> Response:
     """What was declared beside what runs."""
     graph = services_of(request).environments.graph(name)
-    report = compare_graph(graph)
-    shown = plain(report_json(report))
+    rules = services_of(request).environments.ignore_rules(name)
+    sifted = sift(compare_graph(graph), rules, today=graph.as_of.date())
+    report = sifted.report
+    shown = {**plain(report_json(report)), "ignored": len(sifted.ignored), "expired": list(sifted.expired)}
     findings = [
         {**body, "lines": difference(found.intended, found.actual)}
         for body, found in zip(shown["findings"], report.findings, strict=True)

@@ -13,6 +13,7 @@ from graph.blast_radius import BlastRadius
 from graph.diagnosis.result import Diagnosis
 from graph.document import Object
 from graph.environment import EnvironmentGraph
+from graph.ignoring import IgnoreRule
 from graph.incident import Alert, OpenIncident
 from graph.memory import Memory
 from graph.policy import Judgement
@@ -38,6 +39,10 @@ class FakeEnvironments:
     def graph(self, environment: str, *, as_of: datetime) -> EnvironmentGraph:
         assert as_of == NOW, "the graph is asked for the time of the reading"
         return self.scene.graph()
+
+    def ignore_rules(self, environment: str) -> tuple[IgnoreRule, ...]:
+        del environment
+        return ()
 
     def also_called(self, environment: str) -> frozenset[str]:
         return frozenset({"production"}) if environment == "demo" else frozenset()

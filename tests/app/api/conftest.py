@@ -29,6 +29,7 @@ from graph.diagnosis.result import Cause, CauseState, Diagnosis, DiagnosisVerdic
 from graph.environment import EnvironmentGraph
 from graph.errors import NotFound
 from graph.evidence import Gap, ObservationKind, observe
+from graph.ignoring import IgnoreRule
 from graph.incident import Alert, AlertStatus, Candidate
 from graph.memory import Portrait
 from graph.relation import Relation, RelationType
@@ -73,6 +74,10 @@ class StoredEnvironments:
 
     def names(self) -> Sequence[str]:
         return self._names
+
+    def ignore_rules(self, environment: str) -> tuple[IgnoreRule, ...]:
+        del environment
+        return ()
 
     def also_called(self, environment: str) -> frozenset[str]:
         return frozenset({"production"}) if environment == "demo" else frozenset()

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from graph.document import put
 from graph.drift import DriftReport, compare
 from graph.kinds.kubernetes.parse import expand, parse
 from graph.version import Document
@@ -114,3 +115,9 @@ def managed(body: Object, *managers: tuple[str, Object]) -> Object:
         for name, fields in managers
     ]
     return copied
+
+
+def put_in(body: Object, path: str, value: Any) -> Object:
+    """Return a copy with another value at a JSON pointer."""
+    changed: Object = put(copy.deepcopy(body), path, value)
+    return changed
