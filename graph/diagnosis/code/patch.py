@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 QUIET_FILES = re.compile(
     r"(^|/)(docs?|documentation|testdata|tests?|__tests__|e2e|fixtures|\.github|\.gitlab|\.circleci|examples?|seeds"
@@ -20,6 +21,8 @@ QUIET_FILES = re.compile(
 """What no production system runs: documents, tests, pictures, build and editor settings, other environments."""
 
 _FILE = re.compile(r"(?<![\w/.-])((?:[\w@.-]+/)*[\w@.-]+\.(?!\d)\w{1,6}|(?:[\w@.-]+/)*Dockerfile)(?![\w/])")
+_MOST_LINES, _LONGEST = 2000, 400
+"""Lines of a diff that are read, and characters of each: what is longer was generated, and may be hostile."""
 _COMMENT = re.compile(r"^\s*(//|#(?!include|\[|!\[)|/\*|\*[\s/]|\*$|--\s|<!--|;;|\"\"\")")
 _TRAILING = re.compile(r"\s+(?://|#)\s.*$")
 
@@ -97,7 +100,10 @@ def read_patch(diff: str, files: Sequence[str]) -> Patch:
         diff: unified diff, with or without file headers; untrusted.
         files: paths that it touches.
     """
-    return Patch(lines=tuple(_lines(diff.splitlines(), files)), files=tuple(files))
+    return Patch(
+        lines=tuple(_lines((line[:_LONGEST] for line in islice(diff.splitlines(), _MOST_LINES)), files)),
+        files=tuple(files),
+    )
 
 
 def is_quiet(path: str) -> bool:

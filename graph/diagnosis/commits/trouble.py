@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 from graph.diagnosis.complaints import Complaint
 
@@ -255,15 +256,19 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
 )
 
 
+_LONGEST = 2000
+"""Characters of a text that are read."""
 _RAN_OUT = re.compile(r"expire", re.IGNORECASE)
 
 
+@lru_cache(maxsize=2048)
 def troubles_of(text: str) -> frozenset[Trouble]:
     """Return what a text speaks of.
 
     >>> sorted(t.name for t in troubles_of("OOMKilled: container exceeded memory limit"))
     ['MEMORY']
     """
+    text = text[:_LONGEST]
     spaced = f"{text}\n{text.replace('_', ' ')}"
     found = frozenset(trouble for trouble, pattern in SAYS if pattern.search(spaced))
     # That a certificate or a token ran out is nothing that a change of code brings about.

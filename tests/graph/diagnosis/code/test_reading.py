@@ -68,3 +68,11 @@ def test_what_is_harmless_has_no_such_effect(diff: str, files: list[str], effect
 def test_code_that_was_only_moved_is_cosmetic() -> None:
     """The same literals and names on both sides."""
     assert read_diff(MOVED, ["validate.go"]).is_cosmetic
+
+
+def test_a_generated_diff_is_read_up_to_a_bound() -> None:
+    """Neither the length of a line nor their number lets reading grow without end."""
+    hostile = "+x = '" + "(a+" * 200_000 + "'\n" + "+y = 1\n" * 50_000 + LEAK
+    found = read_diff(hostile, ["bundle.js"])
+    assert Effect.GROWS_WITHOUT_BOUND not in found.effects
+    assert all(len(word) <= 400 for word in found.words)
