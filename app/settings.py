@@ -116,12 +116,13 @@ class AwsSettings(_Section):
 class ChangeLogSource(_Section):
     """A log of changes."""
 
-    type: Literal["git", "kubernetes_audit", "cloudtrail", "deployments"]
-    """`git`: commits of a repository; the others: a file of JSON lines."""
+    type: Literal["git", "code", "kubernetes_audit", "cloudtrail", "deployments"]
+    """`git`: commits that change declarations; `code`: commits of application code, with their diffs; the others: a
+    file of JSON lines."""
     path: Path
     """Repository or file."""
     ref: str | None = None
-    """Of `git`: branch, tag or commit whose history is read; HEAD when absent."""
+    """Of `git` and `code`: branch, tag or commit whose history is read; HEAD when absent."""
     charts: tuple[ChartSettings, ...] = ()
     """Of `git`: releases of Helm charts to render at each commit; when empty, each chart that is found."""
     name: str = ""

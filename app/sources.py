@@ -21,6 +21,7 @@ from app.settings import (
 from graph.resource import Facet
 from tools.adapters.chart import ChartRelease
 from tools.adapters.cloudtrail import CloudTrail
+from tools.adapters.code_history import CodeHistory
 from tools.adapters.compose_files import ComposeRun
 from tools.adapters.deployments import Deployments
 from tools.adapters.file_estate import FileEstate
@@ -150,6 +151,8 @@ class _Build:
                     salt=self._salt,
                     clock=self._clock,
                 )
+            case "code":
+                return CodeHistory(name, source.path, ref=source.ref or "HEAD", deployers=deployers)
             case "kubernetes_audit":
                 return KubernetesAudit(name, source.path, cluster=self._cluster, deployers=deployers, salt=self._salt)
             case "cloudtrail":
