@@ -67,16 +67,20 @@ _CATEGORIES = {
     ),
     "infrastructure": (
         "node_* kubelet_down container_runtime_down kube_proxy_down scheduler_down api_server_down etcd_down "
-        "controller_manager_down database_failover volume_not_mounted volume_not_provisioned packet_loss network_delay"
+        "controller_manager_down database_failover volume_not_mounted volume_not_provisioned packet_loss network_delay "
+        "database_volume_degraded database_standby_slow"
     ),
     "dependency_failure": (
         "dependency_unreachable dns_failure cluster_dns_down store_unreachable unavailable_dependency "
         "registry_unreachable registry_unresolvable store_read_only webhook_unreachable "
-        "aws_endpoint_unreachable dependency_failing"
+        "aws_endpoint_unreachable dependency_failing foreign_server_*"
     ),
-    "code_defect": "application_error crash",
+    "code_defect": (
+        "application_error crash process_hangs "
+        "database_transaction_left_open database_deadlock database_statement_wrong"
+    ),
     "data_quality": "bad_data",
-    "configuration_error": "node_selector_mismatch node_affinity_mismatch",
+    "configuration_error": ("node_selector_mismatch node_affinity_mismatch database_setting_changed database_cut_off"),
 }
 """Kinds of cause by category; of several patterns that fit the longest counts."""
 

@@ -10,13 +10,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from graph.diagnosis.mechanisms.alterations import alterations
 from graph.diagnosis.mechanisms.failover import failovers
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.readings import first, lasts, most, present, reading, sign, tail
 from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.mechanisms.transactions import transactions
+from graph.diagnosis.mechanisms.unexplained import unexplained
+from graph.diagnosis.mechanisms.volumes import volumes
 from graph.diagnosis.mechanisms.waits import waiting
 from graph.evidence import SymptomEvent
 from graph.resource import display_uid
@@ -46,10 +51,26 @@ def databases(scene: Scene) -> Iterator[Mechanism]:
         by_resource[one.resource].setdefault(one.metric, one)
     for uid, series in by_resource.items():
         if _KNOWN & series.keys() and not uid.startswith("k8s://"):
-            yield from failovers(scene, uid, series)
-            yield from _scarce(uid, series)
-            yield from waiting(scene, uid, series)
-            yield from _announced(scene, uid, series)
+            yield from _of(scene, uid, series)
+
+
+def _of(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
+    """What is wrong with one database: reasons first, then what is scarce, which a reason may explain."""
+    reasons = [m for family in _REASONS for m in family(scene, uid, series)]
+    yield from reasons
+    scarce = [*_scarce(uid, series), *waiting(scene, uid, series), *_announced(scene, uid, series)]
+    is_explained = any(m.strength >= _GIVEN for m in reasons)
+    for mechanism in scarce:
+        yield replace(mechanism, strength=mechanism.strength * _EFFECT) if is_explained else mechanism
+    if not reasons and not scarce:
+        yield from unexplained(scene, uid, series)
+
+
+_REASONS = (failovers, alterations, volumes, transactions)
+_GIVEN = 0.8
+"""Strength from which a reason explains what is scarce."""
+_EFFECT = 0.6
+"""What remains of a scarcity that has a reason: the part that it may be another trouble."""
 
 
 _WHAT = {

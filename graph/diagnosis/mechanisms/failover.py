@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
-from graph.diagnosis.mechanisms.readings import present, reading, sign
+from graph.diagnosis.mechanisms.readings import lasts, present, reading, sign
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.evidence import SymptomEvent
 from graph.resource import display_uid
@@ -33,7 +33,7 @@ def failovers(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[
         for m in ("DatabaseConnections", "DBLoad", "CommitThroughput", "WriteIOPS")
         if (s := series.get(m)) and broke(s)
     ]
-    if not events:
+    if not events or _was_planned(scene, uid, series):
         return
     measured = [m for m in ("DatabaseConnections", "DBLoad", "CommitThroughput") if m in series]
     if felt:
@@ -45,6 +45,24 @@ def failovers(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[
             yield _mechanism(uid, inside[0], sign(read), strength=1.0)
     elif not measured:
         yield _mechanism(uid, events[0], None, strength=0.7)
+
+
+_PLANNED = re.compile(
+    r"(scheduled|planned) (maintenance|failover|switchover|reboot)|maintenance window|user[- ](requested|initiated)"
+    r"|(requested|initiated) by (a |the )?(user|customer|operator|administrator)|requested (a )?(failover|reboot)"
+    r"|switchover|game ?day|failover (test|drill)",
+    re.IGNORECASE,
+)
+_BACK = 0.5
+"""Share of the usual level from which clients are back."""
+
+
+def _was_planned(scene: Scene, uid: str, series: Mapping[str, Series]) -> bool:
+    """Whether somebody had announced the interruption, and clients returned after it."""
+    if not any(_PLANNED.search(e.text) for e in scene.graph.symptoms(uid)):
+        return False
+    felt = [s for m in ("DatabaseConnections", "DBLoad", "CommitThroughput") if (s := series.get(m)) is not None]
+    return all(lasts(s) >= _BACK * float(np.median(present(s))) for s in felt if present(s).size)
 
 
 def _is_failover(event: SymptomEvent) -> bool:

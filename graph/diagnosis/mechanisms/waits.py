@@ -29,6 +29,9 @@ _WAITS = (
     ("wait/lock/", "database_lock_contention", "waits for locks", ""),
     ("CPU", "database_cpu_saturation", "uses almost all of its CPU", "CPUUtilization"),
     ("IO:", "database_io_saturation", "can't keep up with its reads and writes", "DiskQueueDepth"),
+    ("Extension:", "foreign_server_slow", "waits for another server", ""),
+    ("IPC:SyncRep", "database_standby_slow", "waits for its standby", ""),
+    ("BufferPin:", "database_lock_contention", "waits for locks", ""),
     ("wait/io/", "database_io_saturation", "can't keep up with its reads and writes", "DiskQueueDepth"),
 )
 """Prefix of a wait event, kind, what it means, and the metric that decides where it was measured."""
