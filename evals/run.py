@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from agents.model import Model
 from evals.suite import Prediction, Suite
-from graph.errors import Invalid, NotFound
+from evals.suites.files import read_object
+from graph.errors import NotFound, PlumblineError
 
 
 class Finished(NamedTuple):
@@ -57,10 +58,15 @@ def _one(suite: Suite, folder: Path, labels: dict[str, Any], model: Model | None
         parsed = time.perf_counter()
         answer = suite.answer(case, model)
     except Exception as error:  # a case is a run of its own: one that fails is a line with its error
-        return {"abstained": True, "error": f"{type(error).__name__}: {error}", "elapsed_s": _since(begun)}
+        return {"abstained": True, "error": _words(error), "elapsed_s": _since(begun)}
     # What a model takes stands apart: the answer does not wait for it.
     elapsed = _since(parsed) - float(answer.get("model_s") or 0.0)
     return {**answer, "elapsed_s": round(max(0.0, elapsed), 4), "parse_s": round(parsed - begun, 4)}
+
+
+def _words(error: Exception) -> str:
+    """What our own errors say is for people; of others the type tells most."""
+    return str(error) if isinstance(error, PlumblineError) else f"{type(error).__name__}: {error}"
 
 
 def _since(begun: float) -> float:
@@ -68,11 +74,4 @@ def _since(begun: float) -> float:
 
 
 def _labels(data: Path) -> dict[str, Any]:
-    path = data / "labels.json"
-    if not path.is_file():
-        return {}
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise Invalid(f"not JSON: {error}", where=str(path)) from error
-    return labels if isinstance(labels, dict) else {"labels": labels}
+    return read_object(data / "labels.json")

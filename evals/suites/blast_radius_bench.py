@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.suites.tables import read_json, read_series, seconds, time
+from evals.suites.files import number, read_object, read_rows, read_table
+from evals.suites.tables import read_series, seconds, time
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.relation import Relation, RelationType
@@ -22,9 +22,11 @@ _MOODS = {"negative": Mood.BAD, "neutral": Mood.NEUTRAL, "positive": Mood.GOOD}
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (names are those of the case)
         data = folder / "workdir"
-        about = read_json(data / "alert.json")
+        about = read_object(data / "alert.json", needs=("service", "metric", "fired_at"))
         names = _names(data)
-        relations = list(dict.fromkeys(_relations(read_json(data / "service_map.json"), names)))
+        relations = sorted(
+            set(_relations(read_object(data / "service_map.json"), names)), key=lambda r: (r.source, r.target, r.type)
+        )
         telemetry = Telemetry(series=tuple(read_series(data / "metrics.csv")), logs=tuple(_logs(data, names)))
         speakers = [*(s.resource for s in telemetry.series), *(line.resource for line in telemetry.logs)]
         known = {uid_of(about["service"]), *speakers, *(u for r in relations for u in (r.source, r.target))}
@@ -79,8 +81,7 @@ def _bare(name: str) -> str:
 
 def _names(data: Path) -> dict[str, str]:
     """Map the bare name of each thing that was measured to the name under which it was."""
-    with (data / "metrics.csv").open(encoding="utf-8") as file:
-        measured = {row["service"] for row in csv.DictReader(file)}
+    measured = {row["service"] for row in read_table(data / "metrics.csv", needs=("service",))}
     short = {_bare(name): name for name in sorted(measured)}
     return short | {name.rpartition(":")[2]: name for name in sorted(measured)}
 
@@ -108,9 +109,11 @@ def _node(name: str, names: Mapping[str, str]) -> str:
 
 
 def _logs(data: Path, names: Mapping[str, str]) -> Iterator[LogLine]:
-    for pattern in read_json(data / "patterns.json").get("patterns") or ():
-        more = float(str(pattern.get("delta_vs_baseline") or 0).replace("+", "") or 0)
+    for pattern in read_rows(data / "patterns.json", "patterns", needs=("service",)):
         count = int(pattern.get("count") or 0)
+        # What is said to be new, and not by how much, was not there before.
+        more = number(str(pattern.get("delta_vs_baseline") or 0).replace("+", ""))
+        more = count if more is None else more
         yield LogLine(
             resource=uid_of(pattern["service"]),
             at=seconds(pattern["first_seen"]) if pattern.get("first_seen") else None,
@@ -132,8 +135,7 @@ def _deploys(data: Path) -> Iterator[Change]:
     for event in _events(data):
         if event.get("type") == "Deployment":
             yield _deploy(str(event["object"]).partition("/")[2], event)
-    found = read_json(data / "context" / "deploys.json")
-    for deploy in found.get("deploys") or () if isinstance(found, Mapping) else ():
+    for deploy in read_rows(data / "context" / "deploys.json", "deploys"):
         if deploy.get("service"):
             yield _deploy(deploy["service"], deploy)
 
@@ -151,4 +153,4 @@ def _deploy(name: str, about: Mapping[str, Any]) -> Change:
 
 
 def _events(data: Path) -> list[dict[str, Any]]:
-    return list(read_json(data / "events.json").get("events") or ())
+    return read_rows(data / "events.json", "events", needs=("timestamp",))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
+from evals.suites.files import number, read_object, read_table
 from evals.world import World, alert_of, called, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.resource import display_uid
@@ -29,7 +28,7 @@ _EDGES = ("source_success.csv", "destination_success.csv")
 
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (the set has no labels)
-        about = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+        about = read_object(folder / "case.json", needs=("plan", "detect_timestamp"))
         at = float(about["detect_timestamp"])
         now = datetime.fromtimestamp(at, UTC)
         series = tuple(_instances(folder, at)) + tuple(_edges(folder, at))
@@ -82,28 +81,28 @@ def _releases(plan: Mapping[str, Any], at: float) -> Iterator[Change]:
 
 def _instances(folder: Path, at: float) -> Iterator[Series]:
     """One file for each pod and call, `<pod>_<caller>_<callee>.csv`."""
-    for path in sorted(folder.glob("*_*_*.csv")):
-        pod, caller, callee = path.stem.split("_")
-        if not pod.startswith(f"{callee}-"):
+    for path in sorted({p.with_name(p.name.removesuffix(".gz")) for p in folder.glob("*_*_*.csv*")}):
+        pod, _, call = path.stem.partition("_")
+        caller, _, callee = call.partition("_")
+        if path.suffix != ".csv" or not pod.startswith(f"{callee}-"):
             continue
-        rows = _rows(path, "Timestamp", at)
-        for column, signal in _COLUMNS.items():
+        rows = _rows(path, "Timestamp", at, *_COLUMNS)
+        for column, signal in _COLUMNS.items() if rows else ():
             yield _series(rows, "Timestamp", column, signal, callee=callee, caller=caller, instance=pod)
 
 
 def _edges(folder: Path, at: float) -> Iterator[Series]:
     for name in _EDGES:
-        path = folder / name
-        rows = _rows(path, "timestamp", at) if path.is_file() else []
+        rows = _rows(folder / name, "timestamp", at)
         for column in rows[0] if rows else ():
             caller, sign, callee = column.partition("_")
             if sign:
                 yield _series(rows, "timestamp", column, Signal.AVAILABILITY, callee=callee, caller=caller)
 
 
-def _rows(path: Path, time: str, at: float) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if float(row[time]) <= at]
+def _rows(path: Path, time: str, at: float, *needs: str) -> list[dict[str, str]]:
+    rows = read_table(path, needs=(time, *needs))
+    return [row for row in rows if (moment := number(row[time])) is not None and moment <= at]
 
 
 def _series(
@@ -114,7 +113,7 @@ def _series(
         metric=column,
         signal=signal,
         times=np.array([float(row[time]) for row in rows]),
-        values=np.array([float(row[column]) if row[column] else np.nan for row in rows]),
+        values=np.array([np.nan if (value := number(row[column])) is None else value for row in rows]),
         peer=uid_of(caller),
         instance=instance,
     )

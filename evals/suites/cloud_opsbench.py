@@ -5,8 +5,6 @@ Only what the benchmark's own agents can reach is read; metrics files and full l
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from agents.model import Model
 from evals.kubectl.alerts import anomalies, client_errors
 from evals.kubectl.recording import Recording
 from evals.suite import Prediction
+from evals.suites.files import read_object
 from evals.world import World, alert_of, commented, diagnosed, environment
 from graph.diagnosis.result import Cause, Diagnosis
-from graph.errors import Invalid
 from graph.relation import RelationType
 from graph.relations import derive
 from graph.telemetry import Telemetry
@@ -37,8 +35,8 @@ class _Case:
 
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:
-        query = json.loads((folder / "query.json").read_text(encoding="utf-8"))
-        answers = {k: v for k, v in read(folder / "tool_cache.json").items() if not _HIDDEN.search(k)}
+        query = read_object(folder / "query.json", needs=("query", "namespace"))
+        answers = {k: v for k, v in read_object(folder / "tool_cache.json", needs=()).items() if not _HIDDEN.search(k)}
         recording = Recording(answers, query["namespace"])
         live, declared = recording.live(), recording.declared()
         graph = environment(
@@ -65,30 +63,26 @@ class _Suite:
 SUITE = _Suite()
 
 
-def read(path: Path) -> dict[str, Any]:
-    if path.is_file():
-        text = path.read_text(encoding="utf-8")
-    elif (zipped := path.with_name(path.name + ".gz")).is_file():
-        text = gzip.decompress(zipped.read_bytes()).decode()
-    else:
-        raise Invalid("the recording is missing", where=str(path))
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise Invalid("the recording is no JSON object", where=str(path))
-    return found
-
-
 def _ranked(case: _Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
     causes = {c["name"]: c for c in case.labels.get("root_causes", ())}
     seen = set()
     for cause in diagnosis.causes:
         name = _name_of(cause)
-        label = causes.get(name or "")
-        entity = _entity(case, cause, label["target"] if label else "app")
-        if label is None or entity is None or (entity, name) in seen:
+        label = causes.get(name or "", {})
+        entity = _entity(case, cause, str(label.get("target") or _target(case, cause)))
+        # A set without a list of causes takes any; one with a list takes those on it.
+        if name is None or (causes and not label) or entity is None or (entity, name) in seen:
             continue
         seen.add((entity, name))
-        yield {"entity": entity, "cause": name, "category": label["fault_taxonomy"], "score": cause.confidence}
+        yield {"entity": entity, "cause": name, "category": label.get("fault_taxonomy"), "score": cause.confidence}
+
+
+def _target(case: _Case, cause: Cause) -> str:
+    """What kind of thing has a fault, where the set does not tell."""
+    if cause.kind == "quota_exceeded":
+        return "namespace"
+    resource = case.world.graph.resource(cause.resource) if cause.resource in case.world.graph else None
+    return "node" if resource is not None and resource.kind == "Node" else "app"
 
 
 def _entity(case: _Case, cause: Cause, target: str) -> str | None:

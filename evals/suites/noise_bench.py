@@ -9,25 +9,32 @@ from typing import Any
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.suites.tables import read_json, read_series, time
+from evals.suites.files import exists, read_rows
+from evals.suites.tables import read_series, time
 from evals.world import World, alert_of, environment, service, triaged, uid_of
+from graph.errors import Invalid
 from graph.incident import Alert, OpenIncident
 from graph.resource import display_uid
 from graph.telemetry import LogLine, Mood, Telemetry
 from graph.triage import PAGE_FROM
 
 _MOODS = {"negative": Mood.BAD, "neutral": Mood.NEUTRAL, "positive": Mood.GOOD}
+_PAGE = ("id", "service", "metric", "fired_at", "value", "threshold")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (the decisions are fixed)
         data = folder / "workdir"
-        alerts = tuple(_alert(p) for p in _items(data / "pages.json", "pages"))
-        incidents = tuple(_incident(i) for i in _items(data / "incidents_open.json", "incidents"))
+        if not exists(data / "pages.json"):
+            raise Invalid(
+                "the file is missing; without pages there is nothing to decide", where=str(data / "pages.json")
+            )
+        alerts = tuple(_alert(p) for p in read_rows(data / "pages.json", "pages", needs=_PAGE))
+        incidents = tuple(_incident(i) for i in read_rows(data / "incidents_open.json", "incidents"))
         telemetry = Telemetry(
             series=tuple(read_series(data / "metrics.csv")),
-            logs=tuple(_line(p) for p in _items(data / "patterns.json", "patterns")),
+            logs=tuple(_line(p) for p in read_rows(data / "patterns.json", "patterns", needs=("pattern_id",))),
         )
         known = {uid_of(a.service) for a in alerts} | {uid for i in incidents for uid in i.subjects}
         graph = environment(
@@ -47,11 +54,6 @@ class _Suite:
 
 
 SUITE = _Suite()
-
-
-def _items(path: Path, key: str) -> list[dict[str, Any]]:
-    found = read_json(path)
-    return list(found.get(key, ()) if isinstance(found, dict) else found)
 
 
 def _alert(page: Mapping[str, Any]) -> Alert:

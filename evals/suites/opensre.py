@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,9 +13,11 @@ import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
+from evals.suites.files import exists, read_object
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.diagnosis.mechanisms.databases import stated_limit
 from graph.diagnosis.result import Cause
+from graph.errors import Invalid
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.incident import Alert
 from graph.kinds.kubernetes.parse import parse
@@ -26,6 +27,8 @@ from graph.telemetry import Series, Signal, Telemetry
 from graph.version import Document
 
 _CLUSTER = "cluster"
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where a case names no time. The clock of the run would give each run another answer."""
 _SURE = 0.2
 """Confidence of a cause from which something is wrong."""
 _SIGNALS = {
@@ -35,17 +38,22 @@ _SIGNALS = {
     "FreeStorageSpace": Signal.SATURATION,
     "ReplicaLag": Signal.LAG,
 }
+_OF_DATABASES = ("aws_cloudwatch_metrics", "aws_rds_events", "aws_performance_insights")
+_OF_CLUSTERS = (
+    *("eks_pods", "eks_events", "eks_deployments", "eks_node_health"),
+    *("eks_pod_logs", "datadog_logs", "datadog_monitors"),
+)
 
 
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (the categories are ours, too)
-        alert = _json(folder / "alert.json")
-        about = _json(folder / "context.json")
-        return (
-            _database(folder, alert, about)
-            if (folder / "aws_cloudwatch_metrics.json").exists()
-            else _cluster(folder, alert)
-        )
+        alert = read_object(folder / "alert.json")
+        about = read_object(folder / "context.json")
+        if any(exists(folder / f"{name}.json") for name in _OF_DATABASES):
+            return _database(folder, alert, about)
+        if any(exists(folder / f"{name}.json") for name in _OF_CLUSTERS):
+            return _cluster(folder, alert)
+        raise Invalid("none of the files of evidence is there; nothing seen is not healthy", where=str(folder))
 
     def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
@@ -91,11 +99,6 @@ def category_of(cause: Cause) -> str:
     return max(fits, default=(0, "configuration_error"))[1]
 
 
-def _json(path: Path) -> dict[str, Any]:
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found if isinstance(found, dict) else {}
-
-
 def _alert(alert: Mapping[str, Any], now: datetime, **labels: str) -> Alert:
     notes = alert.get("commonAnnotations") or {}
     return alert_of(
@@ -109,12 +112,13 @@ def _alert(alert: Mapping[str, Any], now: datetime, **labels: str) -> Alert:
 def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) -> World:
     name = str(about.get("db_instance_identifier") or "database")
     uid = uid_of(name)
-    metrics = _json(folder / "aws_cloudwatch_metrics.json")
-    now = _time(metrics.get("end_time")) or datetime.now(UTC)
-    events = _json(folder / "aws_rds_events.json").get("events") or []
+    metrics = read_object(folder / "aws_cloudwatch_metrics.json")
+    events = read_object(folder / "aws_rds_events.json").get("events") or []
+    told = [at for e in events if (at := _time(e.get("date"))) is not None]
+    now = _time(metrics.get("end_time")) or max(told, default=_LONG_AGO)
     texts = [str(v) for v in (alert.get("commonAnnotations") or {}).values()] + [str(e.get("message")) for e in events]
     series = list(_series(uid, name, metrics, texts))
-    insights = _json(folder / "aws_performance_insights.json")
+    insights = read_object(folder / "aws_performance_insights.json")
     load = insights.get("db_load")
     if load and load.get("values"):
         series.append(_one(uid, "DBLoad", Signal.SATURATION, load["timestamps"], load["values"], ""))
@@ -160,7 +164,7 @@ def _series(uid: str, name: str, metrics: Mapping[str, Any], texts: list[str]) -
 
 
 def _one(uid: str, metric: str, signal: Signal, times: list[Any], values: list[float], unit: str) -> Series:
-    seconds = np.array([(_time(t) or datetime.now(UTC)).timestamp() for t in times])
+    seconds = np.array([(_time(t) or _LONG_AGO).timestamp() for t in times])
     return Series(
         resource=uid, metric=metric, signal=signal, times=seconds, values=np.array(values, dtype=float), unit=unit
     )
@@ -186,7 +190,7 @@ def _cluster(folder: Path, alert: Mapping[str, Any]) -> World:
     labels = {**(alert.get("commonLabels") or {}), **(alert.get("commonAnnotations") or {})}
     namespace = str(labels.get("namespace") or labels.get("kube_namespace") or "default")
     documents = [d for body in _objects(folder, namespace) if (d := _document(body, namespace)) is not None]
-    now = max(_instants(folder), default=datetime.now(UTC))
+    now = max(_instants(folder), default=_LONG_AGO)
     workload = str(labels.get("workload_name") or labels.get("kube_deployment") or "")
     graph = environment(
         now=now,
@@ -202,8 +206,8 @@ def _document(body: dict[str, Any], namespace: str) -> Document:
 
 
 def _objects(folder: Path, namespace: str) -> Iterator[dict[str, Any]]:
-    deployments = _json(folder / "eks_deployments.json").get("deployments") or []
-    pods = _json(folder / "eks_pods.json").get("pods") or []
+    deployments = read_object(folder / "eks_deployments.json").get("deployments") or []
+    pods = read_object(folder / "eks_pods.json").get("pods") or []
     for one in deployments:
         status = {
             "observedGeneration": 1,
@@ -221,7 +225,7 @@ def _objects(folder: Path, namespace: str) -> Iterator[dict[str, Any]]:
         yield _body("apps/v1", "Deployment", one["name"], one.get("namespace") or namespace, spec=spec, status=status)
     for pod in pods:
         yield from _pod(pod, [str(d["name"]) for d in deployments], namespace)
-    for node in _json(folder / "eks_node_health.json").get("nodes") or ():
+    for node in read_object(folder / "eks_node_health.json").get("nodes") or ():
         pressures = {
             "MemoryPressure": "memory_pressure",
             "DiskPressure": "disk_pressure",
@@ -273,7 +277,7 @@ def _body(version: str, kind: str, name: str, namespace: str | None, **parts: An
 
 
 def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEvent]:
-    for event in _json(folder / "eks_events.json").get("warning_events") or ():
+    for event in read_object(folder / "eks_events.json").get("warning_events") or ():
         kind, _, name = str(event.get("involved_object")).partition("/")
         group = "apps" if kind in ("Deployment", "ReplicaSet", "StatefulSet") else ""
         place = None if kind == "Node" else event.get("namespace") or namespace
@@ -286,7 +290,7 @@ def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEv
             reason=str(event.get("reason")),
             count=int(event.get("count") or 1),
         )
-    logs = _json(folder / "eks_pod_logs.json")
+    logs = read_object(folder / "eks_pod_logs.json")
     pod = kubernetes_uid(
         cluster=_CLUSTER, group="", kind="Pod", namespace=namespace, name=str(logs.get("pod_name") or workload)
     )
@@ -294,17 +298,17 @@ def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEv
         if line.strip():
             yield SymptomEvent(kind=ObservationKind.LOG, resource=pod, at=_time(line.partition(" ")[0]), text=line)
     speaker = kubernetes_uid(cluster=_CLUSTER, group="apps", kind="Deployment", namespace=namespace, name=workload)
-    for log in _json(folder / "datadog_logs.json").get("logs") or ():
+    for log in read_object(folder / "datadog_logs.json").get("logs") or ():
         if log.get("status") in ("error", "critical", "warn", "warning"):
             text = str(log.get("message"))
             yield SymptomEvent(kind=ObservationKind.LOG, resource=speaker, at=_time(log.get("timestamp")), text=text)
 
 
 def _instants(folder: Path) -> Iterator[datetime]:
-    for event in _json(folder / "eks_events.json").get("warning_events") or ():
+    for event in read_object(folder / "eks_events.json").get("warning_events") or ():
         if (at := _time(event.get("last_time"))) is not None:
             yield at
-    for log in _json(folder / "datadog_logs.json").get("logs") or ():
+    for log in read_object(folder / "datadog_logs.json").get("logs") or ():
         if (at := _time(log.get("timestamp"))) is not None:
             yield at
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import json
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from agents.model import Model
 from evals.suite import Prediction
+from evals.suites.files import read_object, read_text
 from evals.world import World, alert_of, called, commented, diagnosed, environment, service, uid_of
+from graph.errors import Invalid
 from graph.resource import display_uid
 from graph.telemetry import Call, Floats, Series, Signal, Telemetry
 
@@ -40,12 +41,11 @@ class _Table(NamedTuple):
 
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (the set has no labels)
-        about = json.loads((folder / "case.json").read_text(encoding="utf-8"))
-        target = json.loads((folder / "target.json").read_text(encoding="utf-8"))["target"]
+        about = read_object(folder / "case.json", needs=("scenario", "baseline_rows"))
+        target = read_object(folder / "target.json", needs=("target",))["target"]
         scenario = folder.parents[1] / "scenarios" / about["scenario"]
-        with (folder / "metrics.csv").open(encoding="utf-8") as file:
-            window = _table(file)
-        past = _past(scenario / "normal_metrics.csv.gz")
+        window = _table(folder / "metrics.csv")
+        past = _past(scenario / "normal_metrics.csv")
         rows = int(about["baseline_rows"])
         calls = _calls(scenario / "graph.csv")
         names = {c.node for c in window.columns} | {display_uid(u) for c in calls for u in (c.caller, c.callee)}
@@ -72,16 +72,27 @@ SUITE = _Suite()
 @lru_cache(maxsize=4)
 def _past(path: Path) -> _Table:
     """The fault-free metrics of a scenario: many cases share one file. A case takes the rows before it only."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return _table(file)
+    return _table(path)
 
 
-def _table(file: TextIO) -> _Table:
-    rows = list(csv.reader(file))
+def _table(path: Path) -> _Table:
+    """A row that is cut off is left out."""
+    rows = _cells(path)
+    if len(rows) < len(_Column._fields):
+        raise Invalid("three header rows were expected: microservice, metric, statistic", where=str(path))
     columns = [_Column(*names) for names in zip(rows[0][1:], rows[1][1:], rows[2][1:], strict=True)]
-    data = [row for row in rows[3:] if row and row[0] != "unix_timestamp"]
+    data = [row for row in rows[3:] if len(row) == len(rows[0]) and row[0] != "unix_timestamp"]
+    if not data:
+        raise Invalid("there are no readings", where=str(path))
     values = np.array([[float(cell) if cell else np.nan for cell in row[1:]] for row in data])
     return _Table(columns, np.array([float(row[0]) for row in data]), values)
+
+
+def _cells(path: Path) -> list[list[str]]:
+    text = read_text(path)
+    if text is None:
+        raise Invalid("the file is missing; a case can't be answered without it", where=str(path))
+    return list(csv.reader(io.StringIO(text, newline="")))
 
 
 def _series(past: _Table, window: _Table) -> Iterable[Series]:
@@ -101,9 +112,8 @@ def _series(past: _Table, window: _Table) -> Iterable[Series]:
 
 
 def _calls(path: Path) -> tuple[Call, ...]:
-    with path.open(encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    names: Sequence[str] = rows[0][1:]
+    rows = _cells(path)
+    names: Sequence[str] = rows[0][1:] if rows else ()
     return tuple(
         Call(caller=uid_of(row[0]), callee=uid_of(names[index]))
         for row in rows[1:]

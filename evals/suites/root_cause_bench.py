@@ -9,7 +9,8 @@ from typing import Any
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.suites.tables import read_json, read_series, seconds, time
+from evals.suites.files import read_object, read_rows
+from evals.suites.tables import read_series, seconds, time
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.diagnosis.result import Remedy
@@ -28,21 +29,26 @@ _REMEDIES = {
     Remedy.REMOVE_BAD_DATA: "purge-bad-data",
     Remedy.ESCALATE_OUTSIDE: "escalate-upstream",
 }
+_SPAN = ("trace_id", "span_id", "service", "name", "start", "duration_ms")
+_DEPLOY = ("service", "timestamp", "commit_sha")
+_FLAG = ("flag", "service", "timestamp")
 
 
 class _Suite:
     def load(self, folder: Path, labels: Mapping[str, Any]) -> World:  # noqa: ARG002  (answers are commit ids)
         data = folder / "workdir" / "data"
-        about = read_json(data / "alert.json")
+        about = read_object(data / "alert.json", needs=("service", "metric", "fired_at"))
         telemetry = Telemetry(
             series=tuple(read_series(data / "metrics.csv")),
-            logs=tuple(_line(p) for p in read_json(data / "patterns.json")),
-            spans=tuple(_spans(read_json(data / "traces.json") or ())),
+            logs=tuple(_line(p) for p in read_rows(data / "patterns.json", "patterns", needs=("service", "signature"))),
+            spans=tuple(_spans(read_rows(data / "traces.json", "traces", needs=_SPAN))),
             notices=tuple(_notices(data / "status_feed.json")),
         )
-        commits = [_commit(c) for c in read_json(data / "context" / "commits.json")]
-        deploys = [_deploy(d) for d in read_json(data / "context" / "deploys.json")]
-        flags = [_flag(f) for f in read_json(data / "context" / "flags.json") or ()]
+        commits = [
+            _commit(c) for c in read_rows(data / "context" / "commits.json", "commits", needs=("sha", "timestamp"))
+        ]
+        deploys = [_deploy(d) for d in read_rows(data / "context" / "deploys.json", "deploys", needs=_DEPLOY)]
+        flags = [_flag(f) for f in read_rows(data / "context" / "flags.json", "changes", needs=_FLAG)]
         speakers = {s.resource for s in telemetry.series} | {line.resource for line in telemetry.logs}
         known = {uid_of(about["service"]), *speakers, *(d.uid for d in deploys)}
         graph = environment(
@@ -148,7 +154,7 @@ def _line(pattern: Mapping[str, Any]) -> LogLine:
 
 
 def _notices(path: Path) -> Iterator[Notice]:
-    found = read_json(path)
+    found = read_object(path)
     provider = str(found.get("component") or found.get("source") or "status page")
     for event in found.get("events") or ():
         at = event.get("timestamp")

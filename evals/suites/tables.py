@@ -1,34 +1,26 @@
-"""What several sets share in their formats: long tables of readings, texts of time, lists inside objects."""
+"""What several sets share in their formats: long tables of readings and texts of time."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from evals.suites.files import number, read_table
 from evals.world import uid_of
 from graph.signals import signal_of
 from graph.telemetry import Series
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file; an empty object when there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-
 def read_series(path: Path) -> Iterator[Series]:
     """Yield the series of a table `timestamp,service,metric,value`, in the order of their first rows."""
     found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    with path.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["value"]:
-                found[row["service"], row["metric"]].append((seconds(row["timestamp"]), float(row["value"])))
+    for row in read_table(path, needs=("timestamp", "service", "metric", "value")):
+        if (value := number(row["value"])) is not None:
+            found[row["service"], row["metric"]].append((seconds(row["timestamp"]), value))
     for (service, metric), readings in found.items():
         times, values = zip(*sorted(readings), strict=True)
         yield Series(
@@ -41,8 +33,9 @@ def read_series(path: Path) -> Iterator[Series]:
 
 
 def time(text: str) -> datetime:
-    """Return an ISO 8601 text as a time, UTC where it has an offset of none."""
-    return datetime.fromisoformat(text)
+    """Return an ISO 8601 text as a time, in UTC where it has no offset."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def seconds(text: str) -> float:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evals.suites import cloud_opsbench
+from evals.suites.files import read_object
 from evals.transplant.faults import FAULTS, Fault
 from evals.transplant.slowness import SLOWNESS
 from evals.transplant.stores import STORE_FAULTS
@@ -187,7 +188,7 @@ HIDDEN: dict[str, Callable[[Tape, random.Random], None]] = {
 
 def _read(folder: Path) -> Tape:
     namespace = json.loads((folder / "query.json").read_text(encoding="utf-8"))["namespace"]
-    return Tape(cloud_opsbench.read(folder / "tool_cache.json"), namespace)
+    return Tape(read_object(folder / "tool_cache.json", needs=()), namespace)
 
 
 def _labels(data: Path) -> dict[str, Any]:
