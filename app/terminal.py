@@ -134,6 +134,14 @@ def print_incident(incident: dict[str, Any]) -> None:
     _out.print(f"{_VERDICTS[diagnosis['verdict']]} after {diagnosis['took_s']:.1f} s. {_safe(diagnosis['summary'])}")
     for cause in diagnosis["causes"][:3]:
         _print_cause(cause)
+    for account in diagnosis.get("accounts") or []:
+        if account["steps"]:
+            way = ", ".join(f"{s['source_name']} > {s['target_name']}" for s in account["steps"])
+            _out.print(f"[cyan]Spread:[/] {_safe(way)}")
+    for suspect in (diagnosis.get("suspects") or [])[:3]:
+        change = suspect["change"]
+        name = (change["reference"] or change["id"])[:12]
+        _out.print(f"[cyan]Change weighed:[/] {suspect['confidence']:.0%} {_safe(name)} {_safe(change['summary'])}")
     for recall in diagnosis.get("recalled") or []:
         _out.print(f"[cyan]Seen before:[/] {_recalled(recall)}")
     for missing in diagnosis.get("missing") or []:

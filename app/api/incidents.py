@@ -30,6 +30,7 @@ router = APIRouter(
 )
 
 Id = Annotated[str, identifier("INC", "incident")]
+_MOST_SUSPECTS = 10
 
 
 class Alert(Body):
@@ -117,6 +118,61 @@ class Cause(Body):
         )
 
 
+class SpreadStep(Body):
+    """Trouble that went from one to the next, in the direction of cause and effect."""
+
+    source: str
+    """uid"""
+    source_name: str
+    target: str
+    """uid; it suffers from `source`."""
+    target_name: str
+    mode: str
+
+
+class Account(Body):
+    """How trouble spread from one origin."""
+
+    origin: str
+    """uid"""
+    origin_name: str
+    steps: list[SpreadStep]
+    statements: list[Statement]
+    """Why this origin, strongest first."""
+
+    @classmethod
+    def of(cls, account: result.Account) -> Account:
+        """Build the body of an account."""
+        steps = [plain(s) for s in account.steps]
+        return cls(
+            origin=plain(account.origin),
+            origin_name=display_uid(plain(account.origin)),
+            steps=[
+                SpreadStep(source_name=display_uid(s["source"]), target_name=display_uid(s["target"]), **s)
+                for s in steps
+            ],
+            statements=[Statement(**plain(s)) for s in account.statements],
+        )
+
+
+class Suspect(Body):
+    """A commit, deployment or flag that may have done it."""
+
+    change: Change
+    confidence: float
+    """0 to 1"""
+    statements: list[Statement]
+
+    @classmethod
+    def of(cls, suspicion: result.Suspicion) -> Suspect:
+        """Build the body of a suspect."""
+        return cls(
+            change=Change.of(suspicion.change),
+            confidence=suspicion.confidence,
+            statements=[Statement(**plain(s)) for s in suspicion.statements],
+        )
+
+
 class DiagnosisSummary(Body):
     """What a diagnosis says, in a list."""
 
@@ -146,6 +202,14 @@ class Diagnosis(DiagnosisSummary):
     """What could not be read."""
     missing: list[str]
     """For an inconclusive verdict: what would settle it."""
+    suspects: list[Suspect]
+    """Changes by guilt, where they could be weighed against each other."""
+    guilty: str | None
+    """Commit or version of the change that did it; null when none of those known did, or nobody knows."""
+    accounts: list[Account]
+    """How it spread, the account of the leading cause first."""
+    remedy: str | None
+    """What sort of action would end it."""
     recalled: list[Recall]
     """Earlier incidents that resemble this one, and what people said of them."""
     as_of: datetime
@@ -162,6 +226,10 @@ class Diagnosis(DiagnosisSummary):
             subjects=[_candidate(plain(s)) for s in found.subjects],
             gaps=[Gap.of(g) for g in found.gaps],
             missing=plain(found.missing),
+            suspects=[Suspect.of(s) for s in found.change.suspects[:_MOST_SUSPECTS]] if found.change else [],
+            guilty=plain(found.change.guilty.version) if found.change and found.change.guilty else None,
+            accounts=[Account.of(a) for a in found.accounts],
+            remedy=found.remedy,
             recalled=[Recall.of(r) for r in found.recalled],
             as_of=found.as_of,
             model=plain(saved.model),
