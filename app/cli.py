@@ -603,8 +603,8 @@ def eval_report(
     written, absent = report(data, predictions, out)
     for path in written:
         typer.echo(f"written: {path}")
-    for name in absent:
-        typer.echo(f"{name}: skipped, it is not in {data}")
+    for name, reason in absent.items():
+        typer.echo(f"{name}: {reason}")
 
 
 @evaluate.command("scale")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from evals.run import case_folders
 from evals.suite import Prediction
+from evals.suites.files import read_object, read_rows, read_text
+from graph.errors import Invalid
 
 _Rule = Callable[[Path], Prediction]
 
@@ -17,41 +18,40 @@ _Rule = Callable[[Path], Prediction]
 def predictions(name: str, rule: str, data: Path) -> Iterator[Prediction]:
     """Yield the predictions of a rule for all cases of a set."""
     for folder in case_folders(data):
-        yield {"case": folder.name, **RULES[name][rule](folder)}
-
-
-def _load(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+        try:
+            yield {"case": folder.name, **RULES[name][rule](folder)}
+        except (Invalid, KeyError, TypeError, ValueError, IndexError):  # a rule of one line can't read a broken case
+            yield {"case": folder.name, "abstained": True}
 
 
 def _latest_deploy(folder: Path) -> Prediction:
-    deploys = _load(folder / "workdir" / "data" / "context" / "deploys.json")
-    fired = _load(folder / "workdir" / "data" / "alert.json")["fired_at"]
+    deploys = read_rows(folder / "workdir" / "data" / "context" / "deploys.json", "deploys")
+    fired = read_object(folder / "workdir" / "data" / "alert.json")["fired_at"]
     before = sorted((d["timestamp"], d["commit_sha"]) for d in deploys if d["timestamp"] <= fired)
     return {"change": before[-1][1] if before else "none", "remediation": "rollback"}
 
 
 def _paging_service(folder: Path) -> Prediction:
-    return {"origin": _load(folder / "workdir" / "alert.json")["service"]}
+    return {"origin": read_object(folder / "workdir" / "alert.json")["service"]}
 
 
 def _loudest_service(folder: Path) -> Prediction:
-    patterns = _load(folder / "workdir" / "patterns.json")["patterns"]
+    patterns = read_rows(folder / "workdir" / "patterns.json", "patterns")
     loud = max((p for p in patterns if p.get("sentiment") == "negative"), key=lambda p: p["count"], default=None)
     return {"origin": loud["service"] if loud else ""}
 
 
 def _all_pages(folder: Path) -> Prediction:
-    return {"pages": {p["id"]: "page" for p in _load(folder / "workdir" / "pages.json")}}
+    return {"pages": {p["id"]: "page" for p in read_rows(folder / "workdir" / "pages.json", "pages")}}
 
 
 def _unresolved_pages(folder: Path) -> Prediction:
-    pages = _load(folder / "workdir" / "pages.json")
+    pages = read_rows(folder / "workdir" / "pages.json", "pages")
     return {"pages": {p["id"]: "page" if p["auto_resolved_after_s"] is None else "suppress" for p in pages}}
 
 
 def _latest_release(folder: Path) -> Prediction:
-    case = _load(folder / "case.json")
+    case = read_object(folder / "case.json")
     begun = [(float(p["release_time"]), name) for name, p in case["plan"].items()]
     return {"release": [name for at, name in sorted(begun, reverse=True) if at <= case["detect_timestamp"]]}
 
@@ -62,8 +62,7 @@ def _alarming(_: Path) -> Prediction:
 
 def _largest_rise(folder: Path) -> Prediction:
     """The node whose average latency rose most within the window; the answer that ignores both graph and past."""
-    with (folder / "metrics.csv").open(encoding="utf-8") as file:
-        rows = list(csv.reader(file))
+    rows = list(csv.reader(io.StringIO(read_text(folder / "metrics.csv") or "", newline="")))
     data = [r for r in rows[3:] if r and r[0] != "unix_timestamp"]
     rises = []
     for index, (node, metric, statistic) in enumerate(zip(rows[0], rows[1], rows[2], strict=True)):

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from agents.model import Model
 from evals.run import Finished, case_folders, run, write
 from evals.suites import SETS, suite_of
-from graph.errors import NotFound
+from graph.errors import Invalid, NotFound, PlumblineError
 
 
 def run_set(name: str, *, data: Path, out: Path, model: Model | None = None) -> list[Finished]:
@@ -56,15 +56,26 @@ def run_all(data: Path, out: Path, *, model: Model | None = None) -> tuple[list[
         if not (data / name / "cases").is_dir():
             continue
         found = out / f"{name}.jsonl"
-        finished = run_set(name, data=data / name, out=found, model=model)
+        try:
+            finished = run_set(name, data=data / name, out=found, model=model)
+        except PlumblineError as error:
+            # The other sets go on: a run of an hour must not end for one folder without cases.
+            lines.append(f"{name}: not run: {error}")
+            is_good = False
+            continue
         is_good &= not any(f.error for f in finished)
         lines.append(summary(name, finished, found))
-    written, absent = report(data, out, out, model=model.name if model else "")
-    lines += [f"{name}: skipped, {data / name} does not exist" for name in absent]
+    try:
+        written, absent = report(data, out, out, model=model.name if model else "")
+    except Invalid as error:
+        # Answers are not needed to predict; where some are there, a report that can't be written is a failure.
+        has_answers = any((data / name / "truth.jsonl").is_file() for name in SETS)
+        return [*lines, f"no report: {error}"], is_good and not has_answers
+    lines += [f"{name}: {reason}" for name, reason in absent.items()]
     return [*lines, *(f"written: {path}" for path in written)], is_good
 
 
-def report(data: Path, found: Path, out: Path, *, model: str = "") -> tuple[tuple[Path, Path], list[str]]:
+def report(data: Path, found: Path, out: Path, *, model: str = "") -> tuple[tuple[Path, Path], dict[str, str]]:
     """Write the report of predictions that were made before.
 
     Args:
@@ -74,19 +85,23 @@ def report(data: Path, found: Path, out: Path, *, model: str = "") -> tuple[tupl
         model: name of the model that took part.
 
     Returns:
-        The files written, and the names of the sets that are absent.
+        The files written, and the sets that are not in the report with the reason of each.
 
     Raises:
         NotFound: no set is there at all.
-        Invalid: predictions of a set are missing or incomplete.
+        Invalid: predictions of a set are missing or incomplete, or no set has answers.
     """
     from evals.report import evaluate, write_report
 
-    present = [name for name in SETS if (data / name / "cases").is_dir()]
+    present = [name for name in SETS if any(p.is_dir() for p in (data / name / "cases").glob("*"))]
     if not present:
         raise NotFound(f"no set in {str(data)!r}: it should hold folders such as {', '.join(list(SETS)[:3])}")
-    results = [replace(evaluate(n, data / n, found / f"{n}.jsonl"), model=model) for n in present]
-    absent = [name for name in SETS if name not in present]
+    absent = {name: f"skipped, there are no cases in {data / name / 'cases'}" for name in SETS if name not in present}
+    absent |= {n: "not scored, it has no truth.jsonl" for n in present if not (data / n / "truth.jsonl").is_file()}
+    scored = [name for name in present if name not in absent]
+    if not scored:
+        raise Invalid("no set has a truth.jsonl to compare with", where=str(data))
+    results = [replace(evaluate(n, data / n, found / f"{n}.jsonl"), model=model) for n in scored]
     return write_report(results, absent, out), absent
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.baselines import RULES, predictions
+from evals.failures import Failure, failure, worst
 from evals.figures import Summary, quantile, reliability, share, summaries
 from evals.published import PUBLISHED
 from evals.scorers import Score, score
@@ -30,9 +31,11 @@ class SetResult:
     scores: tuple[Score, ...]
     errors: Mapping[str, str]
     """Case to error, of those that failed."""
-    notes: Mapping[str, str]
-    """Case to what was answered, in a sentence."""
-    parse_s: tuple[float, ...]
+    failures: tuple[Failure, ...] = ()
+    """Wrong answers and failed cases, in words."""
+    unknown: int = 0
+    """Predictions of cases that have no answer to compare with."""
+    parse_s: tuple[float, ...] = ()
     baselines: Mapping[str, tuple[Summary, ...]] = field(default_factory=dict)
     model: str = ""
     """Name of the language model that took part; empty for none."""
@@ -58,17 +61,19 @@ def evaluate(name: str, data: Path, found: Path) -> SetResult:
         raise Invalid(
             f"{len(lacking)} of {len(truth)} cases have no prediction, the first is {lacking[0]}", where=str(found)
         )
+    scores = tuple(score(name, truth[case], given[case]) for case in truth)
     return SetResult(
         name=name,
-        scores=tuple(score(name, truth[case], given[case]) for case in truth),
+        scores=scores,
         errors={case: str(p["error"]) for case, p in given.items() if p.get("error")},
-        notes={case: str(p.get("note") or "") for case, p in given.items()},
+        failures=tuple(failure(name, truth[s.case], given[s.case], s) for s in scores if not s.is_right),
+        unknown=len(given.keys() - truth.keys()),
         parse_s=tuple(float(p.get("parse_s") or 0.0) for p in given.values()),
         baselines={rule: _baseline(name, rule, data, truth) for rule in RULES.get(name, ())},
     )
 
 
-def write_report(results: Sequence[SetResult], absent: Sequence[str], out: Path) -> tuple[Path, Path]:
+def write_report(results: Sequence[SetResult], absent: Mapping[str, str], out: Path) -> tuple[Path, Path]:
     """Write `report.md` and `report.html` into a folder, with the plots; return their paths."""
     out.mkdir(parents=True, exist_ok=True)
     plots = _plots(results, out)
@@ -86,9 +91,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
             try:
-                yield json.loads(line)
+                found = json.loads(line)
             except ValueError as error:
-                raise Invalid(f"line {number} is not JSON: {error}", where=str(path)) from error
+                raise Invalid(f"not JSON: {error}", where=str(path), line=number) from error
+            if not isinstance(found, dict) or "case" not in found:
+                raise Invalid("an object with the field 'case' was expected", where=str(path), line=number)
+            yield found
 
 
 def _baseline(name: str, rule: str, data: Path, truth: Mapping[str, Any]) -> tuple[Summary, ...]:
@@ -96,20 +104,21 @@ def _baseline(name: str, rule: str, data: Path, truth: Mapping[str, Any]) -> tup
     return tuple(summaries([score(name, truth[case], given.get(case, {})) for case in truth]))
 
 
-def _markdown(results: Sequence[SetResult], absent: Sequence[str], plots: Mapping[str, str]) -> Iterator[str]:
+def _markdown(results: Sequence[SetResult], absent: Mapping[str, str], plots: Mapping[str, str]) -> Iterator[str]:
     yield "# Evaluation\n"
     yield "Answers of the product's own path, without a language model unless a set says so. Intervals are 95 %."
     yield "Published figures are of whole sets, ours of the cases at hand: compare with care, and look at n."
     yield "Cases that were read while rules were written flatter the rules; cases that nobody here has seen do not.\n"
-    for name in absent:
-        yield f"- **{name}** was skipped: it is not among the data.\n"
+    for name, reason in absent.items():
+        yield f"- **{name}**: {reason}.\n"
     yield from _overview(results)
     if "overview" in plots:
         yield f"\n![Headline figures with intervals]({plots['overview']})\n"
     if "reliability" in plots:
         yield "## Can the confidence be trusted?\n"
         yield f"![Share of right answers by stated confidence]({plots['reliability']})\n"
-        yield from _trust(results)
+    yield from _trust(results)
+    yield from _worst(results)
     for result in results:
         yield from _one(result)
 
@@ -127,6 +136,26 @@ def _overview(results: Sequence[SetResult]) -> Iterator[str]:
             f"| {quantile(seconds, 0.5):.3f} | {quantile(seconds, 0.95):.3f} |"
         )
     yield ""
+
+
+def _worst(results: Sequence[SetResult]) -> Iterator[str]:
+    """The failures that one should read first."""
+    every = [f for r in results for f in r.failures]
+    if not every:
+        yield "No answer was wrong.\n"
+        return
+    yield f"## The {min(_WORST, len(every))} worst failures of {len(every)}\n"
+    yield "Sure and wrong first, then unsure and wrong, then silent.\n"
+    yield "| Set | Case | Said | Confidence | Right | Why |\n|---|---|---|---|---|---|"
+    for one in worst(every, _WORST):
+        sure = "none" if one.score.confidence is None else f"{one.score.confidence:.2f}"
+        cells = (one.set_name, f"`{one.score.case}`", one.said or "no answer", sure, one.right, one.why)
+        yield f"| {' | '.join(_cell(c) for c in cells)} |"
+    yield ""
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "/")
 
 
 def _trust(results: Sequence[SetResult]) -> Iterator[str]:
@@ -171,12 +200,12 @@ def _groups(result: SetResult) -> Iterator[str]:
 
 
 def _failures(result: SetResult) -> Iterator[str]:
-    bad = sorted((s for s in result.scores if not s.is_right), key=lambda s: (-(s.confidence or 0.0), s.case))
-    if bad:
-        yield f"Wrong answers, the most confident first ({len(bad)} in all):\n"
-        for one in bad[:_WORST]:
-            said = result.errors.get(one.case) or result.notes.get(one.case) or "no answer"
-            yield f"- `{one.case}` ({one.group}, confidence {one.confidence if one.is_answered else 'none'}): {said}"
+    if result.failures:
+        yield f"Wrong answers, the most confident first ({len(result.failures)} in all):\n"
+        for one in worst(result.failures, _WORST):
+            sure = "none" if one.score.confidence is None else f"{one.score.confidence:.2f}"
+            said = f"said {one.said or 'nothing'}, right is {one.right}"
+            yield f"- `{one.score.case}` ({one.score.group}, confidence {sure}): {_cell(said)}; {_cell(one.why)}"
         yield ""
 
 
@@ -193,9 +222,9 @@ def _plots(results: Sequence[SetResult], out: Path) -> dict[str, str]:
     return plots.draw(results, out)
 
 
-def _data(results: Sequence[SetResult], absent: Sequence[str]) -> dict[str, Any]:
+def _data(results: Sequence[SetResult], absent: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "absent": list(absent),
+        "absent": dict(absent),
         "sets": {
             r.name: {
                 "n": len(r.scores),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.command import run_set
+from evals.command import run_all, run_set
 from evals.figures import summaries
 from evals.report import evaluate, write_report
 from graph.errors import Invalid
@@ -96,8 +96,42 @@ def test_the_report_names_what_is_absent_and_shows_baselines(bench: Path, tmp_pa
     """Markdown and HTML say the same, and plain rules stand beside the product."""
     run_set("changerca", data=bench / "changerca", out=tmp_path / "changerca.jsonl")
     result = evaluate("changerca", bench / "changerca", tmp_path / "changerca.jsonl")
-    markdown, page = write_report([result], ["petshop"], tmp_path / "out")
+    markdown, page = write_report([result], {"petshop": "skipped"}, tmp_path / "out")
     for text in (markdown.read_text(encoding="utf-8"), page.read_text(encoding="utf-8")):
         assert "petshop" in text
         assert "rule: latest release" in text
         assert "ChangeRCA (authors)" in text
+
+
+def test_sets_without_cases_or_answers_are_named_and_the_others_run(bench: Path, tmp_path: Path) -> None:
+    """A set without answers is run and not scored; one without cases fails the run, and no other set with it."""
+    data, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(bench / "noise-bench", data / "noise-bench")
+    (data / "noise-bench" / "truth.jsonl").unlink()
+    lines, is_good = run_all(data, out)
+    assert is_good
+    assert any(line.startswith("no report:") and "truth.jsonl" in line for line in lines)
+    shutil.copytree(bench / "blast-radius-bench", data / "blast-radius-bench")
+    (data / "opensre" / "cases").mkdir(parents=True)
+    (data / "opensre" / "truth.jsonl").write_text("", encoding="utf-8")
+    lines, is_good = run_all(data, out)
+    assert not is_good
+    assert any(line.startswith("opensre: not run: no cases") for line in lines)
+    assert (out / "noise-bench.jsonl").is_file()
+    assert (out / "blast-radius-bench.jsonl").is_file()
+
+
+def test_the_worst_failures_say_what_was_answered_and_what_was_right(bench: Path, tmp_path: Path) -> None:
+    """Predictions that are wrong on purpose: each is told with its confidence, the right answer and why."""
+    truth = [json.loads(x) for x in (bench / "opensre" / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = tmp_path / "opensre.jsonl"
+    wrong = {"ranked": [{"category": "no | such", "score": 0.95}], "note": "a guess"}
+    found.write_text("".join(json.dumps({"case": t["case"], **wrong}) + "\n" for t in truth), encoding="utf-8")
+    markdown, page = write_report([evaluate("opensre", bench / "opensre", found)], {}, tmp_path / "out")
+    text = markdown.read_text(encoding="utf-8")
+    first = next(t for t in sorted(truth, key=lambda t: t["case"]))
+    right = first["root_cause_category"]
+    assert f"The {min(10, len(truth))} worst failures of {len(truth)}" in text
+    why = "the right answer is not among the 1 that were given. It wrote: a guess"
+    assert f"| opensre | `{first['case']}` | no / such | 0.95 | {right} | {why} |" in text
+    assert "no / such" in page.read_text(encoding="utf-8")
