@@ -98,6 +98,7 @@ def _series_out(series: Series) -> dict[str, Json]:
         "statistic": series.statistic,
         "peer": series.peer,
         "instance": series.instance,
+        "is_outgoing": series.is_outgoing,
         "times": [float(t) for t in series.times],
         "values": values,
     }
@@ -139,7 +140,11 @@ def _series_in(data: Mapping[str, Any]) -> Series:
     values = [np.nan if v is None else v for v in data["values"]]
     texts = {key: data[key] for key in ("resource", "metric", "unit", "statistic", "peer", "instance")}
     return Series(
-        signal=Signal(data["signal"]), times=np.array(data["times"]), values=np.array(values, dtype=float), **texts
+        signal=Signal(data["signal"]),
+        times=np.array(data["times"]),
+        values=np.array(values, dtype=float),
+        is_outgoing=bool(data.get("is_outgoing")),
+        **texts,
     )
 
 

@@ -63,6 +63,8 @@ class Series:
     """uid of the other end, where the metric is one of calls between two resources."""
     instance: str = ""
     """Pod or host that was measured, where it is not the resource as a whole."""
+    is_outgoing: bool = False
+    """`instance` is one of `peer`, measured where its calls to `resource` leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

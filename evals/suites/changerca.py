@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ _COLUMNS = {
     "CPUUsageRate(%)": Signal.CPU,
     "MemoryUsageRate(%)": Signal.MEMORY,
 }
+_OF_THE_POD = frozenset({Signal.CPU, Signal.MEMORY})
+"""What is the same in every file of a pod."""
 _EDGES = ("source_success.csv", "destination_success.csv")
 
 
@@ -80,15 +83,17 @@ def _releases(plan: Mapping[str, Any], at: float) -> Iterator[Change]:
 
 
 def _instances(folder: Path, at: float) -> Iterator[Series]:
-    """One file for each pod and call, `<pod>_<caller>_<callee>.csv`."""
+    """One file for each pod and call, `<pod>_<caller>_<callee>.csv`; the pod is of either of the two."""
     for path in sorted({p.with_name(p.name.removesuffix(".gz")) for p in folder.glob("*_*_*.csv*")}):
         pod, _, call = path.stem.partition("_")
         caller, _, callee = call.partition("_")
-        if path.suffix != ".csv" or not pod.startswith(f"{callee}-"):
+        if path.suffix != ".csv":
             continue
-        rows = _rows(path, "Timestamp", at, *_COLUMNS)
+        rows, is_outgoing = _rows(path, "Timestamp", at, *_COLUMNS), not pod.startswith(f"{callee}-")
         for column, signal in _COLUMNS.items() if rows else ():
-            yield _series(rows, "Timestamp", column, signal, callee=callee, caller=caller, instance=pod)
+            if not (is_outgoing and signal in _OF_THE_POD):
+                one = _series(rows, "Timestamp", column, signal, callee=callee, caller=caller)
+                yield replace(one, instance=pod, is_outgoing=is_outgoing)
 
 
 def _edges(folder: Path, at: float) -> Iterator[Series]:
@@ -105,9 +110,7 @@ def _rows(path: Path, time: str, at: float, *needs: str) -> list[dict[str, str]]
     return [row for row in rows if (moment := number(row[time])) is not None and moment <= at]
 
 
-def _series(
-    rows: list[dict[str, str]], time: str, column: str, signal: Signal, *, callee: str, caller: str, instance: str = ""
-) -> Series:
+def _series(rows: list[dict[str, str]], time: str, column: str, signal: Signal, *, callee: str, caller: str) -> Series:
     return Series(
         resource=uid_of(callee),
         metric=column,
@@ -115,5 +118,4 @@ def _series(
         times=np.array([float(row[time]) for row in rows]),
         values=np.array([np.nan if (value := number(row[column])) is None else value for row in rows]),
         peer=uid_of(caller),
-        instance=instance,
     )

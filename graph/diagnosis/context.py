@@ -22,7 +22,8 @@ from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.onset import onset
 from graph.diagnosis.origins import Origin, origins
 from graph.diagnosis.reach import Reach, reach
-from graph.diagnosis.releases import Blamed, Release, rank_releases
+from graph.diagnosis.releases import Blamed, rank_releases
+from graph.diagnosis.rollout import Release
 from graph.diagnosis.spread import Link, LinkType, Spread, spreads
 from graph.diagnosis.symptoms import Reading, readings
 from graph.diagnosis.traces import Amplification, FirstFailure, amplifications, first_failures

@@ -13,53 +13,24 @@ from functools import cached_property
 
 import numpy as np
 
-from graph.change import Change
+from graph.diagnosis.failing import ALIKE, FAILS, SETTLES_S, Failing, lacks
 from graph.diagnosis.hypothesis import Reason
-from graph.diagnosis.versions import WARM_S, beyond_start, differences, readings
+from graph.diagnosis.rollout import Release
+from graph.diagnosis.versions import FAIL, differences, readings
 from graph.resource import display_uid
 from graph.telemetry import Series, Signal, Telemetry
 
-_FAILS = 0.05
-"""Share of failed calls that is more than the odd one."""
-_SETTLES_S = 30.0
-"""Seconds after a rollout step in which calls to the instance that went still fail."""
+_ALIKE_ANYWAY, _ANSWERS_WRONGLY, _UNRELEASED = 0.05, 0.1, 0.2
+"""How likely a failure that no callee reports is due to a version that fails no more than the one before; to a callee
+that reports success and answers wrongly; and to something that was not released."""
+_CALLS_EACH = 2.0
+"""Calls that a service makes to another for one that it gets: so much more of its own may fail."""
 _UNSEEN, _SILENT, _MOST_SILENT = 0.05, 0.1, 0.6
 """Blame for new instances that are not up yet; for each reading that they had the chance to make; and at most."""
-_NOISY = 0.9
-"""Quantile of what failed before the rollouts that is still usual."""
 _LEAST = 0.02
 _WEIGHTS = (Signal.AVAILABILITY, Signal.LATENCY, Signal.CPU, Signal.MEMORY)
 _LIKELY = 0.5
 """Least blame from which on a release is named as the one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """A new version of one service, as far as it was rolled out by the time of the question."""
-
-    change: Change
-    """The deployment"""
-    started_at: float
-    """Seconds since 1970-01-01 UTC."""
-    completed_at: float | None
-    """Seconds since 1970-01-01 UTC; when the last new instance so far was up; None while the first comes up."""
-    new: frozenset[str]
-    """Instances of the new version."""
-
-    @property
-    def service(self) -> str:
-        """uid"""
-        return self.change.uid
-
-    @classmethod
-    def of(cls, change: Change) -> Release:
-        """Return a deployment whose instances are known as a release."""
-        return cls(
-            change=change,
-            started_at=(change.earliest or change.latest).timestamp(),
-            completed_at=change.completed_at.timestamp() if change.completed_at else None,
-            new=frozenset(change.instances),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +63,12 @@ def rank_releases(releases: Sequence[Release], telemetry: Telemetry, *, at: floa
     question = _Question(releases, telemetry, at)
     blamed = []
     for release in releases:
-        reasons = [*question.passed_on(release), *question.against_old(release), *question.silence(release)]
+        reasons = [
+            *question.passed_on(release),
+            *question.against_old(release),
+            *question.asking(release),
+            *question.silence(release),
+        ]
         reasons.sort(key=lambda r: (r.worth, r.text), reverse=True)
         blamed.append(Blamed(release=release, score=sum(r.worth for r in reasons), reasons=tuple(reasons)))
     return tuple(sorted(blamed, key=lambda b: (-round(b.score, 6), -b.release.started_at, b.release.service)))
@@ -106,13 +82,18 @@ class _Question:
         self._releases = {r.service: r for r in releases}
         self._since = min((r.started_at for r in releases), default=at)
         self._of: dict[tuple[str, Signal], list[Series]] = defaultdict(list)
+        self._made: dict[str, list[Series]] = defaultdict(list)
         self._callees: dict[str, set[str]] = defaultdict(set)
         for one in telemetry.series:
-            self._of[one.resource, one.signal].append(one)
+            if one.is_outgoing:
+                self._made[one.peer].append(one)
+            else:
+                self._of[one.resource, one.signal].append(one)
             if one.peer:
                 self._callees[one.peer].add(one.resource)
         for call in telemetry.calls:
             self._callees[call.caller].add(call.callee)
+        self._failing = Failing(telemetry.series, self._releases, since=self._since, until=at)
         self._mass = self._shared_out()
 
     def passed_on(self, release: Release) -> Iterable[Reason]:
@@ -133,6 +114,18 @@ class _Question:
                 text = f"Its new instances {found.what} than the old ones ({found.new:.3g} against {found.old:.3g})."
                 yield Reason(worth=found.worse, text=text, about=(release.service,))
 
+    def asking(self, release: Release) -> Iterable[Reason]:
+        """Compare the calls that new instances make with those that old ones make: a callee is the same for both."""
+        for callee in sorted({s.resource for s in self._made.get(release.service, ())}):
+            series = [s for s in self._made[release.service] if s.resource == callee]
+            for found in differences(series, release.new, since=release.started_at, until=self._at, floor=self._floor):
+                if found.worse > _LEAST and found.what == FAIL:
+                    text = (
+                        f"Of the calls to {display_uid(callee)}, those that its new instances make fail more often"
+                        f" ({found.new:.3g} % succeed against {found.old:.3g} %)."
+                    )
+                    yield Reason(worth=found.worse, text=text, about=(callee,))
+
     @cached_property
     def _floor(self) -> float:
         """Usual latency in the environment, in the unit that its series have."""
@@ -148,7 +141,7 @@ class _Question:
         if release.completed_at is None:
             yield Reason(worth=_UNSEEN, text="Its new instances are not up yet.", about=(release.service,))
         else:
-            chances = self._chances(release, release.completed_at + _SETTLES_S)
+            chances = self._chances(release, release.completed_at + SETTLES_S)
             worth = min(_MOST_SILENT, 2 * _UNSEEN + _SILENT * chances)
             text = "Its new instances are up and have not served a single call."
             yield Reason(worth=worth, text=text, about=(release.service,))
@@ -166,15 +159,18 @@ class _Question:
         """Map each released service to (failing service, blame) of the failures that end at it."""
         found: dict[str, list[tuple[str, float]]] = defaultdict(list)
         for service in sorted({uid for uid, signal in self._of if signal is Signal.AVAILABILITY}):
-            failing = self._failing(service)
-            if failing < _FAILS:
+            failing = self._failing.of(service)
+            if failing < FAILS:
                 continue
-            below = [c for c in self._callees.get(service, ()) if self._failing(c) >= _FAILS]
-            weights = dict.fromkeys(below, 1.0) if below else self._suspects(service)
-            total = sum(weights.values())
-            for suspect, weight in weights.items():
-                if suspect in self._releases:
-                    found[suspect].append((service, failing * weight / max(total, 1.0)))
+            below = {c: f for c in self._callees.get(service, ()) if (f := self._failing.of(c)) >= FAILS}
+            # A callee that fails now and then can't make most of its caller's answers fail.
+            passed = min(1.0, _CALLS_EACH * sum(below.values()) / failing)
+            parts = [(passed, below, 0.0), (1 - passed, self._suspects(service), _UNRELEASED)]
+            for part, weights, other in parts:
+                total = sum(weights.values()) + other
+                for suspect, weight in weights.items():
+                    if suspect in self._releases and part * weight > 0:
+                        found[suspect].append((service, failing * part * weight / total))
         return found
 
     def _suspects(self, service: str) -> dict[str, float]:
@@ -186,15 +182,26 @@ class _Question:
             release = self._releases.get(callee)
             if release is not None:
                 served = self._levels(release, Signal.AVAILABILITY, is_new=True, caller=service)
-                weights[callee] = 0.1 if served else 1.0 if release.completed_at is not None else 0.3
+                if served:
+                    weights[callee] = _ANSWERS_WRONGLY * self._share_of_callers(callee)
+                else:
+                    weights[callee] = 1.0 if release.completed_at is not None else 0.3
         return weights
+
+    def _share_of_callers(self, callee: str) -> float:
+        """Share of a service's callers, of those measured, that fail: answers that are wrong are wrong for all."""
+        callers = [c for c in self._callees if callee in self._callees[c] and (c, Signal.AVAILABILITY) in self._of]
+        return sum(self._failing.of(c) >= FAILS for c in callers) / len(callers) if callers else 1.0
 
     def _own_weight(self, release: Release) -> float:
         """How far a failing service may blame its own new version: not when its old instances fail as well."""
         new, old = (self._levels(release, Signal.AVAILABILITY, is_new=is_new) for is_new in (True, False))
-        if new and min(new) < 100 * (1 - _FAILS):
-            return 0.3 if old and min(old) < 100 * (1 - _FAILS) else 3.0
-        return 0.2 if old and min(old) < 100 * (1 - _FAILS) else 0.5
+        of_new, of_old = (lacks(min(levels, default=100.0)) for levels in (new, old))
+        if new and of_old >= max(FAILS, ALIKE * of_new):
+            return _ALIKE_ANYWAY
+        if of_new >= FAILS:
+            return 0.3 if of_old >= FAILS else 3.0
+        return 0.2 if of_old >= FAILS else 0.5
 
     def _levels(
         self, release: Release, signal: Signal, *, is_new: bool, caller: str = "", since: float | None = None
@@ -206,31 +213,6 @@ class _Question:
                 found += (value for _, value in self._readings(one, since or release.started_at))
         return found
 
-    def _failing(self, service: str) -> float:
-        """Worst share of failed calls that arrived at a service lately, over its callers, 0 to 1."""
-        return max((self._lost(service, one) for one in self._of.get((service, Signal.AVAILABILITY), ())), default=0.0)
-
-    def _lost(self, service: str, one: Series) -> float:
-        """Worst share of calls that failed lately and did not fail before the rollouts, but for a start."""
-        release = self._releases.get(service)
-        usual = [1 - value / 100 for _, value in self._readings(one, 0.0) if _ < self._since]
-        noise = float(np.quantile(usual, _NOISY)) if usual else 0.0
-        lately = self._readings(one, self._since)
-        is_new = release is not None and one.instance in release.new
-        worst = 0.0
-        for index, (moment, value) in enumerate(lately):
-            is_over = any(later >= 100 * (1 - _FAILS / 10) for _, later in lately[index + 1 :])
-            if release is not None and is_over and _is_step(release, moment):
-                continue
-            is_start = is_new and moment < lately[0][0] + WARM_S
-            worst = max(worst, beyond_start(1 - value / 100 - noise, is_start))
-        return worst
-
     def _readings(self, series: Series, since: float) -> list[tuple[float, float]]:
         """(time, value) of what was measured from `since` to the question."""
         return readings(series, since, self._at)
-
-
-def _is_step(release: Release, moment: float) -> bool:
-    """Whether instances were being replaced at this time: some calls fail then, whatever the version."""
-    return release.started_at <= moment <= (release.completed_at or moment) + _SETTLES_S

@@ -18,6 +18,8 @@ from graph.telemetry import Series, Signal
 Readings = Sequence[tuple[float, float]]
 """(seconds since 1970-01-01 UTC, value), oldest first"""
 
+FAIL = "fail more calls"
+"""How a difference in the share of failed calls is told."""
 WARM_S = 90.0
 """Seconds from the first reading of an instance until it is as fast as it will be."""
 _SAME_S = 30.0
@@ -70,10 +72,11 @@ class _Sides(NamedTuple):
 def differences(
     series: Iterable[Series], new: frozenset[str], *, since: float, until: float, floor: float = 0.0
 ) -> list[Difference]:
-    """Compare the instances of two versions of one service.
+    """Compare the instances of two versions of one service, kind of call by kind of call.
 
     Args:
-        series: of calls that arrive at the service, by `peer` and `instance`; availability in percent.
+        series: of calls that arrive at the service, or of those that it makes, by both ends and `instance`;
+            availability in percent.
         new: instances of the new version; all others are old.
         since: seconds since 1970-01-01 UTC; when the new version began to roll out.
         until: seconds since 1970-01-01 UTC; later readings are not looked at.
@@ -86,8 +89,9 @@ def differences(
     found = []
     for signal, (measure, what) in _MEASURES.items():
         mine = [one for one in many if one.signal is signal]
-        by_peer = [[s for s in mine if s.peer == peer] for peer in sorted({s.peer for s in mine})]
-        sides = (_sides(group, new, since, until, floor) for group in by_peer)
+        ends = sorted({(s.resource, s.peer) for s in mine})
+        by_call = ([s for s in mine if (s.resource, s.peer) == both] for both in ends)
+        sides = (_sides(group, new, since, until, floor) for group in by_call)
         worst = [Difference(min(1.0, worse), n, o, what) for side in sides if side for worse, n, o in [measure(side)]]
         found += [max(worst, key=lambda d: d.worse)] if worst else []
     return found
@@ -144,8 +148,10 @@ def _growth(sides: _Sides) -> tuple[float, float, float]:
     new = [_climb(r) for r in sides.new]
     old = [_climb(r) for r in sides.old]
     worst = max(range(len(new)), key=lambda i: new[i])
-    last = sides.new[worst][-1][1]
-    return max(0.0, new[worst] - max(old) - _CLIMB), last, float(np.median(sides.olds))
+    last, usual = sides.new[worst][-1][1], float(np.median(sides.olds))
+    # Up to the level of the old ones a new instance only fills what they have filled.
+    beyond = last / usual - 1 if usual > 0 else 0.0
+    return max(0.0, min(new[worst] - max(old), beyond) - _CLIMB), last, usual
 
 
 def _climb(one: Readings) -> float:
@@ -156,7 +162,7 @@ def _climb(one: Readings) -> float:
 
 
 _MEASURES: dict[Signal, tuple[Callable[[_Sides], tuple[float, float, float]], str]] = {
-    Signal.AVAILABILITY: (_failures, "fail more calls"),
+    Signal.AVAILABILITY: (_failures, FAIL),
     Signal.LATENCY: (_slowness, "answer more slowly"),
     Signal.CPU: (_work, "use more CPU"),
     Signal.MEMORY: (_growth, "take more and more memory"),

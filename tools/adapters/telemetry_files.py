@@ -140,6 +140,7 @@ def _filled(series: Series, readings: list[tuple[float, float]]) -> Series:
         statistic=series.statistic,
         peer=series.peer,
         instance=series.instance,
+        is_outgoing=series.is_outgoing,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from graph.change import Change
-from graph.diagnosis.releases import Release
+from graph.diagnosis.rollout import Release
 from graph.telemetry import Series, Signal
 
 MINUTE = 60.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,6 +48,7 @@ def test_a_new_version_that_stays_worse_is_seen(signal: Signal, new: list[float]
         pytest.param(Signal.LATENCY, [45, 13, 12], [12, 11], id="slow at first"),
         pytest.param(Signal.CPU, [70, 31, 30], [30, 31], id="code is compiled"),
         pytest.param(Signal.MEMORY, [10, 10, 10], [20, 20], id="less memory than the old ones"),
+        pytest.param(Signal.MEMORY, [10, 14, 18, 20], [20, 20], id="memory fills up to that of the old ones"),
         pytest.param(Signal.LATENCY, [0.2, 0.9, 0.8], [0.1, 0.2], id="slower by what nobody feels"),
         pytest.param(Signal.AVAILABILITY, [96, 95, 97], [97, 95], id="an edge that was always flaky"),
     ],
@@ -98,3 +100,58 @@ def test_what_happens_after_the_question_is_not_looked_at() -> None:
     )
     assert found[0].score == 0
     assert np.isfinite(found[0].score)
+
+
+def leaving(callee: str, caller: str, instance: str, values: Sequence[float], *, first: float) -> Series:
+    """Success of calls, measured where they leave the caller."""
+    return replace(calls(callee, instance, Signal.AVAILABILITY, values, first=first, caller=caller), is_outgoing=True)
+
+
+def test_a_caller_whose_new_version_asks_wrongly_is_to_blame_and_not_the_callee() -> None:
+    """Calls to the callee fail, but only those that new instances of the caller make."""
+    found = blamed(
+        calls("cart", "cart-old", Signal.AVAILABILITY, steady(100.0, 10), first=300.0),
+        calls("cart", "cart-new", Signal.AVAILABILITY, [60.0] * 4, first=START + MINUTE),
+        calls("mail", "", Signal.AVAILABILITY, [100.0] * 6 + [70.0] * 5, first=300.0, caller="cart"),
+        calls("mail", "mail-old", Signal.AVAILABILITY, [100.0] * 6 + [70.0] * 5, first=300.0, caller="cart"),
+        leaving("mail", "cart", "cart-old", steady(100.0, 11), first=300.0),
+        leaving("mail", "cart", "cart-new", [45.0] * 4, first=START + MINUTE),
+    )
+    assert found == "cart"
+
+
+def test_a_callee_that_fails_the_old_instances_of_its_caller_too_is_to_blame() -> None:
+    """Both versions of the caller ask it the same, and both get no answer."""
+    found = blamed(
+        calls("cart", "cart-old", Signal.AVAILABILITY, [100.0] * 6 + [60.0] * 5, first=300.0),
+        calls("cart", "cart-new", Signal.AVAILABILITY, [60.0] * 4, first=START + MINUTE),
+        calls("mail", "mail-old", Signal.AVAILABILITY, steady(100.0, 10), first=300.0, caller="cart"),
+        calls("mail", "mail-new", Signal.AVAILABILITY, [20.0] * 4, first=START + MINUTE, caller="cart"),
+        leaving("mail", "cart", "cart-old", [100.0] * 6 + [60.0] * 5, first=300.0),
+        leaving("mail", "cart", "cart-new", [60.0] * 4, first=START + MINUTE),
+    )
+    assert found == "mail"
+
+
+def test_a_dip_that_is_over_accounts_for_nothing_that_still_fails() -> None:
+    """Cart failed while it started; the web fails on, and mail answers it wrongly without an error."""
+    both = [release("cart", at=START, new="cart-new"), release("mail", at=START, new="mail-new")]
+    series = (
+        calls("web", "web-1", Signal.AVAILABILITY, [100.0] * 6 + [60.0] * 5, first=300.0, caller="user"),
+        calls("cart", "cart-new", Signal.AVAILABILITY, [70.0, 100.0, 100.0, 100.0], first=START + MINUTE),
+        calls("shop", "shop-1", Signal.AVAILABILITY, steady(100.0, 11), first=300.0, caller="user"),
+        calls("cart", "cart-old", Signal.AVAILABILITY, steady(100.0, 11), first=300.0, caller="shop"),
+        calls("mail", "mail-new", Signal.AVAILABILITY, steady(100.0, 4), first=START + MINUTE),
+    )
+    assert rank_releases(both, Telemetry(series=series), at=NOW)[0].release.service == "mail"
+
+
+def test_a_callee_that_fails_a_little_accounts_for_a_little() -> None:
+    """Mail fails one call in ten since the rollout; two in three calls to cart's new version fail."""
+    found = blamed(
+        calls("cart", "cart-old", Signal.AVAILABILITY, steady(98.0, 11), first=300.0),
+        calls("cart", "cart-new", Signal.AVAILABILITY, [33.0] * 4, first=START + MINUTE),
+        calls("mail", "mail-old", Signal.AVAILABILITY, [100.0] * 6 + [90.0] * 5, first=300.0, caller="cart"),
+        calls("mail", "mail-new", Signal.AVAILABILITY, [90.0] * 4, first=START + MINUTE, caller="cart"),
+    )
+    assert found == "cart"
