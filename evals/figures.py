@@ -36,7 +36,7 @@ class Bin(NamedTuple):
     n: int
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
+def wilson(hits: float, n: int) -> tuple[float, float]:
     """Return Wilson's 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     if n == 0:
         return 0.0, 1.0
@@ -58,6 +58,9 @@ def _summary(name: str, values: Sequence[bool | float]) -> Summary:
         low, high = wilson(sum(map(bool, values)), n)
         return Summary(name, mean, n, low, high, True)
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
+    if spread == 0 and 0 <= mean <= 1:
+        # Equal values have no spread to estimate; Wilson's interval, of shares, is the cautious one for 0 to 1.
+        return Summary(name, mean, n, *wilson(mean * n, n), False)
     half = _Z * spread / math.sqrt(n)
     return Summary(name, mean, n, mean - half, mean + half, False)
 

@@ -124,15 +124,16 @@ def _markdown(results: Sequence[SetResult], absent: Mapping[str, str], plots: Ma
 
 
 def _overview(results: Sequence[SetResult]) -> Iterator[str]:
-    yield "| Set | Cases | Figure | Ours | Confidently wrong | Abstained | Median s | p95 s |"
+    yield "| Set | Cases | Figure | Ours | Confidently wrong | No answer | Median s | p95 s |"
     yield "|---|---|---|---|---|---|---|---|"
     for result in results:
         first = summaries(result.scores)[0]
         seconds = [s.seconds for s in result.scores]
         wrong = sum(s.is_confidently_wrong for s in result.scores)
-        silent = sum(not s.is_answered for s in result.scores)
+        silent = [s.is_right for s in result.scores if not s.is_answered]
+        unanswered = f"{len(silent)} ({sum(silent)} rightly)" if any(silent) else f"{len(silent)}"
         yield (
-            f"| {result.name} | {len(result.scores)} | {first.name} | {_number(first)} | {wrong} | {silent} "
+            f"| {result.name} | {len(result.scores)} | {first.name} | {_number(first)} | {wrong} | {unanswered} "
             f"| {quantile(seconds, 0.5):.3f} | {quantile(seconds, 0.95):.3f} |"
         )
     yield ""
@@ -170,21 +171,30 @@ def _trust(results: Sequence[SetResult]) -> Iterator[str]:
 
 def _one(result: SetResult) -> Iterator[str]:
     yield f"## {result.name}\n"
-    yield f"{SETS.get(result.name, '')[:1].upper()}{SETS.get(result.name, '')[1:]}. "
-    parsing = quantile(result.parse_s, 0.5)
-    yield f"{len(result.scores)} cases, model: {result.model or 'none'}; parsing took {parsing:.3f} s "
-    yield f"(median), answering {quantile([s.seconds for s in result.scores], 0.5):.3f} s. Cost of models: "
-    yield f"{'see the run' if result.model else 'none'}.\n"
+    parsing, answering = quantile(result.parse_s, 0.5), quantile([s.seconds for s in result.scores], 0.5)
+    yield f"The question: {SETS.get(result.name, '')}. {_about(result)}"
+    # One line a paragraph: the page makes a paragraph of each.
+    yield f"Median seconds: {parsing:.3f} to parse a case, {answering:.3f} to answer it.\n"
     yield "| Who | Figure | Value | n | Model |\n|---|---|---|---|---|"
     for one in summaries(result.scores):
         yield f"| **Plumbline** | {one.name} | {_number(one)} | {one.n} | {'yes' if result.model else 'no'} |"
     for rule, figures in result.baselines.items():
         yield f"| rule: {rule} | {figures[0].name} | {_number(figures[0])} | {figures[0].n} | no |"
+    if not PUBLISHED.get(result.name):
+        yield "| nobody (nothing published was found) | | | | |"
     for known in PUBLISHED.get(result.name, ()):
         yield f"| {known.who} | {known.figure} | {known.value:.3f} | {known.n} | {'yes' if known.model else 'no'} |"
     yield ""
     yield from _groups(result)
     yield from _failures(result)
+
+
+def _about(result: SetResult) -> str:
+    unknown = (
+        f" {result.unknown} predictions are of cases without an answer, and not counted." if result.unknown else ""
+    )
+    model = f"model {result.model}, its cost is in the run's log" if result.model else "no model, no cost"
+    return f"{len(result.scores)} cases, {model}.{unknown}\n"
 
 
 def _groups(result: SetResult) -> Iterator[str]:

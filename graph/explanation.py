@@ -77,6 +77,10 @@ def _known(graph: EnvironmentGraph, resource: Resource, path: str, deployers: fr
     return mine[: -_MOST_CHANGES - 1 : -1]
 
 
+def _has(graph: EnvironmentGraph, uid: str, facet: Facet, path: str) -> bool:
+    return graph.version(uid, facet) is not None and get(graph.body(uid, facet), path) is not ABSENT
+
+
 def _summary(
     graph: EnvironmentGraph,
     resource: Resource,
@@ -89,6 +93,8 @@ def _summary(
     if any(n.uid == resource.uid for n in report.not_comparable):
         return f"{what} can't be compared with its declaration; the gaps say why."
     if not findings:
+        if path and not any(_has(graph, resource.uid, facet, path) for facet in Facet):
+            return f"{path} is set neither where it is declared nor where it runs."
         is_declared = graph.version(resource.uid, Facet.INTENDED) is not None
         return f"{what} is as it was declared." if is_declared else f"{what} was not declared anywhere that is read."
     by_hand = [c for c in changes if c.channel is Channel.BY_HAND]

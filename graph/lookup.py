@@ -66,7 +66,7 @@ def find(graph: EnvironmentGraph, name: str, *, gone: bool = False) -> Resource:
     if (found := _one(past, name)) is not None:
         return found
     near = [r for r in graph if len(name) > 2 and name.lower() in r.display.lower()] or _alike(graph, name)
-    hint = f"; did you mean {_listed(near)}?" if near else ""
+    hint = f"; did you mean {_listed(near)}?" if near else "; ask for the state to see every name"
     raise NotFound(f"no resource {name!r} in environment {graph.name!r} at {graph.as_of.isoformat()}{hint}")
 
 

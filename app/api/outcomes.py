@@ -195,7 +195,7 @@ def _cause(services: Services, environment: str, saved: SavedDiagnosis, body: Ou
             raise Conflict("name a cause of the diagnosis by its number, or a resource and a kind, not both")
         if body.cause >= len(causes):
             raise Conflict(
-                f"the newest diagnosis has {len(causes)} causes; {body.cause} is none of them (counted from 0)"
+                f"the newest diagnosis has {len(causes)} causes; index {body.cause} (number {body.cause + 1}) is none"
             )
         return Culprit(resource=causes[body.cause].resource, kind=causes[body.cause].kind)
     if bool(body.resource) != bool(body.kind):

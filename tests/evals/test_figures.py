@@ -16,7 +16,7 @@ def score(case: str, *, right: bool, confidence: float | None = 0.9) -> Score:
         is_answered=confidence is not None,
         confidence=confidence,
         seconds=0.1,
-        figures={"right": right, "size": 2.0 if right else 4.0},
+        figures={"right": right, "size": 2.0 if right else 4.0, "part": 1.0 if right else 0.5},
     )
 
 
@@ -34,6 +34,13 @@ def test_shares_and_means_are_told_apart() -> None:
     assert found["right"].value == pytest.approx(0.5)
     assert found["size"].value == pytest.approx(3.0)
     assert not found["size"].is_share
+
+
+def test_equal_numbers_are_not_taken_for_certainty() -> None:
+    """Two cases with the same mark say little of the next one."""
+    (found,) = [s for s in summaries([score("a", right=True), score("b", right=True)]) if s.name == "part"]
+    assert found.value == 1.0
+    assert (round(found.low, 3), found.high) == (0.342, 1.0)
 
 
 def test_reliability_counts_only_what_was_answered() -> None:

@@ -48,6 +48,12 @@ def test_asks_when_several_resources_have_the_name() -> None:
         find(estate().graph(), "web")
 
 
+def test_a_name_like_no_other_is_answered_with_where_names_are() -> None:
+    """A dead end names the way out."""
+    with pytest.raises(NotFound, match="ask for the state to see every name"):
+        find(estate().graph(), "zzzzzzzzzz")
+
+
 @pytest.mark.parametrize("name", ["chekout", "shop/Deployment/checkuot", "heckout"])
 def test_suggests_names_that_are_spelled_alike(name: str) -> None:
     """A slip of the finger is answered with what was probably meant."""

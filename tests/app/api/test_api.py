@@ -190,6 +190,8 @@ def test_drift_why_and_blast(world: World) -> None:
     assert "differs from its declaration" in why["summary"]
     fine = client.get("/api/graph/demo/why", params={"resource": CHECKOUT}).json()
     assert "as it was declared" in fine["summary"]
+    slip = client.get("/api/graph/demo/why", params={"resource": "shop/ConfigMap/checkout-config#/data/PAYMENT"}).json()
+    assert slip["summary"] == "/data/PAYMENT is set neither where it is declared nor where it runs."
     blast = client.get("/api/graph/demo/blast", params={"resource": CONFIG}).json()
     assert CHECKOUT in {a["resource"] for a in blast["affected"]}
 

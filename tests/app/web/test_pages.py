@@ -34,6 +34,13 @@ def viewer(world: api.World) -> Iterator[TestClient]:
         yield client
 
 
+def test_the_page_of_an_environment_is_named_after_it_and_shows_coverage_once(viewer: TestClient) -> None:
+    """The name of the tab is the name of the environment, and nothing else."""
+    page = viewer.get("/environments/demo").text
+    assert "<title>demo · Plumbline</title>" in page
+    assert page.count("What would be noticed") == 1
+
+
 def test_cause_without_a_fix_says_why(world: api.World, viewer: TestClient) -> None:
     """A missing Secret has no proposal, and the page tells that secret values are never handled."""
     found = api.diagnosis(world.clock.now)
