@@ -16,6 +16,7 @@ from evals.suite import Prediction
 from evals.suites.files import exists, read_object
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.diagnosis.mechanisms.databases import stated_limit
+from graph.diagnosis.mechanisms.distress import MONITOR
 from graph.diagnosis.result import Cause
 from graph.errors import Invalid
 from graph.evidence import ObservationKind, SymptomEvent
@@ -84,7 +85,7 @@ _CATEGORIES = {
         "aws_endpoint_unreachable dependency_failing foreign_server_*"
     ),
     "code_defect": (
-        "application_error crash process_hangs "
+        "application_error crash process_hangs liveness_probe_unanswered failing_unexplained "
         "database_transaction_left_open database_deadlock database_statement_wrong"
     ),
     "data_quality": "bad_data",
@@ -260,7 +261,14 @@ def _pod(pod: Mapping[str, Any], deployments: list[str], namespace: str) -> Iter
         str(pod["name"]),
         pod.get("namespace") or namespace,
         spec={"nodeName": pod.get("node_name"), "containers": [{"name": s["name"]} for s in statuses]},
-        status={"phase": pod.get("phase"), "conditions": pod.get("conditions") or [], "containerStatuses": statuses},
+        status={
+            "phase": pod.get("phase"),
+            "reason": str(pod.get("reason") or pod.get("status_reason") or ""),
+            "message": str(pod.get("message") or ""),
+            "startTime": str(pod.get("start_time") or ""),
+            "conditions": pod.get("conditions") or [],
+            "containerStatuses": statuses,
+        },
     )
     if pod.get("deletion_timestamp"):
         body["metadata"]["deletionTimestamp"] = pod["deletion_timestamp"]
@@ -276,9 +284,14 @@ def _body(version: str, kind: str, name: str, namespace: str | None, **parts: An
     return {"apiVersion": version, "kind": kind, "metadata": kept, **parts}
 
 
+_CONTROLLERS = frozenset({"ReplicaSet", "HorizontalPodAutoscaler"})
+
+
 def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEvent]:
     for event in read_object(folder / "eks_events.json").get("warning_events") or ():
         kind, _, name = str(event.get("involved_object")).partition("/")
+        if kind in _CONTROLLERS and workload and name.startswith(workload):
+            kind, name = "Deployment", workload  # The case shows no object of these kinds; they act on it.
         group = "apps" if kind in ("Deployment", "ReplicaSet", "StatefulSet") else ""
         place = None if kind == "Node" else event.get("namespace") or namespace
         uid = kubernetes_uid(cluster=_CLUSTER, group=group, kind=kind, namespace=place, name=name)
@@ -301,7 +314,17 @@ def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEv
     for log in read_object(folder / "datadog_logs.json").get("logs") or ():
         if log.get("status") in ("error", "critical", "warn", "warning"):
             text = str(log.get("message"))
-            yield SymptomEvent(kind=ObservationKind.LOG, resource=speaker, at=_time(log.get("timestamp")), text=text)
+            yield SymptomEvent(
+                kind=ObservationKind.LOG,
+                resource=speaker,
+                at=_time(log.get("timestamp")),
+                text=text,
+                reason=str(log["status"]),
+            )
+    for monitor in _json(folder / "datadog_monitors.json").get("monitors") or ():
+        if monitor.get("overall_state") == "Alert":
+            text = str(monitor.get("name"))
+            yield SymptomEvent(kind=ObservationKind.EVENT, resource=speaker, at=None, text=text, reason=MONITOR)
 
 
 def _instants(folder: Path) -> Iterator[datetime]:

@@ -26,6 +26,7 @@ RULES: dict[str, Rule] = {
     "fault": Rule(14, "the platform reports it as failing"),
     "fault_partial": Rule(6, "the platform reports it as partly failing"),
     "mechanism": Rule(40, "the platform, or the objects themselves, show what is wrong and why"),
+    "guessed": Rule(30, "it is in trouble, and what it complains of points there"),
     "stops_work": Rule(10, "what it stops does not work now"),
     "blamed": Rule(12, "others complain of what it stops"),
     "measured_origin": Rule(44, "it adds what is felt, and nothing that it calls adds it: measured"),
@@ -73,6 +74,8 @@ RULES: dict[str, Rule] = {
 
 SCALE = 30.0
 """Points at which confidence reaches 63 % of its cap."""
+CAP_GUESS = 0.49
+"""A direction to look in is less than even odds."""
 CAP_ALONE = 0.6
 """Nothing ties what changed to what fails."""
 CAP_COMPUTED = 0.8
@@ -114,6 +117,9 @@ def counted(hypothesis: Hypothesis) -> tuple[Point, ...]:
     return tuple(sorted(best.values(), key=lambda p: (-abs(worth(p)), p.rule)))
 
 
+_OF_GUESSES = frozenset({"guessed", "stops_work", "blamed", "direct", "path", "complaint_fits", "far"})
+
+
 def total(hypothesis: Hypothesis) -> float:
     return sum(worth(p) for p in counted(hypothesis))
 
@@ -125,6 +131,8 @@ def cap(hypothesis: Hypothesis) -> float:
         return CAP_DECISIVE
     if "mechanism" in rules:
         return CAP_DECISIVE
+    if "guessed" in rules and rules <= _OF_GUESSES:
+        return CAP_GUESS
     if rules & _MEASURES:
         return CAP_COMPUTED
     if rules & {"takes_away", "only_difference"} and hypothesis.is_change:
@@ -159,8 +167,8 @@ def rank(hypotheses: Iterable[Hypothesis], *, doubt: Callable[[Hypothesis], floa
 
 
 def is_shown(hypothesis: Hypothesis) -> bool:
-    """Whether the platform itself shows that it fails, and why."""
-    return any(p.rule == "mechanism" for p in hypothesis.points)
+    """Whether the platform itself shows that it fails, whether or not it shows why."""
+    return any(p.rule in ("mechanism", "guessed") for p in hypothesis.points)
 
 
 _MEASURES = frozenset({"measured_origin", "fails_first", "account", "commit", "outside", "release"})

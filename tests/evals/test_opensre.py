@@ -50,6 +50,10 @@ def node(**rest: str) -> Any:
     return {"name": "node-1", **quiet, **rest}
 
 
+def monitor(state: str) -> Any:
+    return {"name": "[shop] api error rate", "overall_state": state, "message": "", "query": "", "type": "metric alert"}
+
+
 def category(
     folder: Path,
     *,
@@ -59,6 +63,8 @@ def category(
     events: Sequence[Any] = (),
     logs: Sequence[Any] = (),
     nodes: list[Any] | None = None,
+    monitors: Sequence[Any] = (),
+    said: str = "",
 ) -> str:
     """Write a case, ask, and return the first category."""
     unavailable = desired - ready
@@ -72,7 +78,8 @@ def category(
         "eks_events": {"warning_events": [*events, event("Noise", "seen", on="Pod/other", at=NOW)]},
         "eks_node_health": {"nodes": [node()] if nodes is None else nodes},
         "datadog_logs": {"logs": [*logs, log("heartbeat", status="info")]},
-        "datadog_monitors": {"monitors": []},
+        "datadog_monitors": {"monitors": list(monitors)},
+        "eks_pod_logs": {"pod_name": "api-7f9-a", "namespace": "shop", "logs": said},
     }
     for name, body in files.items():
         (folder / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
@@ -177,6 +184,115 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
         "resource_exhaustion",
         {"pods": [pod(ready=False, phase="Failed")], "ready": 0, "nodes": [node(disk_pressure="True")]},
     ),
+    "it wrote more than its disk allowance": (
+        "resource_exhaustion",
+        {
+            "pods": [
+                {
+                    **pod("api-7f9-z", ready=False, phase="Failed"),
+                    "reason": "Evicted",
+                    "message": "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi.",
+                },
+                pod(),
+            ],
+            "desired": 2,
+            "events": [event("Evicted", "Container api exceeded its local ephemeral storage limit 1Gi.")],
+        },
+    ),
+    "evicted pods are gone and only events tell": (
+        "resource_exhaustion",
+        {"pods": [pod()], "events": [event("Evicted", "The node was low on resource: ephemeral-storage.")]},
+    ),
+    "its threads wait for each other": (
+        "code_defect",
+        {
+            "pods": [pod(ready=False, restarts=4)],
+            "ready": 0,
+            "events": [event("Unhealthy", "Liveness probe failed: context deadline exceeded", count=9)],
+            "said": f"{NOW} INFO listening on :8080\n{NOW} WARN Found one Java-level deadlock: pool-1-thread-4\n",
+        },
+    ),
+    "a process that was up stops to answer": (
+        "code_defect",
+        {
+            "pods": [pod(ready=False, restarts=4)],
+            "ready": 0,
+            "events": [event("Unhealthy", "Liveness probe failed: context deadline exceeded", count=9)],
+            "said": f"{NOW} INFO listening on :8080\n",
+        },
+    ),
+    "a probe that never fitted": (
+        "configuration_error",
+        {
+            "pods": [pod(ready=False, restarts=4)],
+            "ready": 0,
+            "events": [event("Unhealthy", "Liveness probe failed: HTTP probe failed with statuscode: 404", count=9)],
+        },
+    ),
+    "messages have another schema than before": (
+        "data_quality",
+        {
+            "pods": [pod()],
+            "logs": [log("could not deserialize record: unknown field taxRegion at offset 881")] * 4,
+            "monitors": [monitor("Alert")],
+        },
+    ),
+    "the network of pods is not set up": (
+        "infrastructure",
+        {
+            "pods": [pod(ready=False, phase="Pending", waiting=True, reason="ContainerCreating")],
+            "ready": 0,
+            "events": [event("FailedCreatePodSandBox", 'plugin type="aws-cni" failed (add): add cmd: timed out')],
+        },
+    ),
+    "what it calls answers with errors": (
+        "dependency_failure",
+        {
+            "pods": [pod()],
+            "logs": [log("GET https://rates.example/v1: 503 Service Unavailable")] * 3,
+            "monitors": [monitor("Alert")],
+        },
+    ),
+    "its exceptions trip a monitor": (
+        "code_defect",
+        {
+            "pods": [pod()],
+            "logs": [log("ERROR TypeError: undefined is not a function at price.js:31")] * 5,
+            "monitors": [monitor("Alert")],
+        },
+    ),
+    "a monitor is in alarm and nothing says why": (
+        "code_defect",
+        {"pods": [pod()], "monitors": [monitor("Alert")]},
+    ),
+    "it sheds load": (
+        "resource_exhaustion",
+        {"pods": [pod()], "logs": [log("ERROR worker pool exhausted, request rejected")] * 6},
+    ),
+    "its autoscaler reads no metrics": (
+        "configuration_error",
+        {
+            "pods": [pod()],
+            "events": [
+                event("FailedGetResourceMetric", "unable to get metrics for cpu", on="HorizontalPodAutoscaler/api")
+            ],
+            "monitors": [monitor("Alert")],
+        },
+    ),
+    "a quota stops its ReplicaSet": (
+        "resource_exhaustion",
+        {
+            "pods": [],
+            "ready": 0,
+            "events": [
+                event(
+                    "FailedCreate",
+                    'pods "api-1" is forbidden: exceeded quota: q, requested: pods=1, used: pods=4, limited: pods=4',
+                    on="ReplicaSet/api-7f9",
+                )
+            ],
+        },
+    ),
     "a quota is used up": (
         "resource_exhaustion",
         {
@@ -221,6 +337,32 @@ HEALTHY: dict[str, dict[str, Any]] = {
         "events": [event("Failed", 'Failed to pull image "r.example/api:9": i/o timeout', at=OLD, count=1)],
     },
     "no event at all": {"pods": [pod()]},
+    "its monitors are well": {"pods": [pod()], "monitors": [monitor("OK"), monitor("No Data")]},
+    "errors that were followed by better news": {
+        "pods": [pod()],
+        "logs": [*[log("ERROR upstream timed out", at="2026-11-20T11:57:00Z")] * 5, log("upstream recovered")],
+    },
+    "a pod is moved to another node": {
+        "pods": [pod(), pod("api-7f9-n")],
+        "desired": 2,
+        "ready": 2,
+        "events": [event("TaintManagerEviction", "Marking for deletion Pod shop/api-7f9-a")],
+    },
+    "a new pod is being started": {
+        "pods": [
+            pod(),
+            {
+                **pod("api-8aa-n", ready=False, phase="Pending", waiting=True, reason="ContainerCreating"),
+                "start_time": "2026-11-20T11:59:30Z",
+            },
+        ],
+        "desired": 2,
+        "ready": 1,
+    },
+    "what it says of itself is good": {
+        "pods": [pod()],
+        "said": f"{NOW} INFO handled 502 requests, 0 failed\n{NOW} INFO handled 504 requests, 0 failed\n",
+    },
 }
 
 

@@ -24,8 +24,9 @@ def mechanical(context: Context) -> Iterable[Hypothesis]:
 
 def _hypothesis(context: Context, mechanism: Mechanism, concerned: Sequence[str], works: dict[str, bool]) -> Hypothesis:
     notes = tuple(_note(context, mechanism, sign) for sign in mechanism.signs[:_MOST_SIGNS])
+    rule, share = ("guessed", 1.0) if mechanism.is_guess else ("mechanism", mechanism.strength)
     points = [
-        Point(rule="mechanism", text=mechanism.signs[0].text, evidence=notes, share=mechanism.strength),
+        Point(rule=rule, text=mechanism.signs[0].text, evidence=notes, share=share),
         *_stopped(context, mechanism, works),
     ]
     nearest = min(concerned, key=lambda uid: context.reach[uid].cost)

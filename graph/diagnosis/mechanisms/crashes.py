@@ -16,7 +16,7 @@ from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping, text
 
-_SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (kind, what, re.compile(pattern, re.IGNORECASE))
     for kind, what, pattern in (
         (
@@ -36,7 +36,20 @@ _SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"|can(no|')t parse|malformed|corrupt|out of range)|invalid utf-?8|unexpected end of (file|json|input)"
             r"|schema (validation|mismatch|violation)|violates (not-null|check|foreign key|unique) constraint"
             r"|deserializ\w+ (error|exception|fail)|(csv|json|avro|parquet|xml)\w*(parse|decode)\w*(error|exception)"
-            r"|poison (message|pill)|checksum mismatch|duplicate key value",
+            r"|poison (message|pill)|checksum mismatch|duplicate key value|schema .{0,40}(drift|incompatib|changed"
+            r"|unknown|not compatible)|incompatible schema|unrecogni[sz]ed field|unknown field"
+            r"|unexpected (field|column|type)"
+            r"|missing (required )?(field|column)|(avro|protobuf|proto)\w*.{0,40}(type ?exception|decode|parse|resolve)"
+            r"|cannot deserialize|could not (decode|parse|deserialize) (message|record|event|payload|row)"
+            r"|\d+ (records|rows|messages|events) (were )?(rejected|quarantined|invalid|failed validation)"
+            r"|dead[- ]letter",
+        ),
+        (
+            "process_hangs",
+            "has threads that wait for each other or never go on",
+            r"deadlock|watchdog|(thread|worker|goroutine|event loop|task)s?\b.{0,40}\b(stuck|hung|blocked|stalled"
+            r"|not responding)|no progress (for|in|since)|goroutines are asleep|waiting (for|on) (the )?(lock|monitor"
+            r"|mutex)|blocked for more than \d+",
         ),
         (
             "dependency_unreachable",
@@ -63,7 +76,7 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
         if scene.works(workload) and not _restarts_now(scene, workload):
             continue
         lines = list(scene.said(workload.uid, kind=ObservationKind.LOG))
-        for kind, what, pattern in _SAYS:
+        for kind, what, pattern in SAYS:
             telling = [e for e in lines if _is_of_now(scene, workload, e, lines) and pattern.search(e.text)]
             if telling:
                 last = max(telling, key=lambda e: e.at.timestamp() if e.at else 0.0)
@@ -72,7 +85,7 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
                     kind=kind,
                     summary=f"{workload.document.resource.display} {what}.",
                     signs=(Sign(text="Its log says so.", event=last),),
-                    strength=0.5 if scene.works(workload) else 0.6,
+                    strength=(0.5 if scene.works(workload) else 0.6) + (0.1 if kind == "process_hangs" else 0.0),
                 )
                 break
 

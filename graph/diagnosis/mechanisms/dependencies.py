@@ -7,7 +7,7 @@ the confidence stays low.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
@@ -32,8 +32,8 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
         if not scene.works(workload):
             continue
         lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_fresh(e)]
-        telling = [e for e in lines if _FAILS.search(e.text)]
-        if sum(e.count for e in telling) < _LEAST or _has_passed(telling, lines):
+        telling = [e for e in lines if _FAILS.search(e.text) and not is_quiet(e)]
+        if sum(e.count for e in telling) < _LEAST or has_passed(telling, lines):
             continue
         name = workload.document.resource.display
         yield Mechanism(
@@ -45,6 +45,15 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
         )
 
 
-def _has_passed(telling: list[SymptomEvent], lines: list[SymptomEvent]) -> bool:
+def has_passed(telling: Sequence[SymptomEvent], lines: Sequence[SymptomEvent]) -> bool:
+    """Whether better news followed the last complaint."""
     last = max((e.at for e in telling if e.at is not None), default=None)
     return any(_BETTER.search(e.text) and (last is None or e.at is None or e.at >= last) for e in lines)
+
+
+_QUIET = re.compile(r"(^|[\s\[=\"'|])(info|debug|trace)([\s\]\"'|:]|$)", re.IGNORECASE)
+
+
+def is_quiet(event: SymptomEvent) -> bool:
+    """Whether a line says of itself that nothing is wrong: its level is its reason, or stands at its beginning."""
+    return _QUIET.search(event.reason or event.text[:60]) is not None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
+from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, text
 
 _LOW = re.compile(
@@ -33,6 +34,8 @@ def endings(scene: Scene) -> Iterator[Mechanism]:
                     strength=0.7 if not scene.works(workload) else 0.3,
                 )
                 break
+        else:
+            yield from _evicted_lately(scene, workload)
     for job in scene.live.of("Job"):
         for index, condition in entries(job.body, "status", "conditions"):
             if condition.get("type") == "Failed" and condition.get("status") == "True":
@@ -44,3 +47,16 @@ def endings(scene: Scene) -> Iterator[Mechanism]:
                     signs=(Sign(text="The job says so.", uid=job.resource.uid, path=f"/status/conditions/{index}"),),
                     strength=0.6,
                 )
+
+
+def _evicted_lately(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
+    """Evictions of pods of which only the event is left."""
+    events = [e for e in scene.events(workload.uid, "Evicted") if scene.is_fresh(e)]
+    if events:
+        yield Mechanism(
+            resource=workload.uid,
+            kind="evicted",
+            summary=f"Pods of {workload.document.resource.display} were evicted.",
+            signs=(Sign(text="The kubelet evicted it.", event=events[0]),),
+            strength=0.7,
+        )

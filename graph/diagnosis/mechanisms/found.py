@@ -11,6 +11,7 @@ from graph.diagnosis.mechanisms.clouds import clouds
 from graph.diagnosis.mechanisms.crashes import crashes
 from graph.diagnosis.mechanisms.databases import databases
 from graph.diagnosis.mechanisms.dependencies import dependencies
+from graph.diagnosis.mechanisms.distress import distress
 from graph.diagnosis.mechanisms.endings import endings
 from graph.diagnosis.mechanisms.gateways import gateways
 from graph.diagnosis.mechanisms.mechanism import Mechanism
@@ -51,6 +52,8 @@ FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
     crashes,
     dependencies,
 )
+_TOLD = 0.4
+"""Strength from which a mechanism may explain others, too; a guess beside it would only raise doubt."""
 
 
 def mechanisms(scene: Scene) -> list[Mechanism]:
@@ -62,4 +65,6 @@ def mechanisms(scene: Scene) -> list[Mechanism]:
             known = found.get(key)
             if known is None or mechanism.strength > known.strength:
                 found[key] = mechanism
-    return list(found.values())
+    if any(m.strength >= _TOLD for m in found.values()):
+        return list(found.values())
+    return [*found.values(), *distress(scene, {uid for m in found.values() for uid in (m.resource, *m.stops)})]

@@ -37,3 +37,5 @@ class Mechanism:
     """0 to 1: 1 when the platform states it or it follows from the objects, less when it is read from signs."""
     stops: tuple[str, ...] = ()
     """uids of the workloads that do not work because of it, where not `resource` itself."""
+    is_guess: bool = False
+    """Something is wrong and this says only in which direction to look; never enough to call a cause found."""

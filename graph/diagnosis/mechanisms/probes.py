@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.document import Object
-from graph.evidence import SymptomEvent
+from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, mapping, text
 
@@ -54,7 +54,21 @@ def _undeclared(scene: Scene, workload: Workload, which: str, events: list[Sympt
     event = max(events, key=lambda e: e.count)
     if scene.is_fresh(event) or not scene.works(workload):
         sign = Sign(text=f"The {which.lower()} probe fails.", event=event)
+        if which == "Liveness" and _NO_ANSWER.search(event.text) and _had_started(scene, workload):
+            why = "got no answer any more from a process that had started."
+            yield _mechanism(workload, which, "unanswered", why, (sign,), 0.5)
+            return
         yield _mechanism(workload, which, "fails", "fails, and how it is declared is not known.", (sign,), 0.5)
+
+
+_STARTED = re.compile(
+    r"listening|started|startup complete|ready to (serve|accept)|serving|handled \d+|processed \d+", re.IGNORECASE
+)
+
+
+def _had_started(scene: Scene, workload: Workload) -> bool:
+    """Whether its log says that it was up: then the probe was right, and the process stopped to answer it."""
+    return any(_STARTED.search(e.text) for e in scene.said(workload.uid, kind=ObservationKind.LOG))
 
 
 def _unheard(scene: Scene, workload: Workload) -> Iterator[Mechanism]:

@@ -45,6 +45,7 @@ def unexplained(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterato
         summary=f"{display_uid(uid)} {what}, as far as its measures tell.",
         signs=tuple(s.sign for s in shifts[:3]),
         strength=_STRENGTH,
+        is_guess=True,
     )
 
 
