@@ -19,12 +19,14 @@ MIGRATION = re.compile(r"migrat|(^|/)schema\.|flyway|liquibase|alembic|changelog
 _ALTERS = re.compile(
     r"alter table|drop (column|table|constraint|type)|rename (column|to|table)|(remove|rename|drop"
     r"|change)_column|add constraint"
-    r"|set not null|op\.(alter|drop)|alter_column",
+    r"|set not null|op\.(alter|drop)|alter_?column|(alter|remove|rename)_?field|change_column_null|add_?constraint",
     re.IGNORECASE,
 )
 _LOCKING = re.compile(
     r"alter table .*(type|not null|constraint|default)|create (unique )?index (?!concurrently)"
     r"|lock table|vacuum full|reindex (?!concurrently)"
+    # What migrations of frameworks call the same, and rows that are all rewritten at once.
+    r"|alter_?field|alter_?column|change_column\b|change_column_null|add_?constraint|\bupdate \w+ set\b"
     r"|cluster ",
     re.IGNORECASE,
 )
@@ -72,12 +74,14 @@ def broken_contracts(patch: Patch) -> Iterator[Effect]:
 
 
 def bumped(patch: Patch) -> list[str]:
-    """Names of libraries of which another version is used, by more than its last number: that promises no change."""
+    """Names of libraries of which another version is used, by more than its last number, which promises no change; and
+    of those that took the place of others."""
     if not any(_MANIFEST.search(f) for f in patch.files):
         return []
     old = {m["name"]: m["version"] for line in patch.removed if (m := _PACKAGE.match(line))}
     new = {m["name"]: m["version"] for line in patch.added if (m := _PACKAGE.match(line))}
-    return [name for name in new if name in old and new[name].split(".")[:2] != old[name].split(".")[:2]]
+    other = [name for name in new if name in old and new[name].split(".")[:2] != old[name].split(".")[:2]]
+    return other + (sorted(new.keys() - old.keys()) if old.keys() - new.keys() else [])
 
 
 def is_renamed(patch: Patch) -> bool:

@@ -56,7 +56,7 @@ class Effect(StrEnum):
     CHANGES_NETWORK = "changes who may connect to whom"
     CHANGES_TLS = "changes how connections are encrypted"
     CHANGES_NAMES = "changes how names are resolved"
-    BUMPS_DEPENDENCY = "uses another version of a library"
+    BUMPS_DEPENDENCY = "uses another library, or another version of one"
     CHANGES_BASE = "runs on another base image or runtime"
     # Settings.
     DROPS_SETTING = "takes away a setting, secret or variable"

@@ -81,6 +81,9 @@ MARKS: tuple[Mark, ...] = (
         _E.LOCKS,
         _E.DROPS_LOCK,
     ),
+    # A lock that was given back at once is held to the end of the function.
+    _row(r"defer \S*unlock\(\)", _E.LOCKS, None),
+    _row(r"pre_?stop\b|lifecycle:|grace_?period|graceful|shutdown_?hook|sigterm|\bdrain", None, _E.STOPS_SOONER),
     # Caches.
     _row(
         r"\w*(cache|memo|redis)\w*\.(get|load|fetch|find|read|compute)\w*|@cacheable|lru_cache|@cached"

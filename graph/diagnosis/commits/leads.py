@@ -96,6 +96,8 @@ LEADS_TO: dict[E, dict[T, float]] = {
         T.NULLS: 1,
         T.MEMORY: 0.5,
         T.TLS: 1,
+        T.POOL: 1.5,
+        T.CONNECTIONS: 1.5,
         T.LATENCY: 0.3,
         T.ERRORS: 0.3,
     },

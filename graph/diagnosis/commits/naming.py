@@ -42,6 +42,7 @@ _PLAIN = frozenset(
 def named(scene: Scene) -> dict[str, frozenset[str]]:
     """Map a word that complaints name to the keys of those complaints."""
     own = {word for uid in scene.known for word in (*words_of(scene.names[uid][0]), *scene.names[uid][1])}
+    own |= {f"{word}s" for word in own}
     found: dict[str, set[str]] = {}
     for complaint in scene.complaints:
         for word in words_of(complaint.text) - _PLAIN - own:

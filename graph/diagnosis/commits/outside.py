@@ -95,12 +95,16 @@ _SIGNS: tuple[_Sign, ...] = (
         Outside.DATA,
         r"offset[ =]\d+|poison|malformed record|record_id=|same (record|message|offset)|redeliver.*(same"
         r"|offset)|corrupt(ed)? (record|message|file|row|block)|bad (record|row)"
-        r"|(partner|supplier|vendor|external|third[- ]party)[ \w-]*(feed|file|payload|record|message|batch)",
+        r"|(partner|supplier|vendor|external|third[- ]party)[ \w-]*(feed|file|payload|record|message|batch|export)"
+        r"|(feed|file|payload|export|batch|upload)s? (from |of )?(the )?(partner|supplier|vendor|third[- ]party)"
+        r"|(partial|empty|incomplete|truncated) (export|feed|file|dump|upload|delivery)",
         3.0,
     ),
     _sign(
         Outside.PROVIDER,
-        r"third[- ]party|provider (answered|returned|error|unavailable|outage)|(partner|vendor|carrier"
+        # What clouds call a failure of their own, e.g. `KMSInternalException`; a server error of ours has no such name.
+        r"[A-Za-z]Internal(Service)?(Exception|Error|Failure)\b|\bInternal(Service(Error|Exception)|Failure)\b"
+        r"|third[- ]party|provider (answered|returned|error|unavailable|outage)|(partner|vendor|carrier"
         r"|acquirer|issuer|bank) (api )?(unavailable|down|returned|answered|timed out)",
         2.0,
     ),

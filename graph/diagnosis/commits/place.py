@@ -15,7 +15,7 @@ _SHARED_FOLDERS = frozenset(
         r"\S+",
         """
     pkg lib libs common shared internal platform proto protos schema schemas core packages api config configs
-    deploy infra terraform helm charts k8s kubernetes manifests env environments build tools ops db database
+    deploy infra terraform helm charts k8s kubernetes manifests env environments ops db database
     migrations cmd src app contracts gen vendor modules cluster base ansible kustomize overlays
     """,
     )

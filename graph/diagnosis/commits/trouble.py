@@ -97,7 +97,7 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             Trouble.POOL,
             r"pool|cannot acquire|could not acquire|exhausted|no (free|idle|available) (connection|worker"
             r"|thread)s?|waiting for (a )?connection|connection is not available|busy_workers|worker timeout"
-            r"|hikari|pending_threads",
+            r"|hikari|pending_threads|eaddrnotavail|cannot assign requested address|time_wait|ephemeral port",
         ),
         (
             Trouble.CONNECTIONS,
@@ -113,7 +113,7 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         (Trouble.RETRIES, r"retr(y|ies|ying)|attempt|trying again|redeliver|requeue"),
         (
             Trouble.CALLS,
-            r"calls?_per|calls_total|(outbound|egress|upstream|lookups?|fetch(es)?|subrequests?)_\w*(per|rate"
+            r"calls?_per|calls_total|(outbound|egress|upstream|lookups?|fetch(es)?|subrequests?)_(?!conn)\w*(per|rate"
             r"|total|count)|fan.?out|per_request",
         ),
         (

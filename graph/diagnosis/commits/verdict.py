@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from graph.change import Change
 from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.patch import is_quiet
 from graph.diagnosis.code.reading import DiffReading, read_diff, words_of
 from graph.diagnosis.commits.fit import fits
 from graph.diagnosis.commits.naming import named, rarity, shared, unread
@@ -66,8 +67,9 @@ class CommitVerdict:
 
 
 def is_configuration(commit: Change) -> bool:
-    """Whether a commit touches settings and declared versions only."""
-    return bool(commit.files) and all(_CONFIGURATION.search(name) for name in commit.files)
+    """Whether a commit touches settings and declared versions only, and what nothing runs."""
+    files = [name for name in commit.files if not is_quiet(name)]
+    return bool(files) and all(_CONFIGURATION.search(name) for name in files)
 
 
 def rank_commits(scene: Scene) -> CommitVerdict:

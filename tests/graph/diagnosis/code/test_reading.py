@@ -31,6 +31,21 @@ PATCH = """-  google.golang.org/grpc v1.62.0
 +  google.golang.org/grpc v1.62.1"""
 MOVED = """-if r.Lat < -90 || r.Lat > 90 { return errRange("lat") }
 +return check("lat", r.Lat, -90, 90)"""
+HELD = """-reg.mu.Lock()
+-v := reg.items[k]
+-reg.mu.Unlock()
+-if v == nil { return reg.fetch(ctx, k) }
++reg.mu.Lock()
++defer reg.mu.Unlock()
++v := reg.items[k]
++if v == nil { return reg.fetch(ctx, k) }"""
+HOOK = """-      lifecycle:
+-        preStop:
+-          httpGet: {path: /drain, port: 9000}"""
+FIELD = """+    migrations.AlterField("invoice", "tax", models.DecimalField(null=False)),"""
+OTHER = """-    "pigeon-http": "2.1.0",
++    "raven-http": "0.3.0","""
+FIRST = """+    "raven-http": "0.3.0","""
 TABLE = """+    rows = db.execute("SELECT id FROM favourites WHERE user_id = :u")"""
 
 
@@ -44,6 +59,11 @@ TABLE = """+    rows = db.execute("SELECT id FROM favourites WHERE user_id = :u"
         pytest.param(RENAME, ["envelope.go"], Effect.RENAMES, id="renamed field"),
         pytest.param(BUMP, ["go.mod"], Effect.BUMPS_DEPENDENCY, id="another minor version"),
         pytest.param(TABLE, ["dao.py"], Effect.QUERIES_NEW_TABLE, id="a table without migration"),
+        pytest.param(HELD, ["registry.go"], Effect.LOCKS, id="a lock held to the end of the function"),
+        pytest.param(HOOK, ["deployment.yaml"], Effect.STOPS_SOONER, id="a hook before the stop is gone"),
+        pytest.param(FIELD, ["billing/migrations/0004.py"], Effect.LOCKS, id="a column altered by a framework"),
+        pytest.param(FIELD, ["billing/migrations/0004.py"], Effect.CHANGES_TABLES, id="a table changed by a framework"),
+        pytest.param(OTHER, ["package.json"], Effect.BUMPS_DEPENDENCY, id="a library instead of another"),
     ],
 )
 def test_an_effect_is_read_from_changed_lines(diff: str, files: list[str], effect: Effect) -> None:
@@ -58,6 +78,8 @@ def test_an_effect_is_read_from_changed_lines(diff: str, files: list[str], effec
         pytest.param(PATCH, ["go.mod"], Effect.BUMPS_DEPENDENCY, id="a patch version"),
         pytest.param(TABLE, ["dao.py", "migrations/7.sql"], Effect.QUERIES_NEW_TABLE, id="a migration beside it"),
         pytest.param(LOOP, ["order_test.go"], Effect.CALLS_IN_LOOP, id="a test"),
+        pytest.param(FIRST, ["package.json"], Effect.BUMPS_DEPENDENCY, id="one library more"),
+        pytest.param(FIELD, ["billing/forms.py"], Effect.LOCKS, id="no migration"),
     ],
 )
 def test_what_is_harmless_has_no_such_effect(diff: str, files: list[str], effect: Effect) -> None:

@@ -10,7 +10,7 @@ import pytest
 from graph.change import Change
 from graph.diagnosis.commits.outside import Outside
 from graph.diagnosis.commits.scene import Scene
-from graph.diagnosis.commits.verdict import CommitVerdict, rank_commits
+from graph.diagnosis.commits.verdict import CommitVerdict, is_configuration, rank_commits
 from graph.diagnosis.complaints import Complaint
 from graph.telemetry import NOTHING_MEASURED, Call, Series, Signal, Telemetry
 from tests.graph.diagnosis.commits.incidents import Incident, incidents
@@ -107,7 +107,7 @@ def test_a_commit_rides_along_with_the_next_deployment_of_what_it_touches() -> N
     assert found is not None
 
 
-@pytest.mark.parametrize("file", ["shop/docs/leak.go", "shop/log_test.go", "deploy/staging/values.yaml"])
+@pytest.mark.parametrize("file", ["shop/docs/leak.go", "shop/log_test.go", "deploy/staging/values.yaml", "Jenkinsfile"])
 def test_what_does_not_run_in_production_is_innocent(file: str) -> None:
     """Documents, tests and other environments."""
     assert rank_commits(scene([leak(file=file)], "OOMKilled")).suspects == ()
@@ -116,8 +116,23 @@ def test_what_does_not_run_in_production_is_innocent(file: str) -> None:
 def test_another_service_that_nobody_complains_of_is_hardly_suspect() -> None:
     """The same diff counts for little there."""
     here = rank_commits(scene([leak()], "OOMKilled")).suspects[0].points
-    elsewhere = rank_commits(scene([leak(file="geo-svc/log.go")], "OOMKilled", deploys=[])).suspects[0].points
-    assert elsewhere < 0.2 * here
+    for file in ("geo-svc/log.go", "tools/report/log.go"):
+        elsewhere = rank_commits(scene([leak(file=file)], "OOMKilled", deploys=[])).suspects[0].points
+        assert elsewhere < 0.2 * here
+
+
+def test_the_plural_of_a_services_own_name_is_no_shared_name() -> None:
+    """Every complaint of a shop speaks of shops."""
+    found = rank_commits(scene([leak(file="shop/shops.go")], "OOMKilled while shops were listed"))
+    assert not any("shops" in reason.text for reason in found.suspects[0].reasons)
+
+
+def test_documents_beside_settings_leave_a_commit_one_of_configuration() -> None:
+    """Nothing runs them; code beside them would be something else."""
+    settings = ("deploy/values.yaml", "docs/limits.md")
+    assert is_configuration(change("commit", "a", 0.0, files=settings))
+    assert not is_configuration(change("commit", "b", 0.0, files=(*settings, "shop/main.go")))
+    assert not is_configuration(change("commit", "c", 0.0, files=("docs/limits.md",)))
 
 
 def climbing(metric: str, *, since: float) -> Series:
