@@ -321,7 +321,7 @@ def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEv
                 text=text,
                 reason=str(log["status"]),
             )
-    for monitor in _json(folder / "datadog_monitors.json").get("monitors") or ():
+    for monitor in read_object(folder / "datadog_monitors.json").get("monitors") or ():
         if monitor.get("overall_state") == "Alert":
             text = str(monitor.get("name"))
             yield SymptomEvent(kind=ObservationKind.EVENT, resource=speaker, at=None, text=text, reason=MONITOR)
