@@ -153,6 +153,11 @@ def test_example_configurations_load() -> None:
     settings = Settings.model_validate(service)
     kinds = {s.type for e in settings.environments for s in (*e.intended, *e.applied, *e.actual, *e.changes)}
     assert kinds == {"manifests", "kubernetes", "git", "kubernetes_audit", "cloudtrail", "deployments"}
+    (more,) = _block("more of plumbline.yaml")
+    (production,) = Settings.model_validate(more).environments
+    measured = {s.type for s in (*production.metrics, *production.logs, *production.traces)}
+    assert measured == {"prometheus", "loki", "tempo"}
+    assert [rule.id for rule in production.ignore] == ["hpa-trial"]
     (executor,) = _block("executor.yaml")
     assert ExecutorSettings.model_validate(executor).targets
 
