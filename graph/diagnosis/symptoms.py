@@ -11,6 +11,7 @@ from statistics import median
 
 from graph.environment import EnvironmentGraph
 from graph.evidence import ObservationKind, SymptomEvent
+from graph.phrases import Phrases
 from graph.resource import Facet, Platform
 from graph.workloads import workload_of
 
@@ -35,8 +36,8 @@ class Complaint(StrEnum):
     READING = "a reading that is out of its usual range"
 
 
-_PATTERNS: tuple[tuple[Complaint, re.Pattern[str]], ...] = tuple(
-    (complaint, re.compile(pattern, re.IGNORECASE))
+_PATTERNS: tuple[tuple[Complaint, Phrases], ...] = tuple(
+    (complaint, Phrases(pattern))
     for complaint, pattern in (
         (
             Complaint.ACCESS_DENIED,

@@ -6,13 +6,13 @@ change made it so is for others to find.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.evidence import SymptomEvent
+from graph.phrases import Phrases
 from graph.resource import Platform, display_uid
 
 
@@ -20,11 +20,11 @@ class _Answer(NamedTuple):
     kind: str
     what: str
     """What it means for the one who asked."""
-    pattern: re.Pattern[str]
+    pattern: Phrases
 
 
 def _answer(kind: str, what: str, pattern: str) -> _Answer:
-    return _Answer(kind, what, re.compile(pattern, re.IGNORECASE))
+    return _Answer(kind, what, Phrases(pattern))
 
 
 _ANSWERS = (

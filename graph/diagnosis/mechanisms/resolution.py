@@ -5,7 +5,6 @@ Source: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
@@ -13,13 +12,13 @@ from graph.diagnosis.mechanisms.scene import Scene
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import mapping, strings, text
+from graph.phrases import Phrases
 
-NOT_RESOLVED = re.compile(
+NOT_RESOLVED = Phrases(
     r"no such host|UnknownHostException|Name or service not known|ENOTFOUND|EAI_AGAIN|could not resolve|NXDOMAIN"
     r"|Temporary failure in name resolution|Name does not resolve|failed to resolve|nodename nor servname"
     r"|No address associated with hostname|getaddrinfo failed|server misbehaving|DNS resolution failed"
     r"|lookup \S+ on \S+:53: (read|dial) udp|SERVFAIL|no records found for given query",
-    re.IGNORECASE,
 )
 """Words of the resolvers of Go, Java, glibc, musl, Node, Python, gRPC and c-ares."""
 _RESOLVERS = frozenset({"coredns", "kube-dns", "node-local-dns"})

@@ -20,42 +20,38 @@ from graph.document import Object
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import text
+from graph.phrases import Phrases
 
-CREDENTIALS = re.compile(
+CREDENTIALS = Phrases(
     r"access denied for user|password authentication failed|authentication (failed|failure)|auth(entication)? error"
     r"|invalid (username|user name|password|credentials)|WRONGPASS|NOAUTH|NOPERM|login failed for user"
     r"|role \"[^\"]+\" does not exist|ACCESS_REFUSED|SCRAM|no password supplied|client sent AUTH, but no password"
     r"|ER_ACCESS_DENIED_ERROR|\bSQLState: 28000|\(1045|error 1045",
-    re.IGNORECASE,
 )
-SERVER_FULL = re.compile(
+SERVER_FULL = Phrases(
     r"too many connections|too many clients|remaining connection slots|max(imum)? number of (clients|connections)"
     r"|connection limit exceeded|max_user_connections|max_connections_per_hour|ER_CON_COUNT_ERROR|error 1040|\(1040"
     r"|too many open connections|connection_limit|sorry, too many|\bSQLState: (08004|53300)",
-    re.IGNORECASE,
 )
 """The data store itself says that it takes no more."""
-POOL_EMPTY = re.compile(
+POOL_EMPTY = Phrases(
     r"Connection is not available, request timed out|pool (is )?exhausted|QueuePool limit|pool error Timeout"
     r"|timeout waiting for (idle )?(conn|object)|ResourceRequest timed out|Unable to acquire JDBC Connection"
     r"|Cannot get a connection, pool|ConnectionPoolTimeout|WaitQueueTimeout|TimeoutError: ResourceRequest"
     r"|Could not get a resource from the pool|remaining acquire timeout",
-    re.IGNORECASE,
 )
 """The client's own pool is empty."""
-READ_ONLY = re.compile(
+READ_ONLY = Phrases(
     r"--(super-)?read-only option|read[- ]only transaction|database is (in )?read[- ]only|READONLY You can't write"
     r"|cannot execute \w+( \w+)? in a read-only|ERROR 1290|\(1290|ER_OPTION_PREVENTS_STATEMENT|error 1290"
     r"|super_read_only|NotWritablePrimary|not (master|primary)\b|Connection is read-only|innodb_read_only"
     r"|\bSQLState: 25006|attempt to write a readonly database",
-    re.IGNORECASE,
 )
-NO_STORE = re.compile(
+NO_STORE = Phrases(
     r"communications link failure|could not connect to (server|redis|mongo)|can't connect to (\w+ )?(mysql )?server"
     r"|connection to server at|Unable to connect to Redis|ServerSelectionTimeout|No servers (available|found)"
     r"|Connection to \S+:\d+ refused|AMQPConnection|error: 2003|\(2003|\(2002|ER_SOCKET"
     r"|dial tcp \S+:(1433|1521|3306|5432|5672|6379|9042|27017)\b|ECONNREFUSED \S+:(3306|5432|6379|27017|5672)",
-    re.IGNORECASE,
 )
 _DENIED_TO = re.compile(r"access denied for user '[^']*'@'(?P<ip>\d+\.\d+\.\d+\.\d+)'", re.IGNORECASE)
 _MOST_WAIT = 3
@@ -75,7 +71,7 @@ def refusing(scene: Scene) -> Iterator[Mechanism]:
         yield from _of_store(scene, clients, pattern, kind, what)
 
 
-def line(scene: Scene, uid: str, pattern: re.Pattern[str]) -> SymptomEvent | None:
+def line(scene: Scene, uid: str, pattern: re.Pattern[str] | Phrases) -> SymptomEvent | None:
     """The last line of a workload's log that a pattern fits."""
     found = [e for e in scene.said(uid, kind=ObservationKind.LOG) if pattern.search(e.text)]
     return max(found, key=lambda e: (e.at.timestamp() if e.at else 0.0, e.count), default=None)
@@ -159,9 +155,7 @@ def _empty_pools(scene: Scene, clients: Sequence[Workload]) -> Iterator[Mechanis
         yield _client(workload, "store_connections_exhausted", what, (said,), 0.7)
 
 
-def _of_store(
-    scene: Scene, clients: Sequence[Workload], pattern: re.Pattern[str], kind: str, what: str
-) -> Iterator[Mechanism]:
+def _of_store(scene: Scene, clients: Sequence[Workload], pattern: Phrases, kind: str, what: str) -> Iterator[Mechanism]:
     """What stores say themselves, by failing probes or in their log, and what their clients say of them."""
     blamed: dict[str, list[tuple[Workload, SymptomEvent]]] = defaultdict(list)
     for store in stores(scene):
