@@ -62,7 +62,9 @@ def _summary(name: str, values: Sequence[bool | float]) -> Summary:
         # Equal values have no spread to estimate; Wilson's interval, of shares, is the cautious one for 0 to 1.
         return Summary(name, mean, n, *wilson(mean * n, n), False)
     half = _Z * spread / math.sqrt(n)
-    return Summary(name, mean, n, mean - half, mean + half, False)
+    # A mark between 0 and 1 can't be beyond them, whatever the normal interval says.
+    least, most = (0.0, 1.0) if min(values) >= 0 and max(values) <= 1 else (-math.inf, math.inf)
+    return Summary(name, mean, n, max(least, mean - half), min(most, mean + half), False)
 
 
 def share(values: Iterable[bool]) -> Summary:

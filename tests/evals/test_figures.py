@@ -43,6 +43,13 @@ def test_equal_numbers_are_not_taken_for_certainty() -> None:
     assert (round(found.low, 3), found.high) == (0.342, 1.0)
 
 
+def test_the_interval_of_marks_stays_within_them() -> None:
+    """A mark of 1.1 out of 1 would only confuse."""
+    found = {s.name: s for s in summaries([score("a", right=True), score("b", right=False)])}
+    assert found["part"].high == 1.0
+    assert found["size"].high > 4.0
+
+
 def test_reliability_counts_only_what_was_answered() -> None:
     """Bins carry their mean confidence, the share that was right, and how many."""
     many = [score("a", right=True), score("b", right=False), score("c", right=False, confidence=None)]
