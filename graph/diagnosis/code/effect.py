@@ -77,5 +77,6 @@ class Effect(StrEnum):
     CHANGES_ACK = "confirms messages or writes at another time"
     SHIFTS_TIME = "treats time zones differently"
     CHANGES_NUMBERS = "computes with other types or rounding"
+    ENDS_LOOP_ELSEWHERE = "ends a loop elsewhere, or never"
     FLIPS_CONDITION = "decides the other way round"
     CHANGES_LOGIC = "changes what is computed"

@@ -71,6 +71,8 @@ def shaped(patch: Patch) -> Iterator[Effect]:
     if _backtracks(patch.added) > _backtracks(patch.removed):
         yield Effect.BACKTRACKS
     yield from _swapped(patch)
+    if _ends_elsewhere(patch):
+        yield Effect.ENDS_LOOP_ELSEWHERE
     if _reorders(patch):
         yield Effect.REORDERS
     if _removes(patch):
@@ -111,6 +113,27 @@ def _grows(patch: Patch) -> bool:
 
 def _backtracks(lines: Sequence[str]) -> int:
     return sum(1 for line in lines if any(_CLASS.search(found[0]) for found in _NESTED.finditer(line)))
+
+
+_COUNTED = re.compile(r"\bwhile\b\s*(?P<until>[^{:]+)|\bfor\b\s*\(?[^;]*;(?P<bound>[^;]+);(?P<step>[^{)]*)")
+
+
+def _ends_elsewhere(patch: Patch) -> bool:
+    """A loop with a condition had another condition or step before; what is only called otherwise is the same."""
+    old, new = (
+        [tuple(re.sub(r"\w+|\s", _number, part or "") for part in found.groups()) for found in _loops(lines)]
+        for lines in (patch.removed, patch.added)
+    )
+    return bool(old) and bool(new) and sorted(old) != sorted(new)
+
+
+def _loops(lines: Sequence[str]) -> Iterator[re.Match[str]]:
+    return (found for line in lines if (found := _COUNTED.search(line)))
+
+
+def _number(word: re.Match[str]) -> str:
+    """A number as it is; the place of a name."""
+    return word[0] if word[0].isdigit() else "" if word[0].isspace() else "_"
 
 
 def _reorders(patch: Patch) -> bool:

@@ -165,6 +165,18 @@ LEADS_TO: dict[E, dict[T, float]] = {
     E.CHANGES_ACK: {T.DUPLICATES: 2.5, T.LAG: 2, T.RETRIES: 1.5, T.STALE: 1, T.DATA: 1, T.LOCK: 0.5},
     E.SHIFTS_TIME: {T.TIME: 3, T.NUMBERS: 0.5, T.REJECTED: 1},
     E.CHANGES_NUMBERS: {T.NUMBERS: 2.5, T.SCHEMA: 1, T.REJECTED: 0.5},
+    E.ENDS_LOOP_ELSEWHERE: {
+        T.CALLS: 2,
+        T.CPU: 2,
+        T.LOAD: 1.5,
+        T.OVERLOAD: 1.5,
+        T.LATENCY: 1.5,
+        T.MEMORY: 1,
+        T.TIMEOUT: 1,
+        T.NULLS: 1.5,
+        T.DUPLICATES: 1,
+        T.NUMBERS: 1,
+    },
     E.FLIPS_CONDITION: {
         T.ERRORS: 1,
         T.REJECTED: 1.5,

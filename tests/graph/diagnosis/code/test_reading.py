@@ -46,6 +46,14 @@ FIELD = """+    migrations.AlterField("invoice", "tax", models.DecimalField(null
 OTHER = """-    "pigeon-http": "2.1.0",
 +    "raven-http": "0.3.0","""
 FIRST = """+    "raven-http": "0.3.0","""
+ENDLESS = """-for (let left = jobs.length; left > 0; left--) {
++let left = jobs.length
++while (left >= 0) {
+     await run(jobs[left])"""
+NAMED = """-for (let i = 0; i < jobs.length; i++) {
+-  run(jobs[i], 3)
++for (let job = 0; job < jobs.length; job++) {
++  run(jobs[job], 4)"""
 TABLE = """+    rows = db.execute("SELECT id FROM favourites WHERE user_id = :u")"""
 
 
@@ -60,6 +68,7 @@ TABLE = """+    rows = db.execute("SELECT id FROM favourites WHERE user_id = :u"
         pytest.param(BUMP, ["go.mod"], Effect.BUMPS_DEPENDENCY, id="another minor version"),
         pytest.param(TABLE, ["dao.py"], Effect.QUERIES_NEW_TABLE, id="a table without migration"),
         pytest.param(HELD, ["registry.go"], Effect.LOCKS, id="a lock held to the end of the function"),
+        pytest.param(ENDLESS, ["runner.ts"], Effect.ENDS_LOOP_ELSEWHERE, id="a loop that never ends"),
         pytest.param(HOOK, ["deployment.yaml"], Effect.STOPS_SOONER, id="a hook before the stop is gone"),
         pytest.param(FIELD, ["billing/migrations/0004.py"], Effect.LOCKS, id="a column altered by a framework"),
         pytest.param(FIELD, ["billing/migrations/0004.py"], Effect.CHANGES_TABLES, id="a table changed by a framework"),
@@ -78,6 +87,7 @@ def test_an_effect_is_read_from_changed_lines(diff: str, files: list[str], effec
         pytest.param(PATCH, ["go.mod"], Effect.BUMPS_DEPENDENCY, id="a patch version"),
         pytest.param(TABLE, ["dao.py", "migrations/7.sql"], Effect.QUERIES_NEW_TABLE, id="a migration beside it"),
         pytest.param(LOOP, ["order_test.go"], Effect.CALLS_IN_LOOP, id="a test"),
+        pytest.param(NAMED, ["runner.ts"], Effect.ENDS_LOOP_ELSEWHERE, id="another name in a loop"),
         pytest.param(FIRST, ["package.json"], Effect.BUMPS_DEPENDENCY, id="one library more"),
         pytest.param(FIELD, ["billing/forms.py"], Effect.LOCKS, id="no migration"),
     ],
