@@ -119,8 +119,10 @@ def _reasons(
     names = list(shared(reading, told, rare, is_telling=is_telling))
     closeness = max(place.closeness, _CONTRACT) if names and is_contract else place.closeness
     reasons = _at(closeness, (*fit, *names))
-    # When it came speaks only for or against a commit that something else speaks for.
+    # When it came speaks only for or against a commit that something else speaks for, and for it no more than that.
+    most = sum(r.worth for r in reasons)
     late = _at(place.closeness, timely(place, scene)) if reasons else ()
+    late = tuple(replace(r, worth=round(min(r.worth, most), 3)) for r in late)
     return tuple(sorted((*reasons, *late), key=lambda r: (r.worth, r.text), reverse=True))
 
 

@@ -158,6 +158,16 @@ def test_a_commit_that_came_when_memory_was_climbing_already_counts_less() -> No
     assert found.suspects[0].points - found.suspects[1].points > 1
 
 
+def test_that_a_commit_came_just_before_is_worth_no_more_than_what_else_speaks_for_it() -> None:
+    """A change of nothing in particular, minutes before the onset, gets no points for its time alone."""
+    late = change("commit", "late", ONSET - 200, files=("shop/shown.go",), diff="-  a := b.Short()\n+  a := b.Long()")
+    telemetry = Telemetry(series=(climbing("error_ratio", since=ONSET - 60),))
+    found = rank_commits(scene([late], "error_ratio", telemetry=telemetry))
+    by_time = [r.worth for r in found.suspects[0].reasons if "after it came" in r.text]
+    assert by_time
+    assert by_time[0] <= found.suspects[0].points / 2 + 0.001
+
+
 def test_a_flag_that_the_commit_names_turns_it_on() -> None:
     """The commit waited behind it since long before."""
     diff = '+  if (flags.on("new_price_rules")) {\n+    for (const l of lines) { await api.price(l.sku) }\n+  }'
