@@ -256,7 +256,8 @@ def _data(results: Sequence[SetResult], absent: Mapping[str, str]) -> dict[str, 
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem;color:#1d2733}"
     "table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #c6d0da;padding:.3rem .6rem;text-align:left}"
-    "th{background:#eef2f6}td{overflow-wrap:anywhere}td:first-child,td code{white-space:nowrap}img{max-width:100%}code{background:#eef2f6;padding:0 .2rem}"
+    "th{background:#eef2f6}td{overflow-wrap:anywhere}td:first-child,td code{white-space:nowrap}"
+    "img{max-width:100%}code{background:#eef2f6;padding:0 .2rem}"
 )
 
 
