@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 import graph.memory as domain
 from app.api.bodies import Body, Limit, Offset, RequestBody, identifier, plain
@@ -30,10 +30,20 @@ IncidentId = Annotated[str, identifier("INC", "incident")]
 MemoryId = Annotated[str, identifier("MEM", "memory")]
 
 
+def _number(value: object) -> object:
+    """Refuse true and false, which would else be taken for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("write a number")
+    return value
+
+
+Position = Annotated[int, Field(ge=0, le=100), BeforeValidator(_number)]
+
+
 class OutcomeRequest(RequestBody):
     """What it was. `cause` names one of the diagnosis, `resource` and `kind` something else; neither: none of these."""
 
-    cause: int | None = Field(default=None, ge=0, le=100, strict=True)
+    cause: Position | None = None
     """Position of the right cause in the newest diagnosis, from 0."""
     resource: str = Field(default="", max_length=1024)
     """uid or name of the resource where it began."""

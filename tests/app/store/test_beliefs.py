@@ -85,7 +85,7 @@ def _told(store: GraphStore, as_of: datetime, known_at: datetime | None) -> dict
     return {name: body["data"]["n"] for name, body in bodies.items() if body is not None}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(story=_STORY, asked=_ASKED)
 def test_beliefs_equal_a_replay(sqlite_template: Path, story: list[Said], asked: list[tuple[int, int]]) -> None:
     """For random times and random orders of learning; nothing that is learned later changes an earlier belief."""
