@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from app.store.clock import Clock, utc_now
 from app.store.database import Database
 from app.store.graph_facts import FactKind, Scope, Stamp, content_hash, sync_facts
+from app.store.graph_readings import next_reading, remember_reading
 from app.store.graph_versions import Hashes, Read, Recorded, Significant, record_delta, record_versions
 from app.store.graph_views import Views, revision_of
 from app.store.rows.graph import ChangeRow, EnvironmentRow, SourceRow, SymptomRow
@@ -72,9 +73,14 @@ class GraphStore:
             stamp = self._write(session, environment)
             source = self._source(session, environment, snapshot.source, snapshot.facet)
             read = Read(source.read_at, source.heard_at)
+            is_late = read.until is not None and snapshot.taken_at < read.until
+            if is_late:
+                read = read._replace(next_read_at=next_reading(session, source, snapshot.taken_at))
             recorded = record_versions(session, environment, snapshot, hashes, read=read, stamp=stamp)
-            if read.until is None or snapshot.taken_at >= read.until:
+            if not is_late:
                 self._record_facts(session, environment, snapshot, relations, stamp)
+                if snapshot.complete:
+                    remember_reading(session, source, snapshot.taken_at)
             source.first_read_at = min(source.first_read_at or snapshot.taken_at, snapshot.taken_at)
             if snapshot.complete:
                 source.read_at = max(source.read_at or snapshot.taken_at, snapshot.taken_at)
@@ -105,6 +111,8 @@ class GraphStore:
             stamp = self._write(session, environment)
             source = self._source(session, environment, delta.source, delta.facet)
             read = Read(source.read_at, source.heard_at)
+            if read.until is not None and delta.at < read.until:
+                read = read._replace(next_read_at=next_reading(session, source, delta.at))
             recorded = record_delta(session, environment, delta, hashes, read=read, stamp=stamp)
             if read.until is None or delta.at >= read.until:
                 scope = _scope(environment, FactKind.RELATION, delta.facet, delta.source)

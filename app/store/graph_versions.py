@@ -48,6 +48,8 @@ class Read(NamedTuple):
     """UTC; its newest complete reading; None: there was none."""
     heard_at: datetime | None
     """UTC; until when it said by itself what changed since then; None: it does not."""
+    next_read_at: datetime | None = None
+    """UTC; its first complete reading after what is recorded now, for a late one; None: not late, or not known."""
 
     @property
     def until(self) -> datetime | None:
@@ -214,7 +216,7 @@ def _record_late(session: Session, origin: _Origin, item: _Incoming, read: Read,
     """Add what was so in the past, without touching what was believed before.
 
     Where two versions of one source overlap, the one that began later holds, so nothing has to be rewritten. The new
-    one ends where the next known version begins, or where the old one was next seen.
+    one ends where the next known version begins, or where the source next told all that it had.
     """
     rows = session.exec(
         select(VersionRow)
@@ -233,7 +235,7 @@ def _record_late(session: Session, origin: _Origin, item: _Incoming, read: Read,
     ends = [r.valid_from for r in rows if r.valid_from > at]
     if held is not None:
         ends += [t for t in (held.valid_to, held.last_seen) if t is not None and t > at]
-    ends += [read.until] if read.until is not None else []
+    ends += [t for t in (read.next_read_at, read.until) if t is not None]
     _store_blobs(session, origin.environment, [item])
     end = {"valid_to": min((t for t in ends if t > at), default=at), "closed_at": stamp.at}
     insert_many(session, VersionRow, [{**_version(origin, item, stamp), **end}])

@@ -2,7 +2,16 @@
 
 from app.store.rows.audit import AuditEntryRow, AuditHeadRow
 from app.store.rows.drift import DriftEventRow, LeaseRow, OpenDriftRow
-from app.store.rows.graph import BlobRow, ChangeRow, EnvironmentRow, FactRow, SourceRow, SymptomRow, VersionRow
+from app.store.rows.graph import (
+    BlobRow,
+    ChangeRow,
+    EnvironmentRow,
+    FactRow,
+    ReadingRow,
+    SourceRow,
+    SymptomRow,
+    VersionRow,
+)
 from app.store.rows.inbox import DeliveryRow
 from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
 from app.store.rows.jobs import JobRow
@@ -32,6 +41,7 @@ __all__ = [
     "NoteRow",
     "OpenDriftRow",
     "ProposalRow",
+    "ReadingRow",
     "SessionRow",
     "SourceRow",
     "SymptomRow",

@@ -9,9 +9,9 @@ from sqlmodel import Field
 from app.store.column_types import JsonText, Line, Utc
 
 
-def utc(*, index: bool = False) -> Any:
+def utc(*, primary_key: bool = False, index: bool = False) -> Any:
     """A time that is always there."""
-    return Field(sa_type=Utc, index=index)
+    return Field(sa_type=Utc, primary_key=primary_key, index=index)
 
 
 def optional_utc() -> Any:

@@ -134,6 +134,17 @@ class SourceRow(SQLModel, table=True):
     """Time of the newest record of a stream of changes."""
 
 
+class ReadingRow(SQLModel, table=True):
+    """A time at which a source told all that it has, so that what it did not tell did not exist then."""
+
+    __tablename__ = "graph_readings"
+
+    environment: str = line(primary_key=True)
+    source: str = line(primary_key=True)
+    facet: str = line(primary_key=True)
+    at: datetime = utc(primary_key=True)
+
+
 class ChangeRow(SQLModel, table=True):
     """One change."""
 
