@@ -1,7 +1,8 @@
 """Which of many alerts deserve a person: those that are real, that nobody works on yet, and of one fault one.
 
-Each alert gets points for and against being real. Severity decides only which of several alerts of one fault is told,
-since people set it beforehand and in both directions wrong.
+Each alert gets points for and against being real. It is taken for noise only where something speaks against it: what
+nobody measured or said proves nothing. Severity decides only which of several alerts of one fault is told, since people
+set it beforehand and in both directions wrong.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _FLAPS = 5
 """Times in an hour from which an alert that clears each time is a habit."""
 _LATER = 0.05
 """Part of its level that a reading must move to count as moving."""
+_AGAINST = -1.0
+"""Points from which one reason alone speaks for noise; what weighs less may hold of a real one as well."""
+_NOT_ORDINARY = 4.0
+"""Growth of an ordinary line of logs from which it is ordinary no more, unless its alert has cleared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,7 @@ def triage(
         else:
             real[page.id] = points, reasons
     for group in _groups([p for p in pages if p.id in real]):
-        told = min(group, key=_nearness)
+        told = _nearest(group)
         for page in group:
             points, reasons = real[page.id]
             is_told = page is told
@@ -94,16 +99,39 @@ _FILLS_UP = re.compile(
 """Measures of something that fills up, runs out or falls behind: it does so before anybody feels an error."""
 
 
-def _nearness(page: _Page) -> tuple[bool, bool, float, int, str]:
-    """Order pages of one fault by how near they are to its origin.
+def _nearest(group: Sequence[_Page]) -> _Page:
+    """The page of one fault that is nearest to its origin: first where it began, then what tells best of it there.
 
     What fills up comes before what callers feel of it, then whom the log names, then who felt it first. Gravity comes
-    last: what customers feel is graver than its cause, and paging the cause is what gets it mended.
+    last: what customers feel is graver than its cause, and paging the cause is what gets it mended. Of one and the same
+    service the first measure tells: a queue there fills because less is done. One that is over tells of nothing.
     """
-    is_felt = not _FILLS_UP.search(page.alert.metric.lower())
+    places: dict[str, list[_Page]] = {}
+    for page in group:
+        places.setdefault(page.subject, []).append(page)
+
+    place = min(places.values(), key=_nearness)
+    return min(place, key=lambda p: (_is_over(p), p.fired_at, p.gravity, p.id))
+
+
+def _nearness(pages: list[_Page]) -> tuple[bool, bool, bool, float, int, str]:
+    """Order the pages of one service among those of others by how near they are to the origin of their fault."""
+    lasting = [p for p in pages if not _is_over(p)]
+    telling = lasting or pages
+    is_felt = not any(_FILLS_UP.search(p.alert.metric.lower()) for p in telling)
+    first = min(telling, key=lambda p: (p.fired_at, p.gravity, p.id))
+    return not lasting, is_felt, not _is_named(first), first.fired_at, min(p.gravity for p in pages), first.id
+
+
+def _is_named(page: _Page) -> bool:
     name = page.subject.rpartition("/")[2]
-    is_named = page.form is not None and bool(name) and name in page.form.text
-    return is_felt, not is_named, page.fired_at, page.gravity, page.id
+    return page.form is not None and bool(name) and name in page.form.text
+
+
+def _is_over(page: _Page) -> bool:
+    """Whether the metric came back to its usual range; where that was not measured, whether the alert cleared."""
+    excess = _excess(page, _after(page))
+    return bool(excess[-1] <= 0) if excess.size >= 2 else page.alert.ended_at is not None
 
 
 class _Page(NamedTuple):
@@ -147,18 +175,24 @@ def _page(graph: EnvironmentGraph, alert: Alert, telemetry: Telemetry) -> _Page:
 
 
 def _judge(page: _Page) -> tuple[float, tuple[str, ...]]:
-    points = [*_of_logs(page.form), *_of_course(page), *_of_habit(page.alert)]
-    return sum(worth for worth, _ in points), tuple(text for _, text in sorted(points, reverse=True))
+    points = [*_of_logs(page), *_of_course(page), *_of_habit(page.alert)]
+    total = sum(worth for worth, _ in points)
+    if total < PAGE_FROM and not any(worth <= _AGAINST for worth, _ in points):
+        points.append((PAGE_FROM - total, "Nothing that was measured or said shows that it is noise."))
+        total = PAGE_FROM
+    return total, tuple(text for _, text in sorted(points, reverse=True))
 
 
-def _of_logs(form: LogLine | None) -> Iterator[tuple[float, str]]:
+def _of_logs(page: _Page) -> Iterator[tuple[float, str]]:
+    form = page.form
     if form is None:
         return
+    growth = _growth(form)
+    is_ordinary = growth is None or growth < _NOT_ORDINARY or page.alert.ended_at is not None
     if form.mood is Mood.BAD:
         yield 1.2, "What the logs say of it speaks of a failure."
-    elif form.mood is not None:
+    elif form.mood is not None and is_ordinary:
         yield -1.2, "What the logs say of it is ordinary."
-    growth = _growth(form)
     if growth is None:
         return
     if growth >= 0.5:
@@ -177,30 +211,50 @@ def _growth(form: LogLine) -> float | None:
 
 def _of_course(page: _Page) -> Iterator[tuple[float, str]]:
     """What the metric did after the alert fired."""
-    after = page.values[(page.times >= page.fired_at) & np.isfinite(page.values)]
-    value, threshold = page.alert.value, page.alert.threshold
-    if after.size < 2 or value is None or threshold is None:
+    excess = _excess(page, _after(page))
+    if excess.size < 2:
         return
-    sign = -1.0 if value < threshold else 1.0
-    first, last = sign * float(after[0]), sign * float(after[-1])
-    limit, lowest = sign * threshold, float(np.min(sign * after))
-    step = _LATER * max(abs(first), abs(limit))
-    if last > limit and lowest <= limit and last > first + step:
+    first, last, lowest = float(excess[0]), float(excess[-1]), float(np.min(excess))
+    step = _LATER * max(abs(float(_after(page)[0])), abs(page.alert.threshold or 0.0))
+    if last > 0 and lowest <= 0 and last > first + step:
         yield 2.0, "It came back worse after it had cleared."
-    elif last <= limit:
+    elif last <= 0:
         yield -1.5, "It is back in its usual range."
     elif last > first + step:
         yield 1.2, "It goes on getting worse."
     elif last < first - step:
         yield -0.8, "It is getting better."
-    elif _is_level(page, value, sign):
+    elif _is_level(page):
         yield -0.4, "It stays at a new level."
 
 
-def _is_level(page: _Page, value: float, sign: float) -> bool:
+def _after(page: _Page, since: float = -math.inf) -> Floats:
+    """The readings from when the alert fired, or from `since` where that is later (seconds since 1970-01-01 UTC)."""
+    return page.values[(page.times >= max(page.fired_at, since)) & np.isfinite(page.values)]
+
+
+def _excess(page: _Page, values: Floats) -> Floats:
+    """By how much values are out of range, in the direction in which the alert fired; none where it tells no limit.
+
+    An alert that fired at its very limit counts that limit as out of range.
+    """
+    value, threshold = page.alert.value, page.alert.threshold
+    if value is None or threshold is None:
+        return np.array([])
+    if value != threshold:
+        return (values - threshold) * (-1.0 if value < threshold else 1.0)
+    before = page.values[(page.times < page.fired_at) & np.isfinite(page.values)]
+    beyond = (values - threshold) * (-1.0 if before.size and before[-1] > value else 1.0)
+    return np.where(beyond == 0.0, np.finfo(float).eps, beyond)
+
+
+def _is_level(page: _Page) -> bool:
     """Whether the metric rose to a level below its ceiling and stays there."""
     before = page.values[(page.times < page.fired_at) & np.isfinite(page.values)]
-    return before.size > 0 and sign * float(before[-1]) < sign * value and value not in (100.0, 0.0)
+    value = page.alert.value
+    if before.size == 0 or value in (None, 100.0, 0.0):
+        return False
+    return bool(_excess(page, before[-1:])[0] < _excess(page, np.array([value]))[0])
 
 
 def _of_habit(alert: Alert) -> Iterator[tuple[float, str]]:
@@ -215,12 +269,24 @@ def _of_habit(alert: Alert) -> Iterator[tuple[float, str]]:
 
 
 def _covers(known: OpenIncident, page: _Page) -> bool:
-    """Whether people know of this: the same service with the same measure, or the same lines in its logs."""
+    """Whether people know of this: the same service with the same measure, or the same lines in the logs of anybody.
+
+    What was planned until a time covers nothing that is still out of range afterwards.
+    """
     if known.opened_at > page.alert.started_at or (known.resolved_at and known.resolved_at < page.alert.started_at):
         return False
-    is_measure = bool(known.metric) and known.metric == page.alert.metric
-    is_form = bool(known.form) and page.form is not None and page.form.form == known.form
-    return page.subject in known.subjects and (is_form or is_measure)
+    if known.resolved_at is not None and _is_out_after(page, known.resolved_at.timestamp()):
+        return False
+    if known.form and page.form is not None and page.form.form == known.form:
+        return True
+    return page.subject in known.subjects and bool(known.metric) and known.metric == page.alert.metric
+
+
+def _is_out_after(page: _Page, end: float) -> bool:
+    """Whether the alert went on after a time, as far as it tells or was measured."""
+    ended_at = page.alert.ended_at
+    excess = _excess(page, _after(page, since=end))
+    return excess[-1] > 0 if excess.size else ended_at is not None and ended_at.timestamp() > end
 
 
 def _groups(pages: Iterable[_Page]) -> list[list[_Page]]:

@@ -95,6 +95,7 @@ def _incident(incident: Mapping[str, Any]) -> OpenIncident:
         title=str(incident.get("title") or ""),
         subjects=tuple(sorted(uid_of(place) for place in places)),
         opened_at=time(incident["opened_at"]) if incident.get("opened_at") else _LONG_AGO,
+        resolved_at=time(incident["window_end"]) if incident.get("window_end") else None,
         metric="" if metric == "*" else metric,
         form=str(incident.get("related_pattern") or ""),
     )

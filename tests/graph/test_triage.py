@@ -134,6 +134,89 @@ def test_of_one_fault_the_alert_nearest_to_its_origin_is_told(
     assert told(*pages) == {root[0]}
 
 
+def test_what_nobody_measured_or_said_is_no_proof_of_noise() -> None:
+    """Without logs and readings an alert that did not clear is taken for real; one that cleared at once is not."""
+    assert told(page("silent"), page("gone", resolved=40)) == {"silent"}
+
+
+@pytest.mark.parametrize(
+    ("one", "wakes"),
+    [
+        pytest.param(page("a", course=(1, 40, 40, 30)), True, id="a little better, and far from well"),
+        pytest.param(page("b", course=(1, 9, 9, 9)), True, id="a new level and nobody who calls it ordinary"),
+        pytest.param(page("c", course=(1, 9, 3, 2)), False, id="back in its range"),
+        pytest.param(page("d", resolved=600, often=6), True, id="out of range for most of each hour"),
+        pytest.param(page("e", resolved=60, often=6), False, id="a habit that clears at once"),
+        pytest.param(page("f", course=(0, 5, 5, 5)), True, id="it stays at the very limit"),
+        pytest.param(page("g", course=(9, 2, 1, 0)), True, id="it falls below its limit and on"),
+        pytest.param(page("h", course=(9, 2, 8, 9)), False, id="it fell and is back"),
+        pytest.param(
+            page("i", form=form("no data", "no samples", count=190, growth=18, mood=Mood.NEUTRAL)),
+            True,
+            id="ordinary words that come far too often",
+        ),
+        pytest.param(
+            page("j", form=form("drain", "draining", count=190, growth=18, mood=Mood.NEUTRAL), resolved=60),
+            False,
+            id="the same, and it cleared",
+        ),
+        pytest.param(page("k", form=BAD, resolved=60, often=9), True, id="complaints that grow while it flaps"),
+        pytest.param(page("l", form=PLAIN), False, id="ordinary words as often as ever"),
+    ],
+)
+def test_noise_takes_something_that_speaks_for_it(one: Page, wakes: bool) -> None:
+    """Siblings of missed incidents: each wakes somebody unless its course, its logs or its end speak against it."""
+    assert (one.id in told(one)) is wakes
+
+
+def measuring(metric: str, one: Page, *, after_s: float = 0.0, value: float | None = None) -> Page:
+    at = FIRED + timedelta(seconds=after_s)
+    alert = replace(one.alert, metric=metric, started_at=at, value=one.alert.value if value is None else value)
+    return one._replace(alert=alert, series=replace(one.series, metric=metric))
+
+
+MAIL = form("mail", "mail: sender suspended", count=900, growth=50.0, mood=Mood.BAD)
+
+
+def test_of_one_service_the_first_measure_is_told() -> None:
+    """A queue fills because less is done; the queue of another service is where the trouble is."""
+    sent = measuring("sent_per_min", page("sent", form=MAIL, service="mail"))
+    queue = measuring("queue_depth", page("queue", form=MAIL, service="mail"), after_s=400)
+    assert told(queue, sent) == {"sent"}
+
+
+def test_a_measure_that_is_back_does_not_stand_for_its_fault() -> None:
+    """Although it was the first: what lasts is what somebody has to mend."""
+    over = measuring("overlap", page("over", form=MAIL, service="mail", course=(0, 9, 1, 0)))
+    grows = measuring("sent_twice", page("grows", form=MAIL, service="mail", course=(0, 9, 40, 90)), after_s=60)
+    assert told(over, grows) == {"grows"}
+
+
+def test_an_open_incident_covers_the_same_lines_of_others() -> None:
+    """Those who use what fails say the same; another fault of one of them says something else."""
+    known = replace(incident("INC-1", opened_at=50.0), subjects=("store",), metric="", form="crash")
+    own = form("leak", "worker not released", count=900, growth=9.0, mood=Mood.BAD)
+    decisions = decided(page("media", form=BAD), page("other", form=own, service="media"), known=(known,))
+    assert (decisions["media"].same_as, decisions["other"].is_page) == ("INC-1", True)
+
+
+@pytest.mark.parametrize(
+    ("course", "resolved", "wakes"),
+    [
+        pytest.param((1, 10, 9, 1), None, False, id="it ends with what was planned"),
+        pytest.param((1, 10, 9, 12), None, True, id="it outlasts what was planned"),
+        pytest.param((), 60, False, id="it cleared before"),
+        pytest.param((), 4000, True, id="it cleared long after"),
+    ],
+)
+def test_what_was_planned_covers_nothing_that_outlasts_it(
+    course: tuple[float, ...], resolved: float | None, wakes: bool
+) -> None:
+    """A window of maintenance explains what happens in it."""
+    planned = replace(incident("CHG-1", opened_at=50.0), resolved_at=FIRED + timedelta(seconds=100))
+    assert bool(told(page("db", form=BAD, course=course, resolved=resolved), known=(planned,))) is wakes
+
+
 def test_what_people_work_on_already_wakes_nobody() -> None:
     """An open incident covers the same service and measure, from when it was opened."""
     known = incident("INC-1", opened_at=50.0)
