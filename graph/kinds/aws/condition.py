@@ -40,6 +40,11 @@ def _keys(condition: dict[str, Json], request: Request) -> Iterator[Answer]:
             yield unknown(f"operator {name}") if operator is None else _key(operator, key, values, request)
 
 
+def is_operator(name: str) -> bool:
+    """Whether a name is one of an operator that is known here, with its quantifier and `IfExists`, in any case."""
+    return _operator(name) is not None
+
+
 class _Operator(NamedTuple):
     compare: _Compare | None
     """None: the operator Null."""
@@ -129,16 +134,17 @@ def _ordered(read: Callable[[str], Decimal | None], test: Callable[[Decimal, Dec
     return compare
 
 
-def _number(text: str) -> Decimal | None:
+def number(text: str) -> Decimal | None:
+    """Read a number; None for what is none."""
     try:
         return Decimal(text)
     except InvalidOperation:
         return None
 
 
-def _instant(text: str) -> Decimal | None:
-    """Read an ISO 8601 time, or seconds since 1970."""
-    if (seconds := _number(text)) is not None:
+def instant(text: str) -> Decimal | None:
+    """Read an ISO 8601 time, or seconds since 1970, as seconds since 1970 UTC; None for what is no time."""
+    if (seconds := number(text)) is not None:
         return seconds
     try:
         at = datetime.fromisoformat(text)
@@ -164,8 +170,8 @@ _COMPARE: Final[dict[str, _Compare]] = {
     "ipaddress": _ip,
     "arnequals": _arn,
     "arnlike": _arn,
-    **{f"numeric{name}": _ordered(_number, test) for name, test in _ORDER.items()},
-    **{f"date{name}": _ordered(_instant, test) for name, test in _ORDER.items()},
+    **{f"numeric{name}": _ordered(number, test) for name, test in _ORDER.items()},
+    **{f"date{name}": _ordered(instant, test) for name, test in _ORDER.items()},
 }
 
 _NEGATED: Final = {

@@ -324,7 +324,7 @@ def _finding(resource: Resource, found: Difference, verdict: Verdict, rule: str,
         severity=Severity.COSMETIC if found.way[-1] in ("Sid", "description") else Severity.NORMAL,
         # What is not there has no place of its own in the live resource.
         actual_path=actual_path if actual_path != path and found.values.actual is not ABSENT else "",
-        note=note,
+        note="; ".join(part for part in (note, found.note) if part),
     )
 
 

@@ -48,6 +48,8 @@ class Difference:
     values: Three
     verdict: Verdict
     rule: str = ""
+    note: str = ""
+    """What to say of it beside the values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +106,9 @@ def leaf(place: Place, values: Three) -> list[Difference]:
     return [difference(place, values, Verdict.REPRESENTATION_ONLY, rule)]
 
 
-def difference(place: Place, values: Three, found: Verdict, rule: str = "") -> Difference:
+def difference(place: Place, values: Three, found: Verdict, rule: str = "", note: str = "") -> Difference:
     """Return a difference at a place."""
-    return Difference(way=place.way, actual_way=place.actual_way, values=values, verdict=found, rule=rule)
+    return Difference(way=place.way, actual_way=place.actual_way, values=values, verdict=found, rule=rule, note=note)
 
 
 def is_nothing(value: Json | Absent) -> bool:

@@ -11,6 +11,7 @@ from graph.finding import Verdict
 from graph.kinds.aws import canonical as iam
 from graph.kinds.terraform.align import Key, align
 from graph.kinds.terraform.embedded import parsed
+from graph.kinds.terraform.policy_meaning import RULE, meaning_of
 from graph.kinds.terraform.policy_walk import policy_differences
 from graph.kinds.terraform.three import Difference, Place, Three, difference, is_nothing, leaf
 
@@ -111,7 +112,12 @@ def _inside_text(place: Place, values: Three, held: Three) -> Iterator[Differenc
     if forms.intended == forms.applied == forms.actual:
         yield difference(place, values, Verdict.REPRESENTATION_ONLY, "T06")
     elif is_policy and held.all_are(dict):
-        yield from (replace(d, rule=d.rule or "T06") for d in policy_differences(place, held))
+        meaning = meaning_of(held)
+        if meaning.are_all_same:
+            yield difference(place, values, Verdict.REPRESENTATION_ONLY, RULE, note=meaning.note)
+            return
+        found = policy_differences(place, meaning.values)
+        yield from (replace(d, rule=d.rule or "T06", note=meaning.note) for d in found)
     else:
         yield from (replace(d, rule=d.rule or "T06") for d in _walk(replace(place, in_text=True), held))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graph.document import ABSENT
-from graph.drift import Finding, Verdict
+from graph.drift import Finding, Severity, Verdict
 from graph.kinds.terraform.compare import compare
 from graph.kinds.terraform.document import document
 from graph.version import Document
@@ -136,6 +136,53 @@ def test_names_the_changed_condition_and_principal() -> None:
     assert [f.path for f in findings] == [
         "/values/assume_role_policy/Statement/0/Principal/AWS",
         "/values/assume_role_policy/Statement/0/Condition/StringEquals/aws:PrincipalTag~1team",
+    ]
+
+
+MERGED = allow(["sqs:SendMessage", "sqs:ReceiveMessage"], QUEUE)
+SPLIT = (allow("sqs:SendMessage", QUEUE), allow("sqs:ReceiveMessage", QUEUE))
+
+
+@pytest.mark.parametrize(
+    ("intended", "applied", "actual", "found"),
+    [
+        pytest.param((MERGED,), (MERGED,), SPLIT, [], id="by-hand"),
+        pytest.param((MERGED,), SPLIT, SPLIT, [], id="not-applied"),
+        pytest.param((MERGED,), SPLIT, (MERGED, *SPLIT), [], id="three-ways"),
+        pytest.param(
+            (allow("sqs:SendMessage", QUEUE),),
+            (MERGED,),
+            SPLIT,
+            [("/values/policy/Statement/0/Action", Verdict.PENDING_ROLLOUT)],
+            id="one-apart",
+        ),
+    ],
+)
+def test_policies_that_grant_the_same_are_no_drift(intended: Any, applied: Any, actual: Any, found: Any) -> None:
+    """A policy split or repeated is another writing; one facet that grants something else still is a difference."""
+    sides = [{"policy": policy(*side)} for side in (intended, applied, actual)]
+    findings, mild = facets("aws_iam_policy", *sides)
+    assert [(f.path, f.verdict) for f in findings] == found
+    assert found or [(f.path, f.rule, f.verdict) for f in mild] == [
+        ("/values/policy", "A14", Verdict.REPRESENTATION_ONLY)
+    ]
+
+
+def test_a_policy_that_grants_more_or_less_says_so() -> None:
+    """The finding names a request that was not allowed before, or no longer is."""
+    statements = (allow("sqs:SendMessage", QUEUE), allow("sqs:PurgeQueue", QUEUE))
+    findings, _ = live("aws_iam_policy", {"policy": policy(statements[0])}, {"policy": policy(*statements)})
+    (found,) = findings
+    assert found.note.startswith("broader: grants more than is declared; sqs:PurgeQueue on arn:aws:sqs:")
+    findings, _ = live("aws_iam_policy", {"policy": policy(*statements)}, {"policy": policy(statements[1])})
+    assert findings[0].note.startswith("narrower: grants less than is declared; sqs:SendMessage on arn:aws:sqs:")
+
+
+def test_names_of_statements_stay_a_cosmetic_finding() -> None:
+    """That a statement lost its name is shown as a difference of no effect, and not hidden by the second tier."""
+    findings, _ = live("aws_iam_policy", {"policy": policy(SEND)}, {"policy": policy({**SEND, "Sid": ""})})
+    assert [(f.path, f.severity, f.note) for f in findings] == [
+        ("/values/policy/Statement/0/Sid", Severity.COSMETIC, "")
     ]
 
 
