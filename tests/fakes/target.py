@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from graph.action import FieldEdit
-from graph.document import Object, get, put
+from graph.document import Object, put
 from graph.errors import Conflict, PlumblineError
+from tools.actions.holding import holds
 from tools.actions.target import LiveObject
 
 
@@ -42,7 +43,7 @@ class FakeTarget:
         def edited() -> None:
             body = self.objects[uid]
             for edit in edits:
-                if get(body, edit.path) != edit.before:
+                if not holds(body, edit.path, edit.before):
                     raise Conflict(f"{edit.path} has another value")
                 body = put(body, edit.path, edit.after)
             self.objects[uid] = body

@@ -6,17 +6,22 @@ Knows nothing of approvals or storage; the caller claims the plan first and is t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from graph.action import Action, ActionKind, Check, CheckKind, Plan, action_json, check_json, observed_digest
-from graph.document import ABSENT, Object, get
-from graph.errors import CallerError, OutsideError, PlumblineError
+from graph.document import ABSENT, Object
+from graph.errors import CallerError, Conflict, OutsideError, PlumblineError, Refused
+from tools.actions.holding import holds
 from tools.actions.target import LiveObject, Target
 from tools.failpoints import failpoint
 
 _LOOK_EVERY_S = 0.5
 """Pause between two looks while an effect settles; short beside the seconds that a rollout takes."""
+
+_MOST_CONFLICTS = 3
+"""How often an action is tried again because the version of its target moved on."""
 
 
 class OutcomeStatus(StrEnum):
@@ -71,12 +76,13 @@ def execute(plan: Plan, target: Target, *, note: Note, pace: Pace) -> Outcome:
     note("intent", {"action": action_json(plan.action), "before": live.body if live else None})
     failpoint("intent.noted")
     try:
-        _perform(plan.action, target, version=live.version if live else "")
-    except CallerError as error:
+        _write(plan, target, live)
+    except (CallerError, Refused) as error:
         return _outcome(OutcomeStatus.REFUSED, f"The target refused the write: {error} Nothing was done.")
     except OutsideError as error:
         note("no_answer", {"error": str(error)})
-        return reconcile(plan, target, steps=("intent", "no_answer"), pace=pace, patience_s=plan.verify_within_s)
+        ended = reconcile(plan, target, steps=("intent", "no_answer"), pace=pace, patience_s=plan.verify_within_s)
+        return ended if ended.status is OutcomeStatus.SUCCEEDED else replace(ended, detail=f"{ended.detail} {error}")
     failpoint("effect.done")
     note("effect", {"action": action_json(plan.action)})
     failpoint("effect.noted")
@@ -171,6 +177,41 @@ def _difference(plan: Plan, target: Target, live: LiveObject | None) -> str:
     return ""
 
 
+def _write(plan: Plan, target: Target, live: LiveObject | None) -> None:
+    """Perform the action, once more where the target refused it only because its version moved on.
+
+    Controllers write the status of an object in trouble all the time. Each write is another version, and no other
+    object than the one that was approved.
+    """
+
+    def still_approved() -> LiveObject | None:
+        now = target.read(plan.action.target)
+        return None if _difference(plan, target, now) else now
+
+    _perform_on_newest(plan.action, target, live, still_approved)
+
+
+def _perform_on_newest(
+    action: Action, target: Target, live: LiveObject | None, look: Callable[[], LiveObject | None]
+) -> None:
+    """Perform an action; on a conflict `look` gives the version to try next, None where it must not be tried."""
+    for is_last in (*(False,) * _MOST_CONFLICTS, True):
+        try:
+            _perform(action, target, version=live.version if live else "")
+        except Conflict as conflict:
+            if is_last or live is None:
+                raise
+            try:
+                now = look()
+            except PlumblineError:
+                raise conflict from None
+            if now is None or now.version == live.version:
+                raise
+            live = now
+        else:
+            return
+
+
 def _perform(action: Action, target: Target, *, version: str) -> None:
     match action.kind:
         case ActionKind.SET_FIELDS:
@@ -193,8 +234,8 @@ def _roll_back(plan: Plan, target: Target, failing: list[Check], *, note: Note, 
         note("rollback", {"action": action_json(action)})
         failpoint("rollback.noted")
         try:
-            live = target.read(action.target)
-            _perform(action, target, version=live.version if live else "")
+            look = partial(target.read, action.target)
+            _perform_on_newest(action, target, look(), look)
         except PlumblineError as error:
             return _outcome(OutcomeStatus.FAILED, f"Verification failed ({what}), and so did the rollback: {error}")
     failpoint("rollback.done")
@@ -248,8 +289,8 @@ def _holds(check: Check, target: Target) -> bool:
         return live is not None
     if check.kind is CheckKind.OBJECT_ABSENT:
         return live is None
-    value = get(live.body, check.path) if live else ABSENT
-    return value is ABSENT if check.kind is CheckKind.FIELD_ABSENT else value == check.value
+    value = ABSENT if check.kind is CheckKind.FIELD_ABSENT else check.value
+    return value is ABSENT if live is None else holds(live.body, check.path, value)
 
 
 def _outcome(status: OutcomeStatus, detail: str) -> Outcome:

@@ -15,6 +15,7 @@ from graph.fault import Fault
 from graph.kinds.kubernetes.health import faults
 from graph.kinds.kubernetes.parse import parse
 from graph.kinds.terraform.embedded import get_through, put_through
+from tools.actions.holding import holds
 from tools.actions.simulated_cluster.api_server import ApiServer, key_of
 from tools.actions.simulated_cluster.cloud_api import CloudApi
 from tools.actions.simulated_cluster.controllers import FORCE_SYNC
@@ -122,7 +123,7 @@ class FileEstateTarget:
             place = self._place(uid)
             body = copied(self._current(store, place, version))
             for edit in edits:
-                if get_through(body, edit.path) != edit.before:
+                if get_through(body, edit.path) != edit.before and not holds(body, edit.path, edit.before):
                     raise Conflict(f"{uid}{edit.path} does not hold what it held when this was decided")
                 body = put_through(body, edit.path, edit.after)
             self._store(store, place, body)

@@ -6,6 +6,7 @@ Writes are sent once: whether a write without an answer took effect is for the c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,8 @@ import httpx
 from graph.action import FieldEdit
 from graph.document import Object, get, put
 from graph.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, Unexpected, Unreachable
+from graph.kinds.kubernetes.scope import identity_group
+from tools.actions.holding import holds
 from tools.actions.target import LiveObject
 from tools.adapters.kubeconfig import ClusterAccess, load_kubeconfig
 from tools.adapters.kubernetes_connection import Connection
@@ -59,12 +62,13 @@ class KubernetesTarget:
         return uid.startswith(f"k8s://{self._cluster}/")
 
     def read(self, uid: str) -> LiveObject | None:
-        path = self._path(uid)
-        with Connection(self._reach(), transport=self._transport) as connection:
-            try:
-                body = connection.get(path)
-            except NotFound:
-                return None
+        body = self._get(uid)
+        if body is None and not self._is_served(uid):
+            # The cluster was upgraded since it was asked for its kinds: that this path is unknown tells nothing.
+            self._kinds = {}
+            body = self._get(uid)
+        if body is None:
+            return None
         metadata = body.get("metadata") or {}
         return LiveObject(body=body, version=f"{metadata.get('uid', '')}/{metadata.get('resourceVersion', '')}")
 
@@ -79,7 +83,7 @@ class KubernetesTarget:
         live = self._still(uid, version)
         body: Object = live.body
         for edit in edits:
-            if get(body, edit.path) != edit.before:
+            if not holds(body, edit.path, edit.before):
                 raise Conflict(f"{edit.path} of {uid} has another value by now")
             try:
                 body = put(body, edit.path, edit.after)
@@ -89,7 +93,19 @@ class KubernetesTarget:
         self._send("PUT", self._path(uid), body)
 
     def create(self, uid: str, body: Object) -> None:
-        self._send("POST", self._path(uid).rpartition("/")[0], body)
+        path = self._path(uid).rpartition("/")[0]
+        kind = self._kind_of(uid)
+        declared = str(body.get("apiVersion", ""))
+        if declared != kind.api_version:
+            # A body is read as the version that it names; in another one its fields may mean something else.
+            own = replace(kind, group=declared.rpartition("/")[0], version=declared.rpartition("/")[2])
+            if not self._has(own):
+                raise Invalid(
+                    f"{uid} is declared as {declared}, which the cluster does not serve: "
+                    f"declare it as {kind.api_version}"
+                )
+            path = own.root + path.removeprefix(kind.root)
+        self._send("POST", path, body)
 
     def delete(self, uid: str, *, version: str) -> None:
         object_uid, _, resource_version = version.partition("/")
@@ -125,23 +141,50 @@ class KubernetesTarget:
 
     def _path(self, uid: str) -> str:
         """Path of one object. Raises `NotFound` for a kind that the server does not have."""
-        _, _, rest = uid.partition("://")
-        _, group, kind, namespace, name = rest.split("/", 4)
+        kind = self._kind_of(uid)
+        _, _, _, namespace, name = uid.partition("://")[2].split("/", 4)
+        place = f"/namespaces/{quote(namespace, safe='')}" if kind.is_namespaced else ""
+        return f"{kind.root}{place}/{kind.plural}/{quote(name, safe='')}"
+
+    def _get(self, uid: str) -> Object | None:
+        path = self._path(uid)
+        with Connection(self._reach(), transport=self._transport) as connection:
+            try:
+                return connection.get(path)
+            except NotFound:
+                return None
+
+    def _kind_of(self, uid: str) -> Listable:
+        _, group, kind, _, _ = uid.partition("://")[2].split("/", 4)
         if kind == "Secret":
             raise NotAllowed("the executor does not read or write Secrets")
-        listable = self._kind("" if group == "core" else group, kind)
-        place = f"/namespaces/{quote(namespace, safe='')}" if listable.is_namespaced else ""
-        root = listable.path.removesuffix(f"/{listable.plural}")
-        return f"{root}{place}/{listable.plural}/{quote(name, safe='')}"
+        return self._kind("" if group == "core" else group, kind)
 
     def _kind(self, group: str, kind: str) -> Listable:
         if (group, kind) not in self._kinds:
             with Connection(self._reach(), transport=self._transport) as connection:
                 found, _ = discover(connection, cluster=self._cluster)
-            self._kinds = {(one.group, one.kind): one for one in found}
+            self._kinds = {}
+            for one in found:
+                # Of two groups that serve the same objects the first one counts, as for whoever observes the cluster.
+                self._kinds.setdefault((identity_group(one.group, one.kind), one.kind), one)
         if (group, kind) not in self._kinds:
             raise NotFound(f"the cluster {self._cluster!r} has no kind {kind!r} in group {group or 'core'!r}")
         return self._kinds[group, kind]
+
+    def _is_served(self, uid: str) -> bool:
+        return self._has(self._kind_of(uid))
+
+    def _has(self, kind: Listable) -> bool:
+        """Whether the server has a kind in this very version."""
+        with Connection(self._reach(), transport=self._transport) as connection:
+            try:
+                resources = connection.get(kind.root).get("resources")
+            except NotFound:
+                return False
+        return isinstance(resources, list) and any(
+            isinstance(r, dict) and (r.get("name"), r.get("kind")) == (kind.plural, kind.kind) for r in resources
+        )
 
     def _send(self, method: str, path: str, body: Object, content_type: str = "application/json") -> None:
         access = self._reach()
@@ -192,6 +235,13 @@ def _reason(response: httpx.Response) -> str:
     return str(body.get("message", ""))[:300] if isinstance(body, dict) else "no reason given"
 
 
+def _available(body: Mapping[str, Any], status: Mapping[str, Any]) -> Any:
+    """Pods that are available. Before 1.22, a StatefulSet counts those that are ready only, which is the same there."""
+    is_counted = body.get("kind") != "StatefulSet" or "availableReplicas" in status
+    waits = (body.get("spec") or {}).get("minReadySeconds")
+    return status.get("availableReplicas" if is_counted or waits else "readyReplicas", 0)
+
+
 def _is_rolled_out(body: Mapping[str, Any]) -> bool:
     """Whether the controller has seen the newest spec and all its pods run it and are available."""
     spec, status = body.get("spec") or {}, body.get("status") or {}
@@ -199,8 +249,10 @@ def _is_rolled_out(body: Mapping[str, Any]) -> bool:
         return False
     if body.get("kind") == "DaemonSet":
         wanted = status.get("desiredNumberScheduled", 0)
-        counts = (status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0))
+        updated, available = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
     else:
         wanted = spec.get("replicas", 1)
-        counts = (status.get("updatedReplicas", 0), status.get("availableReplicas", 0))
-    return all(count == wanted for count in counts) and status.get("replicas", wanted) == wanted
+        updated, available = status.get("updatedReplicas", 0), _available(body, status)
+    held_back = get(spec, "/updateStrategy/rollingUpdate/partition") or 0
+    is_updated = updated == wanted if not held_back else updated >= wanted - held_back
+    return bool(is_updated and available == wanted and status.get("replicas", wanted) == wanted)

@@ -41,11 +41,11 @@ class Listable:
     @property
     def path(self) -> str:
         """Path that lists its objects in all namespaces."""
-        return f"{self._root}/{self.plural}"
+        return f"{self.root}/{self.plural}"
 
     def path_in(self, namespace: str) -> str:
         """Path that lists its objects in one namespace."""
-        return f"{self._root}/namespaces/{namespace}/{self.plural}"
+        return f"{self.root}/namespaces/{namespace}/{self.plural}"
 
     @property
     def title(self) -> str:
@@ -58,7 +58,8 @@ class Listable:
         return kubernetes_scope(cluster=cluster, group=group, kind=self.kind, namespace=namespace)
 
     @property
-    def _root(self) -> str:
+    def root(self) -> str:
+        """Path of its API version."""
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
 

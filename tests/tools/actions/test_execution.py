@@ -172,12 +172,82 @@ def test_acting_before_storing_the_intent_is_noticed(target: FakeTarget, clock: 
     assert target.writes
 
 
-@pytest.mark.parametrize("error", [Conflict("changed"), Invalid("schema")], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(
+    "error", [Conflict("changed"), Invalid("schema"), Refused("no permission")], ids=lambda e: type(e).__name__
+)
 def test_refused_write_is_told_as_nothing_done(target: FakeTarget, clock: Clock, error: PlumblineError) -> None:
-    """The target said no."""
+    """The target said no, and why; there is nothing to wait for."""
     target.before_write = lambda: _raise(error)
     outcome = run(plan(), target, clock)
-    assert (outcome.status, target.writes) == (OutcomeStatus.REFUSED, [])
+    assert (outcome.status, target.writes, clock.now) == (OutcomeStatus.REFUSED, [], 0)
+    assert str(error) in outcome.detail
+
+
+@pytest.mark.parametrize(("times", "status"), [(3, OutcomeStatus.SUCCEEDED), (4, OutcomeStatus.REFUSED)])
+def test_another_status_is_no_other_object(target: FakeTarget, clock: Clock, times: int, status: OutcomeStatus) -> None:
+    """A controller that reports between look and write makes another version; what was approved is still there."""
+    reports = iter(range(times))
+
+    def report() -> None:
+        if (number := next(reports, None)) is not None:
+            target.change(UID, "/status", {"seen": number})
+
+    target.before_write = report
+    assert run(plan(), target, clock).status is status
+    assert len(target.writes) == (status is OutcomeStatus.SUCCEEDED)
+
+
+def test_conflict_that_nothing_explains_is_not_tried_again(target: FakeTarget, clock: Clock) -> None:
+    """The same version is refused again."""
+    tries = []
+
+    def refuse() -> None:
+        tries.append(1)
+        raise Conflict("no")
+
+    target.before_write = refuse
+    assert (run(plan(), target, clock).status, len(tries)) == (OutcomeStatus.REFUSED, 1)
+
+
+def test_undoing_goes_past_another_status(target: FakeTarget, clock: Clock) -> None:
+    """An object in trouble, whose status changes all the time, is put back all the same."""
+    target.healthy = False
+    reported = iter([True])
+
+    def report() -> None:
+        if len(target.writes) == 1 and next(reported, False):
+            target.change(UID, "/status", {"seen": 1})
+
+    target.before_write = report
+    outcome = run(plan(), target, clock)
+    assert (outcome.status, target.objects[UID]["data"]) == (OutcomeStatus.ROLLED_BACK, {"timeout": "1s"})
+
+
+def test_value_that_the_platform_completes_is_the_value_that_was_written(target: FakeTarget, clock: Clock) -> None:
+    """Else every such fix would be undone, or could not be."""
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "cart"}, "spec": {"ports": [{"port": 80}]}}
+    uid, path = "k8s://demo/core/Service/shop/cart", "/spec/ports"
+    target.objects[uid] = service
+    edit = FieldEdit(path=path, before=[{"port": 80}], after=[{"port": 81}])
+    back = FieldEdit(path=path, before=[{"port": 81}], after=[{"port": 80}])
+
+    def complete() -> None:
+        ports = target.objects[uid]["spec"]["ports"]
+        target.objects[uid]["spec"]["ports"] = [{"protocol": "TCP", "targetPort": p["port"], **p} for p in ports]
+
+    target.after_write = complete
+    for is_healthy, status in ((True, OutcomeStatus.SUCCEEDED), (False, OutcomeStatus.ROLLED_BACK)):
+        target.healthy, target.objects[uid] = is_healthy, service | {"spec": {"ports": [{"port": 80}]}}
+        healthy = Check(kind=CheckKind.HEALTHY, target=uid)
+        written = Check(kind=CheckKind.FIELD_EQUALS, target=uid, path=path, value=[{"port": 81}])
+        todo = plan(
+            action=Action(kind=ActionKind.SET_FIELDS, target=uid, edits=(edit,)),
+            preconditions=(),
+            verification=(written, healthy),
+            rollback=(Action(kind=ActionKind.SET_FIELDS, target=uid, edits=(back,)),),
+            observed=observed_digest(target.objects[uid]),
+        )
+        assert run(todo, target, clock).status is status
 
 
 def test_change_between_look_and_write_wins(target: FakeTarget, clock: Clock) -> None:
@@ -203,6 +273,7 @@ def test_lost_request_is_told_as_nothing_done(target: FakeTarget, clock: Clock) 
     outcome = run(plan(), target, clock)
     assert (outcome.status, target.writes) == (OutcomeStatus.FAILED, [])
     assert "nothing was done" in outcome.detail
+    assert "timed out" in outcome.detail
     assert clock.now >= 10
 
 

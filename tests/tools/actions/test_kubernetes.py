@@ -190,6 +190,50 @@ def test_creates_what_is_missing(target: KubernetesTarget, cluster: WritableKube
     assert len(cluster.writes) == 1
 
 
+def test_object_is_created_in_the_version_it_is_declared_in(
+    target: KubernetesTarget, cluster: WritableKubernetesApi
+) -> None:
+    """Its fields are those of that version; in a version that is not served they would be dropped silently."""
+    old = body("CronJob", "old", api_version="batch/v1beta1", spec={})
+    cluster.reading.objects += [body("CronJob", "new", api_version="batch/v1", spec={}), old]
+    uid = "k8s://prod/batch/CronJob/shop/fresh"
+    fresh = {"kind": "CronJob", "metadata": {"name": "fresh", "namespace": "shop"}, "spec": {}}
+    with pytest.raises(Invalid, match="batch/v2alpha1, which the cluster does not serve: declare it as batch/v1"):
+        target.create(uid, fresh | {"apiVersion": "batch/v2alpha1"})
+    target.create(uid, fresh | {"apiVersion": "batch/v1beta1"})
+    assert cluster.writes == [("POST", "/apis/batch/v1beta1/namespaces/shop/cronjobs")]
+
+
+def test_object_is_found_after_an_upgrade_of_the_cluster(
+    target: KubernetesTarget, cluster: WritableKubernetesApi
+) -> None:
+    """A version that is served no more does not make its objects missing."""
+    uid = "k8s://prod/batch/CronJob/shop/report"
+    report = body("CronJob", "report", api_version="batch/v1beta1", spec={})
+    cluster.reading.objects.append(report)
+    assert target.read(uid) is not None
+    report["apiVersion"] = "batch/v1"
+    live = target.read(uid)
+    assert live is not None
+    assert live.body["apiVersion"] == "batch/v1"
+
+
+def test_object_of_two_groups_is_seen_as_the_service_sees_it(
+    target: KubernetesTarget, cluster: WritableKubernetesApi, kubeconfig: Path
+) -> None:
+    """The service takes the group that comes first; another version would look like another state."""
+    reader = KubernetesApi(
+        "api", kubeconfig=kubeconfig, context=None, cluster="prod", salt=b"s", transport=cluster.transport
+    )
+    for api_version in ("extensions/v1beta1", "networking.k8s.io/v1"):
+        cluster.reading.objects.append(body("Ingress", "web", api_version=api_version, spec={}))
+    uid = "k8s://prod/networking.k8s.io/Ingress/shop/web"
+    seen = {d.resource.uid: d.body["apiVersion"] for d in reader.read().documents}
+    live = target.read(uid)
+    assert live is not None
+    assert live.body["apiVersion"] == seen[uid] == "extensions/v1beta1"
+
+
 @EVERY_WRITE
 def test_changed_object_is_not_written(
     target: KubernetesTarget, cluster: WritableKubernetesApi, uid: str, write: Callable[[KubernetesTarget, str], None]
@@ -295,3 +339,27 @@ def test_health_is_a_complete_rollout(
     assert cart is not None
     cart["status"] = status
     assert target.is_healthy(CART) is is_healthy
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "is_healthy"),
+    [
+        ({}, {"updatedReplicas": 2, "readyReplicas": 2}, True),
+        ({}, {"updatedReplicas": 2, "readyReplicas": 1}, False),
+        ({}, {"updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 1}, False),
+        ({"minReadySeconds": 9}, {"updatedReplicas": 2, "readyReplicas": 2}, False),
+        ({}, {"updatedReplicas": 1, "readyReplicas": 2}, False),
+        ({"updateStrategy": {"rollingUpdate": {"partition": 1}}}, {"updatedReplicas": 1, "readyReplicas": 2}, True),
+        ({"updateStrategy": {"rollingUpdate": {"partition": 1}}}, {"updatedReplicas": 0, "readyReplicas": 2}, False),
+    ],
+    ids=["1.20", "1.20 not ready", "1.22", "not for long", "old pod", "held back", "not even the others"],
+)
+def test_health_of_a_stateful_set(
+    target: KubernetesTarget, cluster: WritableKubernetesApi, spec: Object, status: Object, is_healthy: bool
+) -> None:
+    """Servers before 1.22 count no available pods, and a partition holds pods back on purpose."""
+    common = {"observedGeneration": 1, "replicas": 2}
+    cluster.reading.objects.append(
+        body("StatefulSet", "db", api_version="apps/v1", spec={"replicas": 2, **spec}, status=common | status)
+    )
+    assert target.is_healthy("k8s://prod/apps/StatefulSet/shop/db") is is_healthy
