@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from fastapi import Request
+from starlette.requests import Request  # FastAPI's own, without FastAPI: the executor does not need it
 
 from app.recording import News, tell_nobody
 from app.store.audit import AuditLog

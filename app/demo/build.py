@@ -14,7 +14,7 @@ import yaml
 from app.demo import repository, terraform
 from app.demo.people import DEPLOYERS
 from app.demo.pipeline import CLUSTER, STACK, Pipeline
-from app.demo.sources import CLOUD, Commit, history, shop_text
+from app.demo.sources import CLOUD, Commit, history, parsed, shop_text
 from tools.actions.simulated_cluster.monitoring import METRICS, TRACES
 from tools.actions.simulated_cluster.settle import control, measure, settle
 from tools.actions.simulated_cluster.store import EstateStore, locked, stamp
@@ -106,7 +106,7 @@ def environment_config(data_dir: Path) -> dict[str, Any]:
 def _build(demo: DemoEstate, now: datetime) -> None:
     store = EstateStore()
     commits = history(now)
-    store.behaviour = yaml.safe_load(shop_text("behaviour.yaml"))
+    store.behaviour = parsed(shop_text("behaviour.yaml"))
     repo = repository.create(demo.repo)
     pipeline = Pipeline(store)
     store.registry = _registry(pipeline, commits)

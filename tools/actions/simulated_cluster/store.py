@@ -41,6 +41,8 @@ class EstateStore:
         """Contents of the secret store by path: `secret-store.yaml`."""
         self.runtime: Object = {"revision": 1000, "pods": {}, "synced": {}, "outside": {}, "unsettled": False}
         """What a real cluster keeps out of its API: what running processes read at start, load, the outside world."""
+        self._ordered: dict[str, list[Key]] = {}
+        """Keys of a kind in order; absent after one came or went."""
         self._dirty: dict[Key, None] = {}
         self._dirty_cloud: dict[str, None] = {}
         self._lines: dict[str, list[Object]] = {}
@@ -76,13 +78,17 @@ class EstateStore:
 
     def put(self, key: Key, body: Object) -> None:
         """Keep an object; one that equals what is there is no write."""
-        if self.objects.get(key) != body:
+        known = self.objects.get(key)
+        if known is None:
+            self._ordered.pop(key.kind, None)
+        if known != body:
             self.objects[key] = body
             self._dirty[key] = None
 
     def remove(self, key: Key) -> None:
         """Forget an object; nothing happens when it does not exist."""
         if self.objects.pop(key, None) is not None:
+            self._ordered.pop(key.kind, None)
             self._dirty[key] = None
 
     def put_cloud(self, address: str, body: Object) -> None:
@@ -98,10 +104,9 @@ class EstateStore:
 
     def of_kind(self, kind: str, namespace: str | None = None) -> list[tuple[Key, Object]]:
         """Return the objects of a kind, ordered by key."""
-        return sorted(
-            (item for item in self.objects.items() if item[0].kind == kind and namespace in (None, item[0].namespace)),
-            key=lambda item: item[0],
-        )
+        if kind not in self._ordered:
+            self._ordered[kind] = sorted(key for key in self.objects if key.kind == kind)
+        return [(k, self.objects[k]) for k in self._ordered[kind] if namespace in (None, k.namespace)]
 
     def append(self, file: str, record: Object) -> None:
         """Add a record to one of the JSONL files, e.g. `audit/kubernetes.jsonl`."""
