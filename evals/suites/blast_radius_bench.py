@@ -93,6 +93,10 @@ def _relations(found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[R
         if not isinstance(one, Mapping):
             continue
         for field, value in one.items():
+            if value is True:
+                # A flag: what carries its name before the colon serves all that have it.
+                for name in sorted({n for n in names.values() if n.partition(":")[0] == field}):
+                    yield _relation(one["name"], name, RelationType.CONNECTS_TO)
             for text in value if isinstance(value, list) else [value]:
                 if field in _PLACES and isinstance(text, str):
                     yield _relation(one["name"], _node(text, names), RelationType.RUNS_ON)
@@ -115,7 +119,7 @@ def _logs(data: Path, names: Mapping[str, str]) -> Iterator[LogLine]:
         more = number(str(pattern.get("delta_vs_baseline") or 0).replace("+", ""))
         more = count if more is None else more
         yield LogLine(
-            resource=uid_of(pattern["service"]),
+            resource=uid_of(_measured(pattern["service"], names) or pattern["service"]),
             at=seconds(pattern["first_seen"]) if pattern.get("first_seen") else None,
             severity="",
             text=str(pattern.get("signature") or ""),

@@ -25,6 +25,8 @@ _ERRORS_LEAST = 1.5
 """Percent points of errors below which nobody notices."""
 _CLEARLY = 2.0
 """Tails beyond which a reading is out for more than chance: of many series, some are always just beyond one."""
+_GONE = 0.1
+"""Part of the usual level below which a quantity that is neither traffic nor load is all but gone."""
 _PAST = 0.3
 """Share of a series, from its beginning, that stands for the past."""
 
@@ -38,7 +40,10 @@ _SLOW = re.compile(r"latenc|duration|p9\d|p50|response|wait")
 _TRAFFIC = re.compile(r"rps|qps|request_rate|requests|throughput|calls|invocations|per_(s|sec|second|min)|rate$|_rate_")
 _LOW_IS_BAD = re.compile(r"avail|free|hit_ratio|hit_rate|success|remaining|ready|healthy|uptime|idle")
 _FIXED = re.compile(r"provisioned|limit|capacity$|max_|quota|threshold|desired")
-_LOAD = re.compile(r"conn|cpu|load|consumed|queue|depth|inflight|concurren|utiliz|usage|sessions|active")
+_LOAD = re.compile(r"conn|cpu|load|consumed|queue|depth|inflight|concurren|utiliz|usage|sessions|active|alloc|in_use")
+
+_MAY_FALL = re.compile("|".join(p.pattern for p in (_ERRORS, _STALE, _SLOW, _TRAFFIC, _LOAD)))
+"""What is low when little is asked for, or when all is well."""
 
 
 class Way(StrEnum):
@@ -63,6 +68,8 @@ class Ailment:
     """How far out: the level now as a multiple of the usual one, or the other way round."""
     is_said: bool = False
     """A log line says it; else a metric shows it."""
+    told_by: str = ""
+    """uid of who says it of the resource; empty: the resource itself does, or was measured."""
 
 
 def ailments(telemetry: Telemetry, *, at: float, width_s: float) -> dict[str, list[Ailment]]:
@@ -103,7 +110,7 @@ def sign_event(sign: Ailment) -> SymptomEvent:
     """Return a sign as something that a system said, to be cited."""
     return SymptomEvent(
         kind=ObservationKind.LOG if sign.is_said else ObservationKind.METRIC,
-        resource=sign.resource,
+        resource=sign.told_by or sign.resource,
         at=datetime.fromtimestamp(sign.since, UTC),
         text=sign.what if sign.is_said else "",
         reason="" if sign.is_said else sign.what,
@@ -156,7 +163,8 @@ def _out(values: Floats, usual: float, name: str) -> np.ndarray:
             _ERRORS_LEAST if "pct" in name or "percent" in name else 0.015 if "ratio" in name or "rate" in name else 1.0
         )
         return (values >= usual + least) & (values >= _WORSE * usual)
-    return (values >= _WORSE * usual) & (values > usual + 1e-9)
+    is_gone = (values <= _GONE * usual) & (usual > 0) & (not _MAY_FALL.search(name))
+    return is_gone | ((values >= _WORSE * usual) & (values > usual + 1e-9))
 
 
 def _way(name: str) -> Way:

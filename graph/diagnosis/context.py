@@ -16,6 +16,7 @@ from graph.diagnosis.commits.verdict import CommitVerdict, rank_commits
 from graph.diagnosis.complaints import Complaint, complaints
 from graph.diagnosis.cuts import Cut, cuts
 from graph.diagnosis.felt import FELT, felt_signals
+from graph.diagnosis.hearsay import hearsay
 from graph.diagnosis.ledger import Ledger
 from graph.diagnosis.links import links
 from graph.diagnosis.mechanisms.scene import Scene
@@ -186,9 +187,11 @@ class Context:
 
     @cached_property
     def unwell(self) -> dict[str, list[Ailment]]:
-        """Who is unwell, and how, by uid."""
-        found = ailments(self.telemetry, at=self.judged_from, width_s=_WIDTH.total_seconds())
-        return {uid: signs for uid, signs in found.items() if signs}
+        """Who is unwell, and how, by uid: by own signs, and by what others say of it."""
+        own = ailments(self.telemetry, at=self.judged_from, width_s=_WIDTH.total_seconds())
+        told = hearsay(self.telemetry.logs, self.links, own, rollouts=self.rollouts)
+        found = {uid: [*own.get(uid, ()), *told.get(uid, ())] for uid in {**own, **told}}
+        return {uid: sorted(signs, key=lambda s: (s.since, s.what)) for uid, signs in found.items() if signs}
 
     @cached_property
     def unwell_now(self) -> frozenset[str]:

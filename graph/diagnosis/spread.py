@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from graph.diagnosis.ailments import Ailment, Way
 from graph.diagnosis.hypothesis import Reason
@@ -18,6 +19,8 @@ from graph.diagnosis.transmission import EARLY_S, Mode, arrives, passes
 
 _DEPLOY_S = 1800.0
 """A rollout this long before the first sign is a reason of its own."""
+_MUCH = 4.0
+"""Times the usual from which on more work is more than a busy hour."""
 
 
 class LinkType(StrEnum):
@@ -84,7 +87,8 @@ def spreads(
     onset = {uid: min(a.since for a in signs) for uid, signs in unwell.items() if signs}
     if told not in onset:
         return ()
-    accounts = [_account(origin, ways, unwell, onset, blames, told, rollouts) for origin in onset]
+    takers = _takers(links, unwell)
+    accounts = [_account(origin, ways, unwell, onset, blames, takers, told, rollouts) for origin in onset]
     return tuple(sorted((a for a in accounts if a), key=lambda s: (-round(s.score, 6), s.origin)))
 
 
@@ -113,14 +117,18 @@ def _account(
     unwell: Mapping[str, Sequence[Ailment]],
     onset: Mapping[str, float],
     blames: Mapping[str, frozenset[str]],
+    takers: frozenset[str],
     told: str,
     rollouts: Mapping[str, float],
 ) -> Spread | None:
-    steps = tuple(_steps(origin, ways, unwell, onset, blames))
+    steps = tuple(_steps(origin, ways, unwell, onset, blames, takers))
     reached = {origin, *(s.target for s in steps)}
     if told not in reached:
         return None
-    points = [*_points(origin, steps, ways, unwell, onset, told, rollouts), *_own_words(origin, unwell, onset, blames)]
+    points = [
+        *_points(origin, steps, ways, unwell, onset, takers, told, rollouts),
+        *_own_words(origin, unwell, onset, blames),
+    ]
     return Spread(
         origin=origin,
         steps=steps,
@@ -135,11 +143,12 @@ def _steps(
     unwell: Mapping[str, Sequence[Ailment]],
     onset: Mapping[str, float],
     blames: Mapping[str, frozenset[str]],
+    takers: frozenset[str],
 ) -> list[Step]:
     """Walk outwards in the order of distance; whoever blames only others for its trouble is left out."""
     left_out: set[str] = set()
     while True:
-        steps = list(_walk(origin, ways, unwell, onset, left_out))
+        steps = list(_walk(origin, ways, unwell, onset, takers, left_out))
         reached = {origin, *(s.target for s in steps)}
         strangers = {uid for uid in reached - {origin} if blames[uid] and not blames[uid] & reached}
         if not strangers:
@@ -152,6 +161,7 @@ def _walk(
     ways: _Ways,
     unwell: Mapping[str, Sequence[Ailment]],
     onset: Mapping[str, float],
+    takers: frozenset[str],
     left_out: Collection[str],
 ) -> Iterator[Step]:
     """Yield the first way to each that is unwell and was not so before what it depends on."""
@@ -161,7 +171,8 @@ def _walk(
         for there, mode in ways.get(here, ()):
             if there in seen or there not in onset:
                 continue
-            if arrives(there, mode, unwell) >= onset[here] - EARLY_S and passes(here, there, mode, origin, unwell):
+            is_later = arrives(there, mode, unwell) >= onset[here] - EARLY_S
+            if is_later and passes(here, there, mode, origin, unwell, takers):
                 seen.add(there)
                 waiting.append(there)
                 yield Step(source=here, target=there, mode=mode)
@@ -189,14 +200,30 @@ def _further(
     return found
 
 
+def _takers(links: Sequence[Link], unwell: Mapping[str, Sequence[Ailment]]) -> frozenset[str]:
+    """Return who does much more than before, does not suffer, and is asked by nobody: what it does is its own doing."""
+    asked = {link.target for link in links if link.type is LinkType.CALLS}
+    return frozenset(
+        uid
+        for uid, signs in unwell.items()
+        if uid not in asked and all(a.way is Way.LOADED and a.factor >= _MUCH for a in signs)
+    )
+
+
 def _blames(unwell: Mapping[str, Sequence[Ailment]]) -> dict[str, frozenset[str]]:
     """Map each that is unwell to the others that are, and that it names in what it says of its trouble."""
-    names = {uid: re.compile(rf"(?<![\w-]){re.escape(bare_name(uid))}(?![\w-])", re.IGNORECASE) for uid in unwell}
-    said = {uid: " ".join(a.what for a in signs if a.is_said) for uid, signs in unwell.items()}
+    names = {uid: name_pattern(uid) for uid in unwell}
+    said = {uid: " ".join(a.what for a in signs if a.is_said and not a.told_by) for uid, signs in unwell.items()}
     return {
         uid: frozenset(other for other, name in names.items() if other != uid and name.search(text))
         for uid, text in said.items()
     }
+
+
+@lru_cache(maxsize=4096)
+def name_pattern(uid: str) -> re.Pattern[str]:
+    """Return what finds the name of something in what others say."""
+    return re.compile(rf"(?<![\w-]){re.escape(bare_name(uid))}(?![\w-])", re.IGNORECASE)
 
 
 def bare_name(uid: str) -> str:
@@ -214,6 +241,7 @@ def _points(
     ways: _Ways,
     unwell: Mapping[str, Sequence[Ailment]],
     onset: Mapping[str, float],
+    takers: frozenset[str],
     told: str,
     rollouts: Mapping[str, float],
 ) -> Iterator[Reason]:
@@ -229,6 +257,9 @@ def _points(
         yield Reason(worth=share, text="It was unwell before the others.", about=(origin,))
     if any(a.way is Way.WITHIN for a in unwell[origin]):
         yield Reason(worth=0.8, text="Something within it went wrong.", about=(origin,))
+    elif origin in takers and any(s.source == origin and s.mode is Mode.OVERLOAD for s in steps):
+        text = "It takes more than before of what others use as well, and nobody asked it to."
+        yield Reason(worth=0.8, text=text, about=(origin,))
     elif all(a.way is Way.LOADED for a in unwell[origin]) and not _is_exhausted(origin, steps):
         yield Reason(worth=-0.8, text="It only gets more traffic than usual.", about=(origin,))
     rolled = rollouts.get(origin)
@@ -247,9 +278,10 @@ def _points(
         u
         for u in flooding
         if any(a.way is Way.WITHIN and a.since <= onset[origin] + EARLY_S for a in unwell.get(u, ()))
+        or (u in takers and onset[u] <= onset[origin] + EARLY_S)
     ]
     if is_flooded and within:
-        text = "A caller that broke floods it."
+        text = "A caller floods it of its own accord."
         yield Reason(worth=-0.9, text=text, about=(origin, *dict.fromkeys(within)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 from graph.diagnosis.ailments import Ailment, Way
@@ -37,25 +37,49 @@ def arrives(uid: str, mode: Mode, unwell: Mapping[str, Sequence[Ailment]]) -> fl
     return min((a.since for a in signs), default=-math.inf)
 
 
-def passes(here: str, there: str, mode: Mode, origin: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
-    """Whether trouble of `here` can be why `there` is unwell."""
+def passes(
+    here: str,
+    there: str,
+    mode: Mode,
+    origin: str,
+    unwell: Mapping[str, Sequence[Ailment]],
+    takers: Collection[str] = (),
+) -> bool:
+    """Whether trouble of `here` can be why `there` is unwell.
+
+    Args:
+        here: uid of who is unwell.
+        there: uid of who may be its victim.
+        mode: the way that trouble would take.
+        origin: uid of who began, by this account.
+        unwell: signs of everyone.
+        takers: uids of who does more than before although nobody asked.
+    """
     if mode is Mode.OVERLOAD:
-        return _floods(here, there, origin, unwell) or _leaves_full(here, there, unwell)
+        is_told = any(a.told_by == there for a in unwell[here])
+        return is_told or _floods(here, there, origin, unwell, takers) or _leaves_full(here, there, unwell)
     if mode is Mode.STARVATION:
         old = [a.since for a in unwell[there] if _OLD.search(a.what)]
         return bool(old) and _fails_since(here, unwell) <= min(old)
     return any(a.way is not Way.LOADED for a in unwell[there])
 
 
-def _floods(here: str, there: str, origin: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
+def _floods(
+    here: str, there: str, origin: str, unwell: Mapping[str, Sequence[Ailment]], takers: Collection[str]
+) -> bool:
     """Whether one asks more of another because something within it broke, or because what it asked before did.
 
-    To send more is no fault.
+    To send more because more is asked is no fault.
     """
     flooded = [a.since for a in unwell[there] if a.way is Way.LOADED]
-    own = [a.since for a in unwell[here] if a.way is Way.WITHIN or (here != origin and a.way is Way.FAILS)]
+    is_asked = here not in takers
+    own = [a.since for a in unwell[here] if _is_own(a, is_asked) or (here != origin and a.way is Way.FAILS)]
     slack = EARLY_S if here == origin else EARLY_S / 3
     return bool(own) and bool(flooded) and min(own) <= min(flooded) + slack
+
+
+def _is_own(sign: Ailment, is_asked: bool) -> bool:
+    return sign.way is Way.WITHIN or (sign.way is Way.LOADED and not is_asked)
 
 
 def _leaves_full(here: str, there: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
