@@ -77,7 +77,7 @@ _CATEGORIES = {
     "infrastructure": (
         "node_* kubelet_down container_runtime_down kube_proxy_down scheduler_down api_server_down etcd_down "
         "controller_manager_down database_failover volume_not_mounted volume_not_provisioned packet_loss network_delay "
-        "database_volume_degraded database_standby_slow"
+        "database_volume_degraded database_standby_slow database_network_impaired"
     ),
     "dependency_failure": (
         "dependency_unreachable dns_failure cluster_dns_down store_unreachable unavailable_dependency "

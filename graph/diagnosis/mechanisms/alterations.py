@@ -6,10 +6,11 @@ A change explains only what began after it, and not what clients brought about b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from graph.diagnosis.mechanisms.levels import Shift, fell, harm, more_asked
+from graph.diagnosis.mechanisms.levels import Shift, fell, grew, harm, more_asked
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.networks import failing
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.evidence import SymptomEvent
 from graph.resource import display_uid
@@ -42,15 +43,20 @@ _SLACK_S = 120.0
 _SOON_S = 1800.0
 _NOTHING = 0.05
 """Share of the usual connections below which clients no longer get in."""
+_SHORT = 0.25
+_SWAPS = 5.0
+_WAITS = re.compile(r"pending[- ]reboot|(next|requires?( a)?|after( a)?) (reboot|restart)", re.IGNORECASE)
+"""Settings that change nothing before the server starts again."""
 _HAD = 5.0
 """Connections from which their absence is not chance."""
 
 
 def alterations(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
     """Yield the change of a setting after which a database got worse, and clients that no longer get in."""
-    events = [e for e in scene.graph.symptoms(uid) if is_change(e)]
+    everything = list(scene.graph.symptoms(uid))
+    events = [e for e in everything if is_change(e)]
     for event in sorted(events, key=lambda e: e.at.timestamp() if e.at else 0.0, reverse=True):
-        shift = _after(event, series)
+        shift = _after(event, everything, series)
         if shift is not None:
             yield Mechanism(
                 resource=uid,
@@ -77,15 +83,29 @@ _STATED = re.compile(
 )
 
 
-def _after(event: SymptomEvent, series: Mapping[str, Series]) -> Shift | None:
-    """What got worse soon after a change, unless clients asked for more at the same time."""
+def _after(event: SymptomEvent, events: Sequence[SymptomEvent], series: Mapping[str, Series]) -> Shift | None:
+    """What got worse soon after a change was in force, unless clients asked for more at the same time."""
+    at = _in_force(event, events)
+    if at is None or more_asked(series, until=at) is not None:
+        return None
+    short = [
+        fell(series.get("FreeableMemory"), to=_SHORT, until=at),
+        grew(series.get("SwapUsage"), by=_SWAPS, until=at),
+    ]
+    found = [*harm(series, until=at), *(s for s in short if s is not None)]
+    worse = [s for s in found if at - _SLACK_S <= s.since <= at + _SOON_S]
+    return worse[0] if worse else None
+
+
+def _in_force(event: SymptomEvent, events: Sequence[SymptomEvent]) -> float | None:
+    """When a change took effect, in seconds since 1970-01-01 UTC: where it waits for a restart, with the next one."""
     if event.at is None:
         return None
     at = event.at.timestamp()
-    if more_asked(series, until=at) is not None:
-        return None
-    worse = [s for s in harm(series, until=at) if at - _SLACK_S <= s.since <= at + _SOON_S]
-    return worse[0] if worse else None
+    if not _WAITS.search(event.text):
+        return at
+    restarts = (e.at.timestamp() for e in events if e.at is not None and _REPLACED.search(e.text) and e != event)
+    return min((r for r in restarts if r >= at), default=None)
 
 
 def _cut_off(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
@@ -94,6 +114,8 @@ def _cut_off(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[M
     processor = series.get("CPUUtilization")
     if shift is None or shift.usual < _HAD or processor is None or _is_replaced(scene, uid):
         return
+    if failing(scene, uid) is not None:
+        return  # The provider says why, and it is nobody's setting.
     network = [e for e in scene.graph.symptoms(uid) if is_change(e) and _NETWORK.search(e.text)]
     told = tuple(Sign(text="The provider reports the change.", event=e) for e in network[-1:])
     yield Mechanism(

@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from graph.diagnosis.mechanisms.alterations import alterations
+from graph.diagnosis.mechanisms.chains import chained
 from graph.diagnosis.mechanisms.failover import failovers
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
-from graph.diagnosis.mechanisms.readings import first, lasts, most, present, reading, sign, tail
+from graph.diagnosis.mechanisms.networks import networks
+from graph.diagnosis.mechanisms.scarcity import WHAT, scarcities
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.mechanisms.transactions import transactions
 from graph.diagnosis.mechanisms.unexplained import unexplained
@@ -27,20 +27,8 @@ from graph.evidence import SymptomEvent
 from graph.resource import display_uid
 from graph.telemetry import Series
 
-_BUSY_PERCENT = 80.0
-_SPENT_PERCENT = 95.0
-_LAG_S = 60.0
-_LEFT = 0.15
-"""Part of the most that was free, below which little is left."""
-_GREW = 3.0
-_SLOW_MS = 20.0
-_SLOWER = 5.0
-_LOADED = 0.7
-"""Average active sessions for each virtual CPU from which sessions wait for CPU."""
 _CONNECTIONS = re.compile(r"(?P<used>\d+)\s*(?:of|/|out of)\s*(?P<most>\d+)")
-_MANY = 0.9
-_WRAPAROUND = 1.5e9
-"""Age of the oldest transaction at which PostgreSQL is close to stopping, of about 2.1e9."""
+_LIMIT = re.compile(r"max_connections\b[^.;]{0,60}?(?:\bto|=|\bis|:|->)\s*'?(?P<most>\d+)\b", re.IGNORECASE)
 _KNOWN = frozenset({"DatabaseConnections", "FreeStorageSpace", "ReplicaLag", "DBLoad", "CPUUtilization"})
 
 
@@ -57,122 +45,23 @@ def databases(scene: Scene) -> Iterator[Mechanism]:
 def _of(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
     """What is wrong with one database: reasons first, then what is scarce, which a reason may explain."""
     reasons = [m for family in _REASONS for m in family(scene, uid, series)]
+    scarce = [*scarcities(uid, series), *waiting(scene, uid, series), *_announced(scene, uid, series)]
+    found = chained([*reasons, *scarce], series)
+    reasons, scarce = found[: len(reasons)], found[len(reasons) :]
     yield from reasons
-    scarce = [*_scarce(uid, series), *waiting(scene, uid, series), *_announced(scene, uid, series)]
     is_explained = any(m.strength >= _GIVEN for m in reasons)
     for mechanism in scarce:
         yield replace(mechanism, strength=mechanism.strength * _EFFECT) if is_explained else mechanism
-    if not reasons and not scarce:
+    if not found:
         yield from unexplained(scene, uid, series)
 
 
-_REASONS = (failovers, alterations, volumes, transactions)
+_REASONS = (failovers, alterations, networks, volumes, transactions)
 _GIVEN = 0.8
 """Strength from which a reason explains what is scarce."""
 _EFFECT = 0.6
 """What remains of a scarcity that has a reason: the part that it may be another trouble."""
 
-
-_WHAT = {
-    "database_cpu_saturation": "uses almost all of its CPU",
-    "database_storage_exhaustion": "is running out of storage",
-    "database_memory_exhaustion": "is running out of memory",
-    "database_replication_lag": "falls behind with replication",
-    "database_connection_exhaustion": "is running out of connections",
-    "database_io_saturation": "can't keep up with its reads and writes",
-    "database_transaction_wraparound": "is running out of transaction ids",
-}
-
-
-def _scarce(uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
-    for metric, kind, judge in _JUDGES:
-        one = series.get(metric)
-        found = judge(one, series) if one is not None and present(one).size else None
-        if one is not None and found is not None:
-            read = reading(one, found[1], float(np.median(tail(one))))
-            summary = f"{display_uid(uid)} {_WHAT[kind]}."
-            yield Mechanism(resource=uid, kind=kind, summary=summary, signs=(sign(read),), strength=found[0])
-
-
-def _cpu(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | None:
-    """A busy processor is trouble where sessions wait for it; a machine that is used well may run hot."""
-    now = float(np.median(tail(one)))
-    if now < _BUSY_PERCENT:
-        return None
-    load, cores = series.get("DBLoad"), series.get("vCPU")
-    waits = load is not None and (cores is None or np.median(tail(load)) >= _LOADED * most(cores))
-    slower = any(_has_slowed(series.get(m)) for m in ("CommitLatency", "ReadLatency", "WriteLatency", "Queries"))
-    is_unknown = load is None and not any(m in series for m in ("CommitLatency", "ReadLatency", "WriteLatency"))
-    if now >= _SPENT_PERCENT or waits or slower or is_unknown:
-        return 0.9, first(one)
-    return None
-
-
-def _has_slowed(one: Series | None) -> bool:
-    return one is not None and first(one) > 0 and float(np.median(tail(one))) >= 2 * first(one)
-
-
-def _storage(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
-    largest, now = most(one), lasts(one)
-    if largest <= 0 or now >= first(one):
-        return None
-    per_reading = (first(one) - now) / max(1, present(one).size - 1)
-    soon = now / per_reading < present(one).size
-    return (1.0, first(one)) if now <= _LEFT * largest or (soon and now < largest / 2) else None
-
-
-def _memory(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | None:
-    largest, now = most(one), float(np.median(tail(one)))
-    swap = series.get("SwapUsage")
-    swaps = swap is not None and first(swap) >= 0 and float(np.median(tail(swap))) >= _GREW * max(first(swap), 1e8)
-    return (0.9, first(one)) if largest > 0 and (now <= _LEFT * largest or (swaps and now <= largest / 2)) else None
-
-
-def _lag(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
-    return (1.0, first(one)) if float(np.median(tail(one))) >= _LAG_S else None
-
-
-def _connections(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | None:
-    now, before, limit = float(np.median(tail(one))), first(one), series.get("MaxConnections")
-    if limit is not None:
-        return (1.0, before) if now >= _MANY * lasts(limit) else None
-    return (0.7, before) if before > 0 and now >= _GREW * before else None
-
-
-def _queue(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
-    now, before = float(np.median(tail(one))), first(one)
-    return (0.6, before) if now >= max(10.0, _GREW * before) else None
-
-
-def _latency(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
-    now, before = float(np.median(tail(one))), first(one)
-    # CloudWatch gives seconds; whoever exports it often converts to milliseconds.
-    slow = _SLOW_MS / 1000 if one.unit.lower().startswith("second") else _SLOW_MS
-    return (0.55, before) if now >= max(slow, _SLOWER * before) else None
-
-
-def _balance(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
-    now = float(np.median(tail(one)))
-    return (0.9, first(one)) if now <= 10.0 and now <= first(one) else None
-
-
-def _age(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None:
-    return (0.9, first(one)) if lasts(one) >= _WRAPAROUND else None
-
-
-_JUDGES = (
-    ("CPUUtilization", "database_cpu_saturation", _cpu),
-    ("FreeStorageSpace", "database_storage_exhaustion", _storage),
-    ("FreeableMemory", "database_memory_exhaustion", _memory),
-    ("ReplicaLag", "database_replication_lag", _lag),
-    ("DatabaseConnections", "database_connection_exhaustion", _connections),
-    ("BurstBalance", "database_io_saturation", _balance),
-    ("EBSIOBalance%", "database_io_saturation", _balance),
-    ("DiskQueueDepth", "database_io_saturation", _queue),
-    ("WriteLatency", "database_io_saturation", _latency),
-    ("ReadLatency", "database_io_saturation", _latency),
-    ("MaximumUsedTransactionIDs", "database_transaction_wraparound", _age),
-)
 
 _ANNOUNCED = (
     (
@@ -226,7 +115,7 @@ def _announced(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator
             yield Mechanism(
                 resource=uid,
                 kind=kind,
-                summary=f"{display_uid(uid)} {_WHAT[kind]}, as its provider says; it was not measured.",
+                summary=f"{display_uid(uid)} {WHAT[kind]}, as its provider says; it was not measured.",
                 signs=(Sign(text="The provider says so.", event=events[told[-1]]),),
                 strength=0.7,
             )
@@ -237,9 +126,13 @@ def _is_over(events: Sequence[SymptomEvent]) -> bool:
 
 
 def stated_limit(texts: Sequence[str]) -> float | None:
-    """The most connections that a text states as `490 of 500`; None when none does."""
+    """The most connections that texts state, as `490 of 500` or as a setting of `max_connections`; None when none does.
+
+    Of several settings the last one that is told is in force.
+    """
     for text in texts:
         for found in _CONNECTIONS.finditer(text):
             if 0 < int(found["used"]) <= int(found["most"]):
                 return float(found["most"])
-    return None
+    told = [float(found["most"]) for text in texts for found in _LIMIT.finditer(text)]
+    return told[-1] if told else None

@@ -17,6 +17,8 @@ from graph.telemetry import Series
 
 _BEGINNING = 1 / 3
 _LEAST_READINGS = 4
+_SUDDEN = 2
+"""Readings between two levels of something that failed at once."""
 WORSE = 2.0
 """Factor from which a level is another one."""
 _LATENCIES = ("CommitLatency", "WriteLatency", "ReadLatency")
@@ -45,6 +47,14 @@ class Shift:
     def factor(self) -> float:
         """The level now as a multiple of the usual one."""
         return self.now / self.usual if self.usual else float("inf")
+
+    @property
+    def is_sudden(self) -> bool:
+        """Whether it left its level within two readings, as what fails does and what people do less of does not."""
+        values = present(self.series)
+        low, high = sorted((self.usual, self.now))
+        margin = (high - low) / 5
+        return int(np.count_nonzero((values > low + margin) & (values < high - margin))) <= _SUDDEN
 
     @property
     def sign(self) -> Sign:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from graph.diagnosis.mechanisms.levels import WORSE, Shift, harm, more_asked
+from graph.diagnosis.mechanisms.levels import Shift, grew, harm, more_asked
 from graph.diagnosis.mechanisms.mechanism import Mechanism
 from graph.diagnosis.mechanisms.readings import most
 from graph.diagnosis.mechanisms.scene import Scene
@@ -19,6 +19,8 @@ _LOADED = 0.7
 """Active sessions for each virtual CPU below which a load that grew is only more work."""
 _FURTHER = 3.0
 """Factor from which a single measure tells of trouble."""
+_DEEP = 10.0
+"""Length from which a queue is trouble although nothing was seen to be slower."""
 _PLANNED = re.compile(
     r"(backup|backing up|snapshot|maintenance|vacuum|upgrade|modif|storage.optimi[sz]ation)", re.IGNORECASE
 )
@@ -50,12 +52,17 @@ def unexplained(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterato
 
 
 def _hurts(shift: Shift, series: Mapping[str, Series]) -> bool:
+    if shift.factor < 1:
+        return shift.is_sudden  # People and jobs do less little by little; what fails stops at once.
+    if shift.series.metric == "DiskQueueDepth" and shift.now < _DEEP:
+        latencies = [one for m in ("ReadLatency", "WriteLatency") if (one := series.get(m)) is not None]
+        return not latencies or any(grew(one) for one in latencies)
     if shift.series.metric == "CPUUtilization":
         return False  # A machine that is used well; where sessions wait for it, their wait shows.
     if shift.series.metric == "DBLoad":
         cores = series.get("vCPU")
         return shift.now >= _LOADED * most(cores) if cores is not None else shift.factor >= _FURTHER
-    return shift.factor >= _FURTHER or shift.factor <= 1 / WORSE
+    return shift.factor >= _FURTHER
 
 
 def _direction(scene: Scene, uid: str, series: Mapping[str, Series], shifts: list[Shift]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from graph.diagnosis.mechanisms.levels import Shift, grew, harm, milliseconds, more_asked, usual
+from graph.diagnosis.mechanisms.levels import Shift, fell, grew, harm, milliseconds, more_asked, usual
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.readings import lasts, tail
 from graph.diagnosis.mechanisms.scene import Scene
@@ -34,6 +34,7 @@ _FULL = 0.02
 _SLOW_MS = 20.0
 _SLOWER = 5.0
 _SAME = 1.3
+_SWAPS = 10.0
 _CREDITS = ("BurstBalance", "EBSIOBalance%", "EBSByteBalance%")
 _SPENT = 20.0
 
@@ -70,6 +71,8 @@ def _gives_less(series: Mapping[str, Series]) -> bool:
     busy = [s for m in ("ReadIOPS", "WriteIOPS") if (s := series.get(m)) is not None]
     if not busy or any(float(np.median(tail(s))) > _SAME * usual(s) for s in busy) or more_asked(series, by=_SAME):
         return False
+    if fell(series.get("FreeableMemory"), to=_FULL * 5) or grew(series.get("SwapUsage"), by=_SWAPS):
+        return False  # It reads what no longer fits into memory, and writes what is swapped out.
     free = series.get("FreeStorageSpace")
     is_full = free is not None and lasts(free) <= _FULL * float(np.nanmax(free.values))
     return not is_full and all(lasts(series[m]) > _SPENT for m in _CREDITS if m in series)
