@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from graph.change import Change, Channel
 from graph.channel import channel_of, frame_of, is_deployer, rendered
-from graph.document import ABSENT, Absent, Json, digest
+from graph.document import ABSENT, Absent, Json, Object, digest
 from graph.drift import Finding, Verdict
 from graph.environment import EnvironmentGraph
 from graph.field_managers import written_at
@@ -61,7 +61,9 @@ def attribute_place(graph: EnvironmentGraph, place: Place, *, deployers: frozens
     """Return the change that gave a place its present value; `place.before` is used where history shows no other."""
     onset = _onset(graph, place)
     before = place.before if onset.before is None else onset.before[0]
-    records = [_Record(c, _weight(graph, place, c)) for c in graph.changes(place.uid) if _may_have_written(c, place)]
+    body, frame = graph.body(place.uid, Facet.ACTUAL), frame_of(graph, place)
+    changes = [c for c in graph.changes(place.uid) if _may_have_written(c, place)]
+    records = [_Record(c, _weight(body, frame, place, c)) for c in changes]
     inside = [r for r in records if _overlaps(r.change, onset.earliest, onset.latest)]
     proofs = _last_run(records, onset)
     if proofs:
@@ -134,11 +136,10 @@ def _may_have_written(change: Change, place: Place) -> bool:
     return change.kind not in _NOT_WRITES and (not place.path or is_near(change.path, place.path))
 
 
-def _weight(graph: EnvironmentGraph, place: Place, change: Change) -> int:
-    """Judge what the body of a record says about the place."""
+def _weight(body: Object | None, frame: Object | None, place: Place, change: Change) -> int:
+    """Judge what the body of a record says about the place, given the live object and the one that has the place."""
     if change.before is ABSENT and change.after is ABSENT and not change.path:
         return 1
-    body = graph.body(place.uid, Facet.ACTUAL)
     if body is None:
         return 2 if change.after is ABSENT and not change.path else 0
     if not place.path and not change.path and change.before is ABSENT:
@@ -147,7 +148,7 @@ def _weight(graph: EnvironmentGraph, place: Place, change: Change) -> int:
         return 2
     if is_within(place.path, change.path):
         rest = place.path[len(change.path) :]
-        whole = read(frame_of(graph, place), change.path)
+        whole = read(frame, change.path)
         set_to = read(change.after, translate(rest, whole, change.after)) if rest else change.after
         # A patch names only what it sets; that it does not name the place says nothing.
         is_telling = set_to is not ABSENT or change.before is not ABSENT

@@ -89,7 +89,7 @@ def _time_in(data: Json) -> datetime:
     value = datetime.fromisoformat(data)
     if value.tzinfo is None:
         raise ValueError(f"a time without a zone has no meaning: {data!r}")
-    return value.astimezone(UTC)
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def _json_in(data: Json) -> Json:

@@ -14,11 +14,15 @@ from app.store.graph_index import Held, Index
 from app.store.graph_log import Log
 from app.store.graph_moment import Moment
 from app.store.graph_rows import changed_since, gone_by, history_at
+from app.store.lately import Lately
 from graph.change import Change
 from graph.evidence import SymptomEvent
 from graph.relation import Relation
 from graph.resource import Facet, Platform, Resource, place_of
 from graph.version import Version
+
+_ASKED_AGAIN = 8
+"""Resources whose records and history are kept: one answer looks at those of a resource several times."""
 
 
 class Shelf(NamedTuple):
@@ -46,6 +50,8 @@ class Stored:
         self._shelf = shelf
         self._confirmed = confirmed
         self._log = Log(shelf.database, shelf.environment, moment)
+        self._changes: Lately[str, Sequence[Change]] = Lately(_ASKED_AGAIN)
+        self._histories: Lately[tuple[str, Facet], Sequence[Version]] = Lately(_ASKED_AGAIN)
 
     @property
     def resources(self) -> Mapping[str, Resource]:
@@ -92,6 +98,9 @@ class Stored:
         self._shelf.documents.get_all({h.id: h.revision for e in entries if e for h in e.held.values()})
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
+        return self._histories.of((uid, facet), lambda: self._history(uid, facet))
+
+    def _history(self, uid: str, facet: Facet) -> Sequence[Version]:
         entry = self.index.entries.get(uid)
         held = entry.held.get(facet) if entry else None
         with self._shelf.database.reading() as session:
@@ -119,7 +128,8 @@ class Stored:
 
     def changes(self, uid: str) -> Sequence[Change]:
         entry = self.index.entries.get(uid)
-        return self._log.changes((uid, *(entry.resource.aliases if entry else ())))
+        names = (uid, *(entry.resource.aliases if entry else ()))
+        return self._changes.of(uid, lambda: self._log.changes(names))
 
     def all_changes(self, since: datetime | None) -> Sequence[Change]:
         return self._log.all_changes(since)

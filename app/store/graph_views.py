@@ -27,8 +27,9 @@ from app.store.graph_rows import (
 )
 from app.store.graph_stored import Shelf, Stored
 from app.store.rows.graph import EnvironmentRow
+from graph import drift, standing
 from graph.environment import EnvironmentGraph, SourceState
-from graph.reach.call_evidence import carry_over
+from graph.reach import call_evidence
 
 _PAST_KEPT = 2
 """Views of the past that are kept for the next question about the same time."""
@@ -64,8 +65,10 @@ class Views:
                 if (known := self._past.get(key)) is not None:
                     self._past.move_to_end(key)
                     return known
-            index = _rewound(session, environment, present.stored.index, moment)
+            index, differing = _rewound(session, environment, present.stored.index, moment)
             graph, _ = self._view(session, environment, index, moment)
+        if differing is not None:
+            _carry_over(present.graph, graph, differing)
         with self._lock:
             self._past[key] = graph
             while len(self._past) > _PAST_KEPT:
@@ -86,7 +89,7 @@ class Views:
             index, touched = _advanced(session, environment, known, moment)
             graph, stored = self._view(session, environment, index, moment)
             if known is not None and touched is not None:
-                carry_over(known.graph, graph, touched)
+                _carry_over(known.graph, graph, touched)
             found = self._newest[environment] = _View(revision, graph, stored)
             return found
 
@@ -137,11 +140,12 @@ def _everything(session: Session, environment: str, moment: Moment) -> Index:
     return Index.build(entries, relations_at(session, environment, moment, known=entries))
 
 
-def _rewound(session: Session, environment: str, present: Index, moment: Moment) -> Index:
+def _rewound(session: Session, environment: str, present: Index, moment: Moment) -> tuple[Index, set[str] | None]:
+    """Return the index of a moment, and the uids that are different from the present one; None: maybe all."""
     versions, subjects = differing_at(session, environment, moment)
     if _is_small(len(versions) + len(subjects), present):
-        return _changed(session, environment, present, moment, versions, subjects)
-    return _everything(session, environment, moment)
+        return _changed(session, environment, present, moment, versions, subjects), versions | subjects
+    return _everything(session, environment, moment), None
 
 
 def _changed(
@@ -151,6 +155,12 @@ def _changed(
     relations = relations_at(session, environment, moment, subjects)
     entries: Mapping[str, Entry | None] = {uid: found.get(uid) for uid in versions}
     return index.changed(entries, {uid: relations.get(uid, ()) for uid in subjects})
+
+
+def _carry_over(old: EnvironmentGraph, new: EnvironmentGraph, touched: set[str]) -> None:
+    """Let a view keep what was found out about an earlier one, but for what is different."""
+    for part in (call_evidence, standing, drift):
+        part.carry_over(old, new, touched)
 
 
 def _is_small(count: int, index: Index) -> bool:

@@ -38,7 +38,7 @@ def events(estate: Estate, count: int, end: datetime, seed: int = 1) -> Iterator
         app = chosen.randrange(estate.apps)
         is_run = number % 20 == 0
         yield Change(
-            id=f"event-{number}",
+            id=_id(number),
             uid="" if is_run else uid_of(_object(app, kind)),
             kind="deploy" if is_run else "config",
             path="" if is_run else path,
@@ -53,9 +53,12 @@ def events(estate: Estate, count: int, end: datetime, seed: int = 1) -> Iterator
 
 
 def fill_log(graphs: Graphs, estate: Estate, count: int, end: datetime) -> dict[str, float]:
-    """Store a log, some thousand records at once."""
+    """Store a log, some thousand records at once; one that an earlier run has stored stays as it is."""
     figures: dict[str, float] = {"events": count}
     part: list[Change] = []
+    stored = graphs.load(ENVIRONMENT).changes()
+    if stored and stored[-1].id == _id(count - 1):
+        return figures
     with stopwatch(figures, "log_stored"):
         for change in events(estate, count, end):
             part.append(change)
@@ -100,6 +103,10 @@ def measure_answers(ask: Callable[[str], object], asked: list[str], name: str) -
     for question in asked:
         times.of(partial(ask, question))
     return times.told(name)
+
+
+def _id(number: int) -> str:
+    return f"event-{number}"
 
 
 def _why(graphs: Graphs, question: str, at: datetime | None) -> None:

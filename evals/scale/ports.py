@@ -32,3 +32,7 @@ class Graphs(Protocol):
     ) -> EnvironmentGraph:
         """Return an environment at a time."""
         ...
+
+    def revision(self, environment: str) -> int:
+        """Return how often an environment was written to; 0 for one that is not in the store."""
+        ...

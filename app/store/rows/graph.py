@@ -88,6 +88,7 @@ class FactRow(SQLModel, table=True):
             "kind",
             "facet",
             "source",
+            "subject",
             "hash",
             unique=True,
             sqlite_where=_CURRENT,

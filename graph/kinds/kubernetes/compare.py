@@ -10,12 +10,10 @@ from graph.document import ABSENT
 from graph.finding import Finding, NotComparable, Verdict
 from graph.kinds.kubernetes.applied import last_applied
 from graph.kinds.kubernetes.belonging import Belonging
-from graph.kinds.kubernetes.canonical import CustomTypes, canonical_form, canonical_type, custom_types
-from graph.kinds.kubernetes.identity import adopt
+from graph.kinds.kubernetes.canonical import CustomTypes, canonical_form, canonical_type
 from graph.kinds.kubernetes.judge import ASSUMED, Case
-from graph.kinds.kubernetes.operators import operators
+from graph.kinds.kubernetes.overview import Overview, overview_of
 from graph.kinds.kubernetes.scaling import Scaling
-from graph.kinds.kubernetes.versions import newest_minor
 from graph.kinds.kubernetes.walk import Walk
 from graph.version import Document
 
@@ -50,6 +48,7 @@ def compare(
     is_intended_complete: bool = True,
     is_actual_complete: bool = True,
     only: Collection[str] | None = None,
+    overview: Overview | None = None,
 ) -> Comparison:
     """Compare the Kubernetes objects of an environment.
 
@@ -63,17 +62,19 @@ def compare(
         is_intended_complete: False: something declared could not be read, so no object can be called undeclared.
         is_actual_complete: False: an object that was not observed may exist all the same.
         only: uids of the objects to judge; the others are looked at as their surroundings. None: all.
+        overview: what all objects of the environment together say, where not all of them are given.
     """
     result = Comparison()
     live = {d.resource.uid: d for d in actual}
     declared = _distinct(intended, result)
-    adopted = adopt(declared, live)
     written = {d.resource.uid: d for d in applied or ()}
+    overview = overview or overview_of(declared, live)
+    adopted = overview.adopted
     surroundings = Surroundings(
         scaling=Scaling((*intended, *actual)),
-        custom=custom_types(d.body for d in (*actual, *intended) if d.resource.kind == "CustomResourceDefinition"),
-        operators=operators(actual),
-        minor=newest_minor(actual),
+        custom=overview.custom,
+        operators=overview.operators,
+        minor=overview.minor,
     )
     for uid, document in declared.items():
         if only is not None and uid not in only:
@@ -95,7 +96,7 @@ def compare(
             result.findings.append(_missing(document, written.get(uid), knows=applied is not None))
     taken = {*declared, *adopted.values()}
     extras = [d for uid, d in live.items() if uid not in taken and uid not in unread and (only is None or uid in only)]
-    _extras(extras, declared, adopted, written, live, is_intended_complete, result)
+    _extras(extras, overview, written, live, is_intended_complete, result)
     return result
 
 
@@ -189,8 +190,7 @@ def _missing(document: Document, applied: Document | None, *, knows: bool) -> Fi
 
 def _extras(
     extras: Sequence[Document],
-    declared: Mapping[str, Document],
-    adopted: Mapping[str, str],
+    overview: Overview,
     written: Mapping[str, Document],
     live: Mapping[str, Document],
     is_intended_complete: bool,
@@ -198,14 +198,11 @@ def _extras(
 ) -> None:
     """Judge objects that exist and are not declared."""
     belonging = Belonging(live.values())
-    counterparts = [live[adopted[uid]] if uid in adopted else d for uid, d in declared.items()]
-    namespaces = {d.resource.namespace for d in counterparts if d.resource.namespace}
-    kinds = {(d.resource.group, d.resource.kind) for d in counterparts if d.resource.namespace is None}
     for document in extras:
         resource = document.resource
         if belonging.is_made_by_platform(document):
             continue
-        is_ours = resource.namespace in namespaces if resource.namespace else (resource.group, resource.kind) in kinds
+        is_ours = overview.covers(resource)
         last = written.get(resource.uid) or last_applied(document)
         finding = Finding(
             resource=resource,

@@ -12,18 +12,20 @@ from collections.abc import Iterable, Iterator
 from graph.kinds.lenient import entries, strings
 from graph.version import Document
 
-_WORKLOADS = frozenset({"DaemonSet", "Deployment", "StatefulSet"})
+WORKLOADS = frozenset({"DaemonSet", "Deployment", "StatefulSet"})
 _OF_PEOPLE = ("kubectl", "helm", "terraform", "k9s")
 """Beginnings of names that people's clients have, whatever runs in a container of that name."""
 
 
-def operators(actual: Iterable[Document]) -> frozenset[str]:
-    """Return the names of the programs that run in observed workloads."""
-    found = {name for d in actual if d.resource.kind in _WORKLOADS for name in _names(d)}
-    return frozenset(name for name in found if name and not name.startswith(_OF_PEOPLE))
+def operators(programs: Iterable[str]) -> frozenset[str]:
+    """Return those of the programs in observed workloads that may be operators: not what people use."""
+    return frozenset(name for name in programs if name and not name.startswith(_OF_PEOPLE))
 
 
-def _names(document: Document) -> Iterator[str]:
+def programs(document: Document) -> Iterator[str]:
+    """Yield the names of the programs that an observed workload runs; none for any other object."""
+    if document.resource.kind not in WORKLOADS:
+        return
     yield document.resource.name
     spec = document.body.get("spec")
     template = spec.get("template") if isinstance(spec, dict) else None

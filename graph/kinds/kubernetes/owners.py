@@ -157,6 +157,11 @@ class Owners:
         return steps
 
 
+def manager_names(body: Object) -> frozenset[str]:
+    """Return the names of all field managers of an observed object."""
+    return frozenset(manager.name for manager in _managers(body))
+
+
 def _managers(body: Object) -> Iterator[Manager]:
     metadata = body.get("metadata")
     entries = metadata.get("managedFields") if isinstance(metadata, dict) else None

@@ -7,11 +7,9 @@ anybody made. The fields come from the API description of each version (`evals.k
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-
-from graph.version import Document
 
 DATA = Path(__file__).parent / "data"
 
@@ -42,13 +40,12 @@ _MISSING_BEFORE = {
 _ALWAYS = "v1.apps"
 
 
-def newest_minor(actual: Iterable[Document]) -> int | None:
-    """Return the highest minor version that the server of these objects can have; None when they don't tell.
+def newest_minor(served: Collection[str]) -> int | None:
+    """Return the highest minor version that a server can have; None when nothing tells.
 
     Args:
-        actual: observed objects; its APIServices are what a server serves, all of them or none.
+        served: names of the APIServices that it serves, all of them or none.
     """
-    served = {d.resource.name for d in actual if d.resource.kind == "APIService"}
     if _ALWAYS not in served:
         return None
     bounds = [minor for name, minor in _GONE_AFTER.items() if name in served]
