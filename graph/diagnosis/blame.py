@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graph.change import Change, Channel
-from graph.diagnosis.code.contracts import MIGRATION
 from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.migrations import MIGRATION
 from graph.diagnosis.commits.trouble import Trouble
 from graph.diagnosis.commits.verdict import CommitVerdict, is_configuration
 from graph.diagnosis.context import Context

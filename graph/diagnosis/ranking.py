@@ -31,8 +31,8 @@ RULES: dict[str, Rule] = {
     "blamed": Rule(12, "others complain of what it stops"),
     "measured_origin": Rule(44, "it adds what is felt, and nothing that it calls adds it: measured"),
     # Units of the score of a judge of its own.
-    "commit": Rule(11, "what its diff does, against what the systems complain of"),
-    "outside": Rule(11, "what the systems complain of is not theirs"),
+    "commit": Rule(14, "what its diff does, against what the systems complain of"),
+    "outside": Rule(14, "what the systems complain of is not theirs"),
     "release": Rule(30, "its new instances against the old ones, and the failures that end at it"),
     "fails_first": Rule(36, "requests fail there first: traces show it"),
     "amplified": Rule(6, "a caller tries again and again, which adds load"),

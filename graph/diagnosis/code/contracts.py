@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.migrations import MIGRATION, migration
 from graph.diagnosis.code.patch import Patch
 
 _SQL_TABLE = re.compile(r"\b(?:from|join|into|update)\s+[\"'`]?([a-z_][\w.]+)", re.IGNORECASE)
@@ -15,25 +16,19 @@ _MODEL = re.compile(
     r"|@Entity\b|__tablename__",
     re.IGNORECASE,
 )
-MIGRATION = re.compile(r"migrat|(^|/)schema\.|flyway|liquibase|alembic|changelog|(^|/)ddl/|\.sql$", re.IGNORECASE)
 _ALTERS = re.compile(
     r"alter table|drop (column|table|constraint|type)|rename (column|to|table)|(remove|rename|drop"
     r"|change)_column|add constraint"
     r"|set not null|op\.(alter|drop)|alter_?column|(alter|remove|rename)_?field|change_column_null|add_?constraint",
     re.IGNORECASE,
 )
-_LOCKING = re.compile(
-    r"alter table .*(type|not null|constraint|default)|create (unique )?index (?!concurrently)"
-    r"|lock table|vacuum full|reindex (?!concurrently)"
-    # What migrations of frameworks call the same, and rows that are all rewritten at once.
-    r"|alter_?field|alter_?column|change_column\b|change_column_null|add_?constraint|\bupdate \w+ set\b"
-    r"|cluster ",
-    re.IGNORECASE,
-)
 _UNINDEXED = re.compile(
     r"like\s+[\"']?%|ilike|(where|and)\s+(lower|upper|date|cast|trim|to_char|coalesce|extract|year)\("
     r"|where.*::\w+|order by (random|rand)\(|\boffset\b"
-    r"|__icontains|__iexact|\bor\b.*=.*\?|without index",
+    r"|__icontains|__iexact|__iregex|__contains|__endswith|\bor\b.*=.*\?|without index"
+    # The same, as builders of queries spell it.
+    r"|\bfn\(\s*[\"'](lower|upper|date|trim|year)|\bfunc\.(lower|upper|date|trim|cast|coalesce|extract|substr)\b"
+    r"|\$regex|\$where|\bcb\.(lower|upper|function)\(|raw\([^)]*(lower|upper|date)\(|ignorecase\w*\(",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"\bwhere\b|\band\b|\.where\(|\.filter\(|\.eq\(", re.IGNORECASE)
@@ -86,13 +81,22 @@ def bumped(patch: Patch) -> list[str]:
 
 def is_renamed(patch: Patch) -> bool:
     """A quoted name goes and another comes, or a field of a schema has another name."""
-    lost = {word for line in patch.removed for word in _QUOTED.findall(line)}
-    gained = {word for line in patch.added for word in _QUOTED.findall(line)}
+    lost, gained = (_quoted(lines) for lines in (patch.removed, patch.added))
     if lost - gained and gained - lost:
         return True
     if not any(_SCHEMA_FILE.search(f) for f in patch.files):
         return False
     return any(_differ_by_name(old, new) for old, new in patch.pairs()) or (bool(patch.removed) and not patch.added)
+
+
+def _quoted(lines: Sequence[str]) -> set[str]:
+    """Names in quotes, but for those of libraries and of what is logged."""
+    return {word for line in lines if not _NO_CONTRACT.search(line) for word in _QUOTED.findall(line)}
+
+
+_NO_CONTRACT = re.compile(
+    r"^\s*(import|export .* from|from|use|require|using|#include)\b|require\(|\blog\w*\.", re.IGNORECASE
+)
 
 
 def _differ_by_name(old: str, new: str) -> bool:
@@ -108,7 +112,7 @@ def _queries(patch: Patch) -> Iterator[Effect]:
         yield Effect.QUERIES_NEW_TABLE
     if _ALTERS.search(patch.gained):
         yield Effect.CHANGES_TABLES
-    if migrates and _LOCKING.search(patch.gained):
+    if migration(patch).locks:
         yield Effect.LOCKS
     if _scans(patch):
         yield Effect.SCANS

@@ -84,6 +84,14 @@ MARKS: tuple[Mark, ...] = (
     # A lock that was given back at once is held to the end of the function.
     _row(r"defer \S*unlock\(\)", _E.LOCKS, None),
     _row(r"pre_?stop\b|lifecycle:|grace_?period|graceful|shutdown_?hook|sigterm|\bdrain", None, _E.STOPS_SOONER),
+    _row(r"dead_?letter|redrive|\bdlq\b|max_?receive", None, _E.RETRIES_MORE),
+    # What bounds how much is done at once.
+    _row(
+        r"p-?limit\(|semaphore|worker_?pool|\.setlimit\(|max_?workers|max_?concurren|concurrency\b|bounded|throttle\("
+        r"|rate\.newlimiter|ratelimiter|maxparallel|max_?in_?flight",
+        None,
+        _E.POOLS_MORE,
+    ),
     # Caches.
     _row(
         r"\w*(cache|memo|redis)\w*\.(get|load|fetch|find|read|compute)\w*|@cacheable|lru_cache|@cached"
@@ -99,7 +107,11 @@ MARKS: tuple[Mark, ...] = (
         None,
     ),
     _row(r"invalidate|evict\(|\.delete\(\w*key|cache\.del", None, _E.CACHES_LONGER),
-    _row(r"maxlen|max_?(size|entries)|\blru\b|evict|\.remove\(|popleft|ltrim", None, _E.GROWS_WITHOUT_BOUND),
+    _row(
+        r"maxlen|max_?(size|entries)|\bl[rf]u\b|volatile-|allkeys-|evict|\.remove\(|popleft|ltrim",
+        None,
+        _E.GROWS_WITHOUT_BOUND,
+    ),
     # Waiting.
     _row(r"\bsleep\(|thread\.sleep|time\.after\(|delay\(\d", _E.SLEEPS, None),
     _row(
@@ -114,7 +126,8 @@ MARKS: tuple[Mark, ...] = (
         None,
         _E.SERIALISES,
     ),
-    _row(r"retry|retries|@retryable|backoff|tenacity", _E.RETRIES_MORE, _E.RETRIES_FEWER),
+    # `Retry-After` asks others to come later.
+    _row(r"retry(?![-_]?after)|retries|@retryable|backoff|tenacity", _E.RETRIES_MORE, _E.RETRIES_FEWER),
     _row(
         r"circuit_?breaker|bulkhead|fallback|ratelimiter|rate_limit|singleflight|debounce|throttle\(",
         None,
@@ -144,7 +157,8 @@ MARKS: tuple[Mark, ...] = (
     ),
     # A line of log more is nothing; whole requests and answers are.
     _row(
-        r"dump\w*\(|\.withbody|log_?(body|payload|requests?|queries)|show_?sql|loglevel\.(debug|trace|full)",
+        r"dump\w*\(|log.*[\"'{( ](body|payload|headers)\b|\.withbody|log_?(body|payload|requests?|queries)"
+        r"|show_?sql|loglevel\.(debug|trace|full)",
         _E.LOGS_MORE,
         None,
     ),
@@ -157,7 +171,8 @@ MARKS: tuple[Mark, ...] = (
     # Refusals and guards.
     _row(
         r"\braise \w|\bthrow\b|\bpanic[!(]|log\.fatal|process\.exit|sys\.exit|os\.exit|\bassert\b|bail!"
-        r"|requirenonnull|\bmust\w*\(|return .*\berr|validat\w+\(|required\b|not null|@notnull|@valid\b"
+        r"|requirenonnull|\bmust\w*\(|return .*\berr(?-i:[A-Z])\w+|return .*(errors\.new|status\.errorf?)\("
+        r"|validat\w+\(|required\b|not null|@notnull|@valid\b"
         r"|abort\(\d",
         _E.REQUIRES_MORE,
         None,
@@ -204,7 +219,7 @@ MARKS: tuple[Mark, ...] = (
     _row(
         r"locale\b|numberformat|decimalformat|tolocalestring|json|yaml|protobuf|avro|msgpack|pickle"
         r"|serializ|marshal|encod|decod|charset|utf-?8|gzip"
-        r"|content-type|snake_?case|camel_?case|isoformat|strftime|dateformat|base64",
+        r"|toepoch|\.tostring\(|unix(milli|nano)?\(|content-type|snake_?case|camel_?case|isoformat|strftime|dateformat|base64",
         _E.CHANGES_FORMAT,
         _E.CHANGES_FORMAT,
     ),
@@ -214,7 +229,7 @@ MARKS: tuple[Mark, ...] = (
         _E.DROPS_DEDUP,
     ),
     _row(
-        r"\.ack\(|\.nack\(|commitsync|commit_?offset|\.commit\(|acknowledge|auto_?commit|deletemessage|earliest|latest",
+        r"\.ack\(|\.nack\(|commitsync|commit_?offset|\.commit\(|acknowledge|auto_?commit|deletemessage|(offset|reset|position|from|start\w*)[\"'\W]{1,6}(earliest|latest)\b",
         _E.CHANGES_ACK,
         _E.CHANGES_ACK,
     ),

@@ -49,6 +49,17 @@ MEANINGS: tuple[Meaning, ...] = (
         _E.RETRIES_MORE,
     ),
     _row(r"retr(y|ies)|attempts|redeliver|max_receive", _E.RETRIES_FEWER, _E.RETRIES_MORE, None, new=_E.RETRIES_MORE),
+    # How long a store waits until it looks for a deadlock, and what it writes about locks, leads to none.
+    _row(
+        r"deadlock_time_?out|log_lock|print_all_deadlocks|lock_monitor|log_(min_)?duration|slow_query_log", None, None
+    ),
+    # Of how much time a rate is.
+    _row(r"(rate|limit|quota|requests)\w*_(unit|per)$", _E.RATE_HIGHER, _E.RATE_LOWER, None, _E.RATE_LOWER),
+    _row(r"(^|_)(time_?)?unit$", _E.CHANGES_UNIT, _E.CHANGES_UNIT, None, _E.CHANGES_UNIT, None),
+    # How many rows one query or page returns.
+    _row(
+        r"(^|_)(limit|page_?size|per_page|page_?limit|first|top|take|size_limit)$", None, _E.BATCHES_MORE, _E.LOADS_ALL
+    ),
     # The size of a cache before its age: `cache_ttl_max_entries` names entries.
     _row(
         r"(cache|lru|memo)\w*(size|entries|items|max_?(size|entries))|maxmemory|max_entries|maximum_size",
@@ -110,7 +121,8 @@ MEANINGS: tuple[Meaning, ...] = (
         new=_E.MEMORY_LOWER,
     ),
     _row(r"cpu|gomaxprocs|millicores", _E.CPU_LOWER, None, None, new=_E.CPU_LOWER),
-    _row(r"batch|chunk|page_?size|fetch_?size|prefetch|buffer|per_page|max_poll", None, _E.BATCHES_MORE, None),
+    _row(r"prefetch|max_?in_?flight|(^|_)qos", _E.POOLS_FEWER, _E.HOARDS, _E.HOARDS),
+    _row(r"batch|chunk|page_?size|fetch_?size|buffer|per_page|max_poll", None, _E.BATCHES_MORE, None),
     _row(
         r"max\w*_(len|length|size|bytes|body|payload|upload|message)|body_?(limit|size)|max_(len|length"
         r"|bytes|body|payload)|payload|header_size",
@@ -191,7 +203,7 @@ MEANINGS: tuple[Meaning, ...] = (
 )
 _VERBOSE = re.compile(r"\b(debug|trace|all|verbose)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"level|verbosity|logging|(^|_)log")
-_ADDRESS = re.compile(r"://|^[\\w-]+(\\.[\\w-]+){2,}|^arn:|^/[\\w/-]+$|:\\d{2,5}$")
+_ADDRESS = re.compile(r"://|^[a-z0-9-]+(\.[a-z0-9-]+){2,}$|^arn:|^/[\w/-]+$|:\d{2,5}$")
 _SWITCH = {"true", "false", "on", "off", "yes", "no", "enabled", "disabled"}
 
 
@@ -214,11 +226,14 @@ def _effect(shift: Shift) -> Effect | None:
     if meaning is None and shift.before and shift.after and _ADDRESS.search(shift.after):
         return Effect.POINTS_ELSEWHERE
     if meaning is None:
-        return Effect.CHANGES_VALUE if shift.before is not None and shift.after is not None else None
+        # A sentence or a query is no setting.
+        is_setting = shift.before is not None and shift.after is not None and " " not in after
+        return Effect.CHANGES_VALUE if is_setting else None
     if shift.after is None:
         return meaning.gone
     if shift.before is None:
-        return meaning.new
+        is_place = meaning.new is not Effect.POINTS_ELSEWHERE or bool(_ADDRESS.search(after))
+        return meaning.new if is_place else None
     return meaning.other or Effect.CHANGES_VALUE
 
 

@@ -53,6 +53,10 @@ _CALLED = re.compile(
 )
 _NAMED = re.compile(r"(?:time|Duration|TimeUnit|ChronoUnit)\.(?P<unit>\w+)")
 _TURNED = re.compile(rf"^(?:time|Duration)\.(?P<unit>\w+)\s*\*\s*(?P<number>{_NUMBER})$")
+_BARE = re.compile(
+    r"^(?:(?:time|Duration|TimeUnit|ChronoUnit)\.)?(?P<unit>(?:micro|milli|nano)?seconds?|minutes?|hours?|days?)$",
+    re.IGNORECASE,
+)
 _PRODUCT = re.compile(rf"^{_NUMBER}(?:\s*\*\s*{_NUMBER})+$")
 _SHIFTED = re.compile(r"^(\d+)\s*<<\s*(\d+)$")
 
@@ -62,6 +66,8 @@ def amount(text: str) -> float | None:
 
     >>> amount("15 * time.Minute"), amount("300ms"), amount("Duration.ofSeconds(3)"), amount("1h30m"), amount("1 << 10")
     (900.0, 0.3, 3.0, 5400.0, 1024.0)
+    >>> amount("time.Minute"), amount("second")
+    (60.0, 1.0)
     >>> amount("512Mi") == 512 * 2**20, amount("5, TimeUnit.MINUTES"), amount("v2"), amount("none")
     (True, 300.0, None, None)
     """
@@ -75,6 +81,8 @@ def amount(text: str) -> float | None:
         return number * _unit((called["unit"] or called["key"]).lower().removeprefix("of").removeprefix("from_"))
     if turned := _TURNED.match(text):
         return float(turned["number"].replace("_", "")) * _unit(turned["unit"])
+    if bare := _BARE.match(text):
+        return _unit(bare["unit"])
     if not text[:1].isdigit() and not text.startswith("-"):
         return None
     if named := _NAMED.search(text):

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from graph.diagnosis.code.bounds import unbounded
 from graph.diagnosis.code.contracts import broken_contracts, bumped
 from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.keys import rekeyed
+from graph.diagnosis.code.locking import locked
 from graph.diagnosis.code.marks import marked
 from graph.diagnosis.code.meanings import effects_of
+from graph.diagnosis.code.migrations import migration
 from graph.diagnosis.code.patch import Patch, is_quiet, read_patch
+from graph.diagnosis.code.precision import less_exact
 from graph.diagnosis.code.settings import shifts
 from graph.diagnosis.code.shapes import shaped
+from graph.diagnosis.code.units import converted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +31,14 @@ class DiffReading:
     """Those of `effects` that only a first value of a setting speaks for."""
     words: frozenset[str]
     """Lower-case words that it adds or removes; those that it only moves are not in it."""
+    kept: frozenset[str]
+    """Lower-case words that stand on changed lines of both sides; those of `near` too."""
     near: frozenset[str]
     """Lower-case words of what it only moves, and of what surrounds it."""
     paths: frozenset[str]
     """Lower-case words of the paths that it touches."""
+    tables: frozenset[str]
+    """Lower-case names of the tables that a migration changes."""
     is_cosmetic: bool
     """Nothing that runs changed: comments, order, layout, documents, tests, instruments."""
 
@@ -70,8 +80,10 @@ def read_diff(diff: str, files: Sequence[str]) -> DiffReading:
         effects=frozenset() if is_cosmetic else effects,
         unsure=unsure - sure,
         words=words,
+        kept=(_bag(patch.removed) & _bag(patch.added)) - words,
         near=_bag(line.text for line in patch.lines if line.is_code) - words,
         paths=words_of(" ".join(re.sub(r"[/.\-]", " ", f) for f in patch.files if not is_quiet(f))),
+        tables=migration(patch).tables,
         is_cosmetic=is_cosmetic,
     )
 
@@ -92,8 +104,20 @@ def words_of(text: str) -> frozenset[str]:
 def _effects(patch: Patch) -> tuple[frozenset[Effect], frozenset[Effect]]:
     settings = list(effects_of(shifts(patch)))
     sure = {effect for effect, is_sure in settings if is_sure}
-    sure |= {*marked(patch), *shaped(patch), *broken_contracts(patch), Effect.CHANGES_LOGIC}
+    sure |= {effect for read in _READERS for effect in read(patch)} | {Effect.CHANGES_LOGIC}
     return frozenset(sure), frozenset(effect for effect, is_sure in settings if not is_sure)
+
+
+_READERS: tuple[Callable[[Patch], Iterable[Effect]], ...] = (
+    marked,
+    shaped,
+    broken_contracts,
+    locked,
+    less_exact,
+    unbounded,
+    rekeyed,
+    converted,
+)
 
 
 def _changed_words(patch: Patch) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from graph.diagnosis.code.patch import Line, Patch
 from graph.diagnosis.code.quantity import amount
@@ -40,7 +41,9 @@ _FORMS = tuple(
 _SECTION = re.compile(
     r"^\s*(?:-\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?\s*(?::|=)?\s*(?:[{(]|$)|^\s*\[(?P<table>[\w.\-\"]+)\]\s*$"
 )
-_ITEM = re.compile(r"^\s*-\s*(?:\{\s*)?name:\s*[\"']?(?P<name>[\w.\-]+)[\"']?")
+_ITEM = re.compile(r"^\s*-\s*(?:\{\s*)?(?P<key>name|key|id|host|topic|path|match):\s*[\"']?(?P<name>[\w.\-/]+)[\"']?")
+_INLINE = re.compile(r"^\s*(?:-\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?\s*(?::|=)\s*\{.*\}\s*,?\s*$")
+"""A mapping on one line is the same as one on several."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -72,8 +75,8 @@ def shifts(patch: Patch) -> tuple[Shift, ...]:
     them, so that what was only moved is no change."""
     before, after = _values(patch.side("-")), _values(patch.side("+"))
     found = []
-    for key in dict.fromkeys((*before, *after)):
-        old, new = before.get(key, ()), after.get(key, ())
+    for whose in dict.fromkeys((*before, *after)):
+        old, new, key = before.get(whose, ()), after.get(whose, ()), whose.key
         if set(old) == set(new):
             continue
         gone = [v for v in old if v not in new and not (not new and _is_computed(key, v.text, patch))]
@@ -83,7 +86,20 @@ def shifts(patch: Patch) -> tuple[Shift, ...]:
         found += [Shift(key=key, before=a.text, after=b.text, file=file) for a, b in pairs]
         found += [Shift(key=key, before=a.text, after=None, file=file) for a in gone[len(come) :]]
         found += [Shift(key=key, before=None, after=b.text, file=file) for b in come[len(gone) :]]
-    return tuple(_without_moved(found))
+    return tuple(s for s in _without_moved(found) if not _is_kept(s, patch))
+
+
+_DISTINCT = re.compile(r"^\d{2,}\w*$")
+
+
+def _is_kept(shift: Shift, patch: Patch) -> bool:
+    """Whether a first value stood among what went under another name, e.g. of the option of another library."""
+    value = shift.after or ""
+    return (
+        shift.before is None
+        and bool(_DISTINCT.match(value))
+        and any(re.search(rf"(?<![\w.]){value}(?![\w.])", line) for line in patch.removed)
+    )
 
 
 def _is_computed(key: str, value: str, patch: Patch) -> bool:
@@ -99,20 +115,33 @@ class _Value:
     file: str
 
 
-def _values(lines: Sequence[Line]) -> dict[str, list[_Value]]:
+class _Whose(NamedTuple):
+    """What a value belongs to."""
+
+    item: str
+    """Name of the entry of a list; lists are put in order, and their entries stay what they are"""
+    key: str
+
+
+def _values(lines: Sequence[Line]) -> dict[_Whose, list[_Value]]:
     """Map a key to the values that it is given, in order."""
-    found: dict[str, list[_Value]] = {}
+    found: dict[_Whose, list[_Value]] = {}
     above: list[tuple[int, str]] = []
-    item = ""
+    item, item_indent = "", 0
     for line in lines:
         while above and line.indent <= above[-1][0]:
             above.pop()
+        if item and line.indent < item_indent:
+            item = ""
         if name := _ITEM.match(line.text):
-            item = name["name"]
+            item, item_indent = name["name"], line.indent
+        inline = _INLINE.match(line.text)
         for key, value in _in_line(line.text):
             plain = item if key == "value" and item else key
             path = [k for _, k in above[-3:]] if plain is key else []
-            found.setdefault(_normal([*path, plain]), []).append(_Value(value, line.file))
+            path += [inline["key"]] if inline and plain is key and key != inline["key"] else []
+            whose = _Whose("" if plain is item else item, _normal([*path[-3:], plain]))
+            found.setdefault(whose, []).append(_Value(value, line.file))
         if section := _SECTION.match(line.text):
             above.append((line.indent, section["key"] or section["table"]))
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from graph.diagnosis.code.effect import Effect
@@ -15,7 +14,7 @@ _LOOP = re.compile(
 )
 _REMOTE = re.compile(
     r"\bawait\b|\.await\b|\bfetch\(|\(\s*(ctx|context|r\.Context\(\)|c\.Request)\b|\bctx,|\b(requests"
-    r"|axios|http|httpx|urllib|grpc)\.\w+"
+    r"|axios|httpx|urllib|grpc)\.\w+|\bhttp\.(get|post|put|patch|delete|head|request|newrequest\w*|fetch)\("
     r"|\b\w*(db|repo|repository|dao|client|api|store|session|conn|cursor|gateway|stub|rpc|redis|cache"
     r"|queue|producer|tx|s3|svc|service)\w*"
     r"(\.|->|::)\w+\(|\.(query|execute|exec|findBy\w*|find_by|findOne|findUnique|find_one|get_or"
@@ -45,14 +44,12 @@ _BOUND = re.compile(
 _NESTED = re.compile(
     r"\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)[+*{]|\((?:[^()\\]|\\.)*\{\d+,\}?(?:[^()\\]|\\.)*\)[+*{]|(\.\*.*){3,}"
 )
-_CLASS = re.compile(r"(\\[wdsWDS]|\]|\.)[+*{]")
+_CLASS = re.compile(r"(\\[wdsWDSh]|\\[pP]\{\^?\w+\}|\]|\.|\w)[+*{]")
 """What repeats within a repeated group: a class of characters; else it is arithmetic."""
 _AWAIT = re.compile(r"\bawait\s+|\.await\b\??|\breturn\s+(?=await)")
 _OPERATORS = re.compile(
     r"<=|>=|==|!=|===|!==|<|>|&&|\|\||\band\b|\bor\b|\bnot\b|!|\+|-|\bdesc\b|\basc\b", re.IGNORECASE
 )
-_UNIT = re.compile(r"(?:TimeUnit|time|ChronoUnit)\.([A-Z]\w+)|(?:of|from_?)(Seconds|Millis|Minutes|secs|millis)|_(MS"
-r"|MILLIS|SECS?|SECONDS|MINUTES)\b|(Seconds|Millis|Ms|Minutes)\b|([*/] ?(?:1000|1_000|60))\b")  # fmt: skip
 _WORD = re.compile(r"[A-Za-z_]\w{3,}")
 _BOOL = re.compile(r"\b(true|false)\b", re.IGNORECASE)
 
@@ -75,11 +72,12 @@ def shaped(patch: Patch) -> Iterator[Effect]:
         yield Effect.ENDS_LOOP_ELSEWHERE
     if _reorders(patch):
         yield Effect.REORDERS
+    if _forgets_to_wait(patch):
+        yield Effect.DROPS_WAIT
     if _removes(patch):
         yield Effect.REMOVES
     if _flips(patch):
         yield Effect.FLIPS_SWITCH
-    yield from _units(patch)
 
 
 def _calls_in_loops(lines: Sequence[Line]) -> int:
@@ -163,6 +161,18 @@ def _swapped(patch: Patch) -> Iterator[Effect]:
             yield Effect.FLIPS_CONDITION
 
 
+_WAITED = re.compile(r"\bawait\s+(?P<whom>[\w.$]+?)\.?\w+\(|(?P<then>[\w.$]+?)\.\w+\(.*\)\.await")
+_BARE = re.compile(r"^\s*(?P<whom>[\w.$]+?)\.?\w+\(.*\)\s*;?\s*$")
+
+
+def _forgets_to_wait(patch: Patch) -> bool:
+    """What was awaited of something is now only called, and nothing takes what it returns."""
+    waited = {m["whom"] or m["then"] for line in patch.removed if (m := _WAITED.search(line))}
+    still = {m["whom"] or m["then"] for line in patch.added if (m := _WAITED.search(line))}
+    bare = {m["whom"] for line in patch.added if (m := _BARE.match(line))}
+    return bool((waited - still) & bare - {"", None})
+
+
 def _flips(patch: Patch) -> bool:
     """A name that stands beside `true` on one side only, and beside `false` on the other only."""
     old, new = _beside(patch.removed), _beside(patch.added)
@@ -176,17 +186,3 @@ def _beside(lines: Sequence[str]) -> dict[str, frozenset[str]]:
         for name in set(_WORD.findall(line)) - {"true", "false", "True", "False"} if literals else ():
             found.setdefault(name, set()).update(literals)
     return {name: frozenset(values) for name, values in found.items()}
-
-
-def _units(patch: Patch) -> Iterator[Effect]:
-    """The same number, in other units of time."""
-    old, new = (Counter("".join(u).lower() for u in _UNIT.findall(text)) for text in (patch.lost, patch.gained))
-    same = {n for n in re.findall(r"\d+", patch.lost) if n not in ("0", "1")} & set(re.findall(r"\d+", patch.gained))
-    if old.keys() == new.keys() or not same:
-        return
-    yield Effect.CHANGES_UNIT
-    both = f"{patch.lost}\n{patch.gained}"
-    if re.search(r"ttl|expir|cache|max_?age", both, re.IGNORECASE):
-        yield Effect.CACHES_SHORTER
-    elif re.search(r"time_?out|deadline", both, re.IGNORECASE):
-        yield Effect.WAITS_SHORTER

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from graph.diagnosis.code.effect import Effect
-from graph.diagnosis.code.reading import DiffReading
+from graph.diagnosis.code.reading import DiffReading, words_of
 from graph.diagnosis.commits.leads import LEADS_TO
+from graph.diagnosis.commits.place import Place
 from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.commits.traffic import fans_out
-from graph.diagnosis.commits.trouble import VAGUE, Trouble, telling_of
+from graph.diagnosis.commits.trouble import VAGUE, Trouble, telling_of, troubles_of
+from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.hypothesis import Reason
 
 _VAGUE = 0.6
@@ -18,22 +21,60 @@ _VAGUE = 0.6
 _UNSURE = 0.6
 _FURTHER = 0.4
 """A second effect that fits is a weaker reason than the first: much of it is the same fact."""
+_ELSEWHERE = 0.35
+"""Share that is left when only others complain of what stays within the process that has it."""
+_CARRIED = 0.85
+"""Closeness of whoever makes the data that others find to be wrong."""
+_KNOWN = 0.5
+_OTHER_TABLE = 0.25
+"""Share that is left when the complaints name tables, and none that is changed."""
+_WITHIN = frozenset(
+    {
+        Trouble.MEMORY,
+        Trouble.PAUSES,
+        Trouble.CPU,
+        Trouble.TASKS,
+        Trouble.DISK,
+        Trouble.STARTUP,
+        Trouble.PLACEMENT,
+        Trouble.SETTING,
+        Trouble.UNHANDLED,
+    }
+)
+"""What is felt where it is made: a change elsewhere brings it only by more load."""
+_ALONG = frozenset(
+    {
+        Trouble.NUMBERS,
+        Trouble.TIME,
+        Trouble.DUPLICATES,
+        Trouble.STALE,
+        Trouble.SCHEMA,
+        Trouble.LOST,
+        Trouble.MIXED,
+        Trouble.NULLS,
+    }
+)
+"""What travels with data, and is found by who reads them."""
+_ON_TABLES = frozenset({Effect.LOCKS, Effect.CHANGES_TABLES, Effect.SCANS})
+_TABLE = re.compile(r"\b(?:relation|table|into|update|from|on)\s+[\"'`]?(?:public\.)?(\w{3,})", re.IGNORECASE)
 
 
-def fits(reading: DiffReading, scene: Scene) -> Iterable[Reason]:
-    """Yield the two best reasons why a diff may lead to the trouble, best first."""
-    found = sorted(_all(reading, scene), key=lambda r: (r.worth, r.text), reverse=True)
+def fits(reading: DiffReading, scene: Scene, place: Place) -> Iterable[Reason]:
+    """Yield the two best reasons why a diff may lead to the trouble, best first, weighed by where it takes effect."""
+    found = sorted(_all(reading, scene, place), key=lambda r: (r.worth, r.text), reverse=True)
     yield from found[:1]
     yield from (replace(r, worth=_FURTHER * r.worth) for r in found[1:2])
 
 
-def _all(reading: DiffReading, scene: Scene) -> Iterator[Reason]:
+def _all(reading: DiffReading, scene: Scene, place: Place) -> Iterator[Reason]:
     troubles = scene.troubles | ({Trouble.CALLS: 1.0} if fans_out(scene) else {})
     for effect in reading.effects:
         worth, trouble = max(
-            ((_worth(effect, t, share), t) for t, share in troubles.items()), default=(0.0, Trouble.ERRORS)
+            ((_worth(effect, t, _share(t, share, scene, place)) * _near(t, place), t) for t, share in troubles.items()),
+            default=(0.0, Trouble.ERRORS),
         )
         worth *= _UNSURE if effect in reading.unsure else 1.0
+        worth *= _OTHER_TABLE if effect in _ON_TABLES and _is_of_other_tables(reading, scene) else 1.0
         if worth > 0:
             about = tuple(telling_of(trouble, scene.complaints))
             yield Reason(worth=worth, text=f"It {effect.value}, which leads to {trouble.value}.", about=about)
@@ -42,3 +83,29 @@ def _all(reading: DiffReading, scene: Scene) -> Iterator[Reason]:
 def _worth(effect: Effect, trouble: Trouble, share: float) -> float:
     points = LEADS_TO.get(effect, {}).get(trouble, 0.0)
     return points * (_VAGUE if trouble in VAGUE else 1.0) * (0.4 + 0.6 * share)
+
+
+def _share(trouble: Trouble, share: float, scene: Scene, place: Place) -> float:
+    """How much is complained of it, by those who could feel it."""
+    if trouble not in _WITHIN or not place.services or trouble not in scene.troubles:
+        return share
+    return share if any(c.service in place.services for c in _telling(trouble, scene)) else _ELSEWHERE * share
+
+
+def _near(trouble: Trouble, place: Place) -> float:
+    """Closeness, as far as a sort of trouble keeps to its place."""
+    is_carried = trouble in _ALONG and place.closeness >= _KNOWN
+    return max(place.closeness, _CARRIED) if is_carried else place.closeness
+
+
+def _telling(trouble: Trouble, scene: Scene) -> Iterator[Complaint]:
+    return (c for c in scene.complaints if trouble in troubles_of(c.text))
+
+
+def _is_of_other_tables(reading: DiffReading, scene: Scene) -> bool:
+    """Whether the complaints name tables of the migrations, and none of those that this one changes."""
+    if not reading.tables:
+        return False
+    told = {name.lower() for c in scene.complaints for name in _TABLE.findall(c.text)}
+    words = {word for c in scene.complaints for word in words_of(c.text)}
+    return bool(told) and not (reading.tables & (told | words))

@@ -14,7 +14,8 @@ from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.hypothesis import Reason
 
 _CHANGED, _MOST_CHANGED = 1.3, 3.0
-_NEAR, _MOST_NEAR = 0.5, 1.0
+_ABOUT, _MOST_ABOUT = 0.8, 1.6
+_NEAR, _MOST_NEAR = 0.4, 0.8
 _IN_PATH, _MOST_IN_PATH = 1.0, 1.5
 _SAYS_LITTLE = 0.4
 """A name that both have is a sign only of a change that could matter to it."""
@@ -32,6 +33,8 @@ _PLAIN = frozenset(
     call calls called client response handler new old user users items item result message messages info warn
     warning debug trace level host port path file index api app config default per sec min max duration
     utilization p99 p95 slow fail rate second minute minutes and the for are was could can cannot unable invalid
+    consumer producer lag worker workers backlog depth queue statement
+    alter table column add insert into index constraint drop create update delete relation database statement
     expected process internal public private class func function def const var let import package end self ctx
     context err await async if else try catch main java com org src io net util
     """,
@@ -65,7 +68,8 @@ def shared(
     factor = 1.0 if is_telling else _SAYS_LITTLE
     for words, each, most, verb in (
         (reading.words, _CHANGED, _MOST_CHANGED, "changes"),
-        (reading.near - reading.paths, _NEAR, _MOST_NEAR, "stands beside"),
+        (reading.kept - reading.paths, _ABOUT, _MOST_ABOUT, "changes the line of"),
+        (reading.near - reading.kept - reading.paths, _NEAR, _MOST_NEAR, "stands beside"),
         (reading.paths - reading.words, _IN_PATH, _MOST_IN_PATH, "is made in a file that is called like"),
     ):
         both = sorted(words & told.keys(), key=lambda w: (-rare.get(w, 0.0), w))[:3]

@@ -68,6 +68,9 @@ _SIGNS: tuple[_Sign, ...] = (
         r"|instance (terminated|retire|stopped)|hardware|no route to host|host is down|zone (outage|down)"
         r"|az[- ]outage|network is unreachable|link down|rebalance recommendation"
         r"|scheduled maintenance event|machine check|packet loss|retransmi|network partition|bgp|link flap"
+        r"|i/o error|input/output error|device reset|nvme\d|bad (sector|block)|\bsector\b|\becc\b"
+        r"|disk_io_errors|smart (error|fail)"
+        r"|media error|thermal|power (loss|supply|fail)|raid|filesystem (error|corrupt)|ext4-fs error|xfs.*error"
         r"|clock (skew|drift)|ntp|chrony|under.?replicated|leader not available|not enough (in-sync )?replicas",
         2.0,
     ),
@@ -131,7 +134,8 @@ _RAN_OUT = 1.5
 _SURGE_WORTH, _SURGE_PERHAPS = 3.5, 1.8
 _CROWD_WORTH = 0.7
 _CROWD = re.compile(
-    r"campaign|newsletter|utm_|flash ?sale|\bbots?\b|crawler|scrap(er|ing)|user-agent|ddos|stuffing|push notification",
+    r"campaign|newsletter|utm_|flash ?sale|\bbots?\b|crawler|scrap(er|ing)|user-agent|ddos|stuffing|push notification"
+    r"|client=\S*(migrat|import|load|sync|test|bot)|bulk (import|upload|accepted)|backfill|migrator|load ?test|replay",
     re.IGNORECASE,
 )
 _OWN_DOING = 0.3

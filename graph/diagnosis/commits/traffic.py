@@ -11,9 +11,14 @@ from graph.diagnosis.departure import Departure
 _REQUESTS = re.compile(
     r"requests?_(per|rate|total|count)|rps|qps|(req|hits?|visits?|sessions?|connections?)_per"
     r"|throughput|ingress|request_rate|page_?views"
+    # What comes in where it is no request.
+    r"|(docs?|documents|records|rows|items|events|messages|msgs|uploads|files|imports|orders|sign_?ups|logins|jobs|mails"
+    r"|emails|scans|points|samples|objects|searches|bookings|checkouts|submissions)_"
+    r"(per_|in_|rate|received|ingested|accepted|submitted|imported)"
 )
 _OUTGOING = re.compile(
-    r"outbound|upstream|calls_per|egress|retr|lookups?_per|_calls|dependency|external", re.IGNORECASE
+    r"outbound|published|sent|produced|deleted|expired|dropped|dead|processed|committed|handled|upstream|calls_per|egress|retr|lookups?_per|_calls|dependency|external",
+    re.IGNORECASE,
 )
 _NO_COUNT = re.compile(r"duration|latenc|_m?s$|seconds|ratio|error|fail|p\d\d", re.IGNORECASE)
 _STORE = re.compile(r"quer|rows|reads?_per|writes?_per|keys?_per|commands")
@@ -39,7 +44,8 @@ def surge(scene: Scene) -> Surge | None:
     rises = [d for d in scene.everywhere if _is_asked(d.metric) and d.factor >= _MORE]
     risen, calm = _risen_and_calm(scene)
     outer = [d for d in rises if not scene.above(d.resource) & calm]
-    is_known = any(scene.above(d.resource) & risen for d in rises) or any(d.resource in scene.subjects for d in outer)
+    theirs = frozenset(scene.subjects).union(*(scene.above(uid) for uid in scene.subjects))
+    is_known = any(scene.above(d.resource) & risen for d in rises) or any(d.resource in theirs for d in outer)
     if not outer or not is_known or asks_more(scene):
         return None
     rise = max(outer, key=lambda d: (d.factor, d.metric))

@@ -16,9 +16,12 @@ class Trouble(StrEnum):
 
     MEMORY = "memory that runs out"
     TASKS = "tasks, threads or handles that pile up"
+    HANGS = "calls that wait without end"
     LOAD = "load on a data store"
     SCANS = "queries that read too much"
     CACHE = "cache misses"
+    GONE = "entries that are gone too soon"
+    MIXED = "answers that were meant for somebody else"
     STALE = "data that is out of date"
     TIMEOUT = "calls that time out"
     POOL = "connections or workers that run out"
@@ -39,6 +42,8 @@ class Trouble(StrEnum):
     REFUSED = "a place where nothing answers"
     CPU = "CPU that runs out"
     PAUSES = "garbage collection"
+    DEADLOCK = "locks that wait for each other"
+    LOST = "work that is lost"
     LOCK = "locks that are waited for"
     CONFLICT = "writes that collide"
     DUPLICATES = "work that is done twice"
@@ -50,6 +55,7 @@ class Trouble(StrEnum):
     REJECTED = "input that is refused"
     PROBES = "instances that are judged dead"
     PLACEMENT = "instances that find no place"
+    IDLE = "workers that idle while work waits"
     LAG = "work that waits in a queue"
     DATA = "a record that can't be processed"
     OUTSIDE = "something outside that fails"
@@ -69,9 +75,16 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.TASKS,
-            r"goroutine|thread_?count|threads?_(live|active|total)|too many open files|emfile|open_fds"
+            r"goroutine|active_requests|in[-_ ]?flight|thread_?count|threads?_(live|active|total)"
+            r"|too many open files|emfile|open_fds"
             r"|file descriptor|unable to create (new )?native thread|event ?loop|tasks?_pending|handles?\b"
             r"|leak",
+        ),
+        (
+            Trouble.HANGS,
+            r"no deadline|still (pending|running|open|waiting) after|never (returned|returns|came back"
+            r"|completed)|\bhangs?\b|hung"
+            r"|\bstuck\b|without (a )?(deadline|time-?out)|active_requests|in[-_ ]?flight|pending for",
         ),
         (
             Trouble.LOAD,
@@ -87,6 +100,28 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             Trouble.CACHE,
             r"cache[ =_-]*miss|cache_hit|hit_ratio|hit_rate|read-through|stampede|evict|expired_keys|misses",
         ),
+        (
+            Trouble.GONE,
+            r"expired_keys|evicted_keys|(session|cart|token|entry|key|draft|basket)\b.*(not found|gone|vanish"
+            r"|expired early|lost)"
+            r"|logged out|signed out|log in again|created .* ago|lived only|expires? too (soon|early)"
+            r"|sessions?_created",
+        ),
+        (
+            Trouble.MIXED,
+            r"(data|rows|orders|cart|profile|answer|content|invoices?|page)s? of (an)?other|someone else|somebody else"
+            r"|belongs to (another|other)|cross[- ]tenant|(tenant|user|account|owner|customer) mismatch"
+            r"|wrong (tenant|user"
+            r"|customer|account|language|currency|locale)|another (user|tenant|customer|account)'?s?",
+        ),
+        (
+            Trouble.LOST,
+            r"\blost\b|missing after|never (arrived|delivered|processed|sent|written|created)|not in (the )?queue"
+            r"|(order|payment|message|event|mail|job)s? .*(without|has no|have no|missing)|was dropped"
+            r"|disappear|not delivered"
+            r"|gaps? in|undelivered|unsent",
+        ),
+        (Trouble.DEADLOCK, r"dead ?lock|circular wait|lock order"),
         (
             Trouble.STALE,
             r"stale|out ?of ?date|outdated|old (value|version|price|copy)|not (yet )?visible|mismatch"
@@ -110,7 +145,11 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             r"|work)s? rejected|rejectedexec|backpressure|load shed|shedding|\b503\b|saturat|busy|capacity"
             r"|circuit (breaker )?open|queue_(length|depth|size)",
         ),
-        (Trouble.RETRIES, r"retr(y|ies|ying)|attempt|trying again|redeliver|requeue"),
+        (
+            Trouble.RETRIES,
+            r"(received|delivered|seen|tried) (<\w+>|\d+) times|receive_count|retr(y|ies|ying)|attempt"
+            r"|trying again|redeliver|requeue",
+        ),
         (
             Trouble.CALLS,
             r"calls?_per|calls_total|(outbound|egress|upstream|lookups?|fetch(es)?|subrequests?)_(?!conn)\w*(per|rate"
@@ -239,6 +278,11 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             r"pending|unschedul|insufficient|failedscheduling|node affinity|preempt|didn't match|taint"
             r"|no nodes|failedmount|attachvolume",
         ),
+        (
+            Trouble.IDLE,
+            r"\bidle\b(?! in transaction)|unack(ed|nowledged)|no deliveries|uneven|starv(e|ed|ing)|busy_?(ratio"
+            r"|workers)? 0|skew(ed)? partition",
+        ),
         (Trouble.LAG, r"\blag|backlog|oldest|queue|depth|behind|delay|unprocessed|visible_messages"),
         (
             Trouble.DATA,
@@ -258,6 +302,11 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
 
 _LONGEST = 2000
 """Characters of a text that are read."""
+_THRESHOLD = re.compile(
+    r"\b(above|below|over|under|than|exceeds?|exceeded|within|after|took|least|most|every|[<>]=?)\s+\d[\d.,]*",
+    re.IGNORECASE,
+)
+"""Numbers that are amounts, and no codes of an answer."""
 _RAN_OUT = re.compile(r"expire", re.IGNORECASE)
 
 
@@ -268,7 +317,7 @@ def troubles_of(text: str) -> frozenset[Trouble]:
     >>> sorted(t.name for t in troubles_of("OOMKilled: container exceeded memory limit"))
     ['MEMORY']
     """
-    text = text[:_LONGEST]
+    text = _THRESHOLD.sub(r"\1 N", text[:_LONGEST])
     spaced = f"{text}\n{text.replace('_', ' ')}"
     found = frozenset(trouble for trouble, pattern in SAYS if pattern.search(spaced))
     # That a certificate or a token ran out is nothing that a change of code brings about.

@@ -113,12 +113,14 @@ def _reasons(
         return ()
     if not commit.diff:
         return _at(place.closeness, unread(commit, told))
-    fit = list(fits(reading, scene))
+    fit = list(fits(reading, scene, place))
     is_contract = bool(reading.effects & _CONTRACTS)
     is_telling = is_contract or any(r.worth >= _TELLING for r in fit)
     names = list(shared(reading, told, rare, is_telling=is_telling))
     closeness = max(place.closeness, _CONTRACT) if names and is_contract else place.closeness
-    reasons = _at(closeness, (*fit, *names))
+    if closeness > place.closeness:
+        fit = list(fits(reading, scene, replace(place, closeness=closeness)))
+    reasons = (*_at(1.0, fit), *_at(closeness, names))
     # When it came speaks only for or against a commit that something else speaks for, and for it no more than that.
     most = sum(r.worth for r in reasons)
     late = _at(place.closeness, timely(place, scene)) if reasons else ()

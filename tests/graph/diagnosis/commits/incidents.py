@@ -1,4 +1,4 @@
-"""Reads the incidents of `incidents.yaml`."""
+"""Reads the incidents of `incidents.yaml`, and those of `decoys.yaml`, where an innocent commit looks worse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-_FILE = Path(__file__).with_name("incidents.yaml")
+_FILES = tuple(Path(__file__).with_name(name) for name in ("incidents.yaml", "decoys.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,12 @@ class Incident:
 
 
 def incidents() -> list[Incident]:
-    """Return all of them, in the order of the file."""
-    document = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    """Return all of them, in the order of the files."""
+    return [one for file in _FILES for one in _read(file)]
+
+
+def _read(file: Path) -> list[Incident]:
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
     ordinary = {name: _diff(body) for name, body in document["ordinary"].items()}
     return [_incident(one, ordinary) for one in document["incidents"]]
 

@@ -1,0 +1,42 @@
+"""Several locks: deadlocks come when two workers take the same ones in another order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.patch import Patch
+
+_TAKES = re.compile(
+    r"for_?update|\block_?(by|for|row|account|and)\w*|\.r?lock\(|\.acquire\(|pessimistic|advisory_lock|with_lock"
+    r"|\block\w*\(|redlock|::lock\w*",
+    re.IGNORECASE,
+)
+_WRITES = re.compile(r"\bupdate\b|\.save\(|\.upsert|\.put\(|\.write\w*\(|\.merge\(|\bdelete\b", re.IGNORECASE)
+_TRANSACTION = re.compile(r"transaction|\batomic\b|\bbegin\b|begintx|unit_?of_?work|\btx\b", re.IGNORECASE)
+_ORDERS = re.compile(
+    r"\bsorted\(|\.sort\w*\(|\.sorted\(|\bsort\.\w+\(|\bmin\(|\bmax\(|order[ _]?by\b|compareto|\.order\(|tree(map|set)"
+    r"|btree(map|set)",
+    re.IGNORECASE,
+)
+
+
+def locked(patch: Patch) -> Iterator[Effect]:
+    """Yield that what put the takers of locks, or writers of one transaction, in one order is gone or turned round."""
+    after = [line.text for line in patch.side("+")]
+    is_guarded = _any(_TAKES, after) or (_any(_WRITES, after) and _any(_TRANSACTION, after))
+    if is_guarded and _count(_ORDERS, patch.removed) > _count(_ORDERS, patch.added):
+        yield Effect.LOCKS_UNORDERED
+        return
+    old, new = ([line.strip() for line in lines if _TAKES.search(line)] for lines in (patch.removed, patch.added))
+    if len(old) > 1 and old != new and sorted(old) == sorted(new):
+        yield Effect.LOCKS_UNORDERED
+
+
+def _any(pattern: re.Pattern[str], lines: Iterable[str]) -> bool:
+    return any(pattern.search(line) for line in lines)
+
+
+def _count(pattern: re.Pattern[str], lines: Iterable[str]) -> int:
+    return sum(len(pattern.findall(line)) for line in lines)

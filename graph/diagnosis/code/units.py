@@ -1,0 +1,98 @@
+"""The same amount in another unit of time: a thousandth of the wait, or a thousand times of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.patch import Patch
+
+_UNITS: tuple[tuple[float, re.Pattern[str]], ...] = tuple(
+    (seconds, re.compile(pattern))
+    for seconds, pattern in (
+        (1e-6, r"Micro(second)?s?\b|_(us|micros)\b|\bmicroseconds\b"),
+        (
+            1e-3,
+            r"[Mm]illi(second)?s?\b|MILLI(SECOND)?S\b|_(ms|MS|millis|msec)\b|[a-z]Ms\b|\bms\b|\bPX(AT)?\b|\bpx\s*[:=]|\bp(set)?expire"
+            r"|\bpsetex",
+        ),
+        (
+            1.0,
+            r"(?<!illi)(?<!icro)(?<!ano)[Ss]econds?\b|(?<!LLI)SECONDS?\b|_(s|secs?|SECS?)\b|[a-z]Secs?\b|\bEX(AT)?\b|\bex\s*[:=]|\bsetex|(?<!p)expire\(",
+        ),
+        (60.0, r"[Mm]inutes?\b|MINUTES?\b|_(mins?|MINS?)\b"),
+        (3600.0, r"(?<![a-z])[Hh]ours?\b|Hours?\b|HOURS?\b"),
+        (86400.0, r"(?<![a-z])[Dd]ays?\b|Days?\b|DAYS?\b"),
+    )
+)
+_THOUSAND = re.compile(r"[*/]\s*(1000|1_000|1e3|1000\.0)\b")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_AMOUNT = re.compile(
+    r"ttl|expir|time_?out|deadline|delay|interval|durat|age|window|period|back_?off|lease|wait|cool|since|until|stamp|time|"
+    r"lifetime|retention|poll",
+    re.IGNORECASE,
+)
+_MEANS: tuple[tuple[str, Effect, Effect | None], ...] = (
+    (r"retr|back_?off", Effect.RETRIES_MORE, Effect.WAITS_LONGER),
+    (
+        r"ttl|expir|cache|max_?age|session|token|lifetime|lease|\bset\b|redis|rdb",
+        Effect.CACHES_SHORTER,
+        Effect.CACHES_LONGER,
+    ),
+    (r"interval|poll|period|schedule|refresh|tick", Effect.RUNS_OFTENER, None),
+    (r"time_?out|deadline|wait", Effect.WAITS_SHORTER, Effect.WAITS_LONGER),
+    (r"sleep|delay", Effect.RETRIES_MORE, Effect.SLEEPS),
+)
+"""What less, and more, of it means, by the words around"""
+
+
+def converted(patch: Patch) -> Iterator[Effect]:
+    """Yield that an amount is read in another unit, and what that makes of it."""
+    old, new = (_unit("\n".join(lines)) for lines in (patch.removed, patch.added))
+    lost, gained = patch.lost, patch.gained
+    if old is None or not gained:
+        return
+    new = new if new is not None else _bare(lost, gained)
+    if new is None or new == old or not _has_same_amount(lost, gained):
+        return
+    yield Effect.CHANGES_UNIT
+    both = f"{lost}\n{gained}"
+    means = next((m for m in _MEANS if re.search(m[0], both, re.IGNORECASE)), None)
+    effect = None if means is None else means[1] if new < old else means[2]
+    if effect is not None:
+        yield effect
+
+
+def _unit(text: str) -> float | None:
+    """The one unit, in seconds, that a text speaks of; None where there is none, or several."""
+    found = {seconds for seconds, pattern in _UNITS if pattern.search(text)}
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _bare(lost: str, gained: str) -> float | None:
+    """The unit of a number without one: that of the language, where it can be told."""
+    if re.search(r"time\.Duration\(", gained) or re.search(r"\*\s*time\.[A-Z]", lost):
+        return 1e-9
+    if _THOUSAND.search(lost) and not _THOUSAND.search(gained):
+        return 1e-3
+    return None
+
+
+def _has_same_amount(lost: str, gained: str) -> bool:
+    """Whether a number, or a name of an amount of time, stands on both sides."""
+    numbers = {n for n in re.findall(r"\d+", lost) if n not in ("0", "1", "1000")} & set(re.findall(r"\d+", gained))
+    names = {n for n in _NAME.findall(lost) if _AMOUNT.search(n) and not _is_unit(n)} & set(_NAME.findall(gained))
+    return bool(numbers or names)
+
+
+def _is_unit(name: str) -> bool:
+    return name.lower() in (
+        "time",
+        "duration",
+        "timeunit",
+        "timedelta",
+        "settimeout",
+        "setinterval",
+        "datetime",
+    ) or any(pattern.fullmatch(name) for _, pattern in _UNITS)
