@@ -54,8 +54,8 @@ class Client:
             response = self._http.request(method, path, **how)
         except httpx.TransportError as error:
             raise Unreachable(
-                f"no Plumbline answers at {self.server} ({type(error).__name__}). "
-                "Start one with `plumbline up --demo`, or name yours with --server."
+                f"no Plumbline answers at {self.server} ({_reason(error)}). "
+                "Start one with `plumbline up` (or `plumbline up --demo`), or name yours with --server."
             ) from error
         if response.is_success:
             return _json(response)
@@ -77,7 +77,7 @@ def connect(*, server: str | None = None, token: str | None = None, data_dir: Pa
         role: whose token to take from `credentials.json`, e.g. `viewer`.
 
     Raises:
-        NotFound: there is neither an address nor a `credentials.json`.
+        NotFound: there is neither an address nor a `credentials.json`, or that has no token of this role.
     """
     settings = load_client_settings(server=server, token=token, data_dir=data_dir)
     known = _credentials(settings.data_dir)
@@ -87,7 +87,10 @@ def connect(*, server: str | None = None, token: str | None = None, data_dir: Pa
             "no running Plumbline is known here: start one with `plumbline up --demo`, or name it with --server and "
             "--token (or --data-dir)."
         )
-    secret = settings.token.get_secret_value() if settings.token else known.get("tokens", {}).get(role, "")
+    tokens = known.get("tokens", {})
+    if not settings.token and tokens and role not in tokens:
+        raise NotFound(f"credentials.json holds no token of {role!r}; it holds those of {', '.join(tokens)}")
+    secret = settings.token.get_secret_value() if settings.token else tokens.get(role, "")
     return Client(server=address, token=secret)
 
 
@@ -116,6 +119,10 @@ def _credentials(data_dir: Path | None) -> Object:
             if isinstance(found, dict):
                 return found
     return {}
+
+
+def _reason(error: httpx.TransportError) -> str:
+    return str(error).partition("] ")[2] or str(error) or type(error).__name__
 
 
 def _json(response: httpx.Response) -> Json:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from app.client import Client
+from app.printing import channel, safe
+from app.times import shown, shown_interval
 from graph.errors import Unreachable
 
 _out = Console(highlight=False, soft_wrap=True)
@@ -29,9 +30,9 @@ def read_events(client: Client, path: str, asked: Mapping[str, Any], *, as_json:
     for event in answer["events"]:
         _print(event)
     if not answer["events"]:
-        _out.print("No drift was found in this time.")
+        _out.print("No drift was found in this time. Look further back with --since.")
     for gap in answer["gaps"]:
-        _out.print(f"[yellow]Gap:[/] {escape(gap['what'])}: {escape(gap['why'])}")
+        _out.print(f"[yellow]Gap:[/] {safe(gap['what'])}: {safe(gap['why'])}")
 
 
 def follow_events(client: Client, path: str, asked: Mapping[str, Any], *, as_json: bool) -> None:
@@ -61,13 +62,12 @@ def _print(event: Mapping[str, Any]) -> None:
     who = (event["actor"] or {}).get("name") or "unknown"
     kind = event["kind"]
     _out.print(
-        f"{event['detected_at']}  [{_COLOURS[kind]}]{kind:10}[/] {event['verdict']}  "
-        f"[bold]{escape(event['resource_name'])}[/] {escape(event['path'])}"
+        f"{shown(event['detected_at'])}  [{_COLOURS[kind]}]{kind:10}[/] {event['verdict'].replace('_', ' ')}  "
+        f"[bold]{safe(event['resource_name'])}[/] {safe(event['path'])}"
     )
     _out.print(f"    {_shown(event, 'before')} -> {_shown(event, 'actual')}  declared {_shown(event, 'intended')}")
-    start = event["earliest"] or "before the first observation"
-    until = f"{start} to {event['latest']}" if event["latest"] else "at a time that nothing tells"
-    _out.print(f"    {event['channel']} by {escape(who)}, {until}")
+    when = shown_interval(event["earliest"], event["latest"])
+    _out.print(f"    {channel(event['channel'])} by {safe(who)}, {when}")
 
 
 def _shown(event: Mapping[str, Any], name: str) -> str:
@@ -75,4 +75,4 @@ def _shown(event: Mapping[str, Any], name: str) -> str:
     if name in event["absent"]:
         return "(none)"
     text = json.dumps(event[name], ensure_ascii=False)
-    return escape(text if len(text) <= 100 else text[:99] + "…")
+    return safe(text if len(text) <= 100 else text[:97] + "...")

@@ -7,16 +7,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from tools.untrusted import bounded, visible
+from app.printing import channel, safe
+from app.times import shown, shown_interval
 
 _PIPED_WIDTH = 120
 """Columns for a pipe or a file, which have no width of their own."""
@@ -36,13 +35,13 @@ _VERDICTS = {
 def print_scenarios(rows: list[dict[str, Any]]) -> None:
     """Print the demo incidents."""
     for row in rows:
-        _out.print(f"[bold]{row['name']}[/]  {escape(row['title'])}")
-        _indented("", f"[dim]{escape(row['story'])}[/]")
+        _out.print(f"[bold]{row['name']}[/]  {safe(row['title'])}")
+        _indented("", f"[dim]{safe(row['story'])}[/]")
 
 
 def print_triggered(answer: dict[str, Any]) -> None:
     """Print where a triggered incident can be watched."""
-    _out.print(f"Triggered [bold]{answer['name']}[/]: {_safe(answer['title'])}")
+    _out.print(f"Triggered [bold]{answer['name']}[/]: {safe(answer['title'])}")
     _out.print(f"Its alert was accepted as delivery {answer['delivery']}. Look: plumbline incidents")
 
 
@@ -53,44 +52,52 @@ _MOST_FINDINGS = 300
 def print_drift(report: dict[str, Any]) -> None:
     """Print drift, one finding a paragraph, with what was declared beside what runs."""
     for finding in report["findings"][:_MOST_FINDINGS]:
-        _out.print(f"[bold red]{finding['verdict']}[/]  [bold]{_safe(finding['resource'])}[/]" + _severity(finding))
-        _indented("", f"[cyan]{_safe(finding['path'] or '(whole resource)')}[/]")
+        _out.print(f"[bold red]{finding['verdict']}[/]  [bold]{safe(finding['resource'])}[/]" + _severity(finding))
+        _indented("", f"[cyan]{safe(finding['path'] or '(whole resource)')}[/]")
         for facet in ("intended", "applied", "actual"):
             if facet != "applied" or finding["applied"] != finding["intended"]:
                 _indented(f"{facet:9}", _value(finding, facet))
         if finding["note"]:
-            _indented("", f"[dim]{_safe(finding['note'])}[/]")
+            _indented("", f"[dim]{safe(finding['note'])}[/]")
     if (more := len(report["findings"]) - _MOST_FINDINGS) > 0:
         _out.print(f"... and {more} more findings; --json has all of them")
     for entry in report["not_comparable"]:
         line = f" (line {entry['line']})" if entry.get("line") else ""
-        _out.print(f"[bold yellow]not comparable[/]  [bold]{_safe(entry['resource'])}[/]{line}")
-        _indented("", _safe(entry["reason"]))
+        _out.print(f"[bold yellow]not comparable[/]  [bold]{safe(entry['resource'])}[/]{line}")
+        _indented("", safe(entry["reason"]))
     for sentence in report.get("expired_rules", ()):
-        _out.print(f"[yellow]Expired:[/] {_safe(sentence)}")
+        _out.print(f"[yellow]Expired:[/] {safe(sentence)}")
     for gap in report.get("gaps", ()):
-        _out.print(f"[yellow]Not known:[/] {_safe(gap['what'])}: {_safe(gap['why'])}")
+        _out.print(f"[yellow]Not known:[/] {safe(gap['what'])}: {safe(gap['why'])}")
     count = len(report["findings"])
     tail = f", {len(report['not_comparable'])} not comparable" if report["not_comparable"] else ""
     ignored = f", {len(report['ignored'])} ignored by rules" if report.get("ignored") else ""
     _out.print(f"{report['resources']} resources, {count} finding{'' if count == 1 else 's'}{tail}{ignored}")
+    if not report.get("is_complete", True):
+        _out.print("[bold yellow]There may be more drift:[/] not all that runs or was declared is known, see above.")
+
+
+_WHOLE_CALL = 50_000
+"""Characters; more than a policy document may have. A call that is cut can't be made."""
 
 
 def print_why(answer: dict[str, Any]) -> None:
     """Print why a resource is as it is."""
-    _out.print(f"[bold]{_safe(answer['resource_name'])}[/]")
-    _out.print(_safe(answer["summary"]))
+    _out.print(f"[bold]{safe(answer['resource_name'])}[/]")
+    _out.print(safe(answer["summary"]))
     for change in answer["changes"]:
         _print_change(change)
     for taken in (answer.get("permission") or {}).get("taken_by", []):
         for call in taken["revert"]["calls"]:
             parameters = json.dumps(call["parameters"])
-            _out.print(f"To undo it: {_safe(call['service'])} {_safe(call['operation'])} {_safe(parameters)}")
+            _out.print(
+                f"To undo it: {safe(call['service'])} {safe(call['operation'])} {safe(parameters, most=_WHOLE_CALL)}"
+            )
     dependents = answer.get("dependents") or []
     if dependents:
-        _out.print("Depending on it: " + ", ".join(_safe(d["name"]) for d in dependents))
+        _out.print("Depending on it: " + ", ".join(safe(d["name"]) for d in dependents))
     for gap in answer.get("gaps") or []:
-        _out.print(f"[yellow]Not known:[/] {_safe(gap['what'])}: {_safe(gap['why'])}")
+        _out.print(f"[yellow]Not known:[/] {safe(gap['what'])}: {safe(gap['why'])}")
 
 
 def print_blast(answer: dict[str, Any]) -> None:
@@ -100,13 +107,13 @@ def print_blast(answer: dict[str, Any]) -> None:
         _out.print("Nothing that is known depends on it.")
     table = _table("band", "effect", "resource, and how it is reached")
     for row in affected:
-        name = _safe(row.get("resource_name") or row["resource"])
-        text = f"{name}\n[dim]{_safe(row['reason'])}[/]" if row.get("reason") else name
+        name = safe(row.get("resource_name") or row["resource"])
+        text = f"{name}\n[dim]{safe(row['reason'])}[/]" if row.get("reason") else name
         table.add_row(Text(row["band"], _BAND_STYLE[row["band"]]), row["mode"].replace("_", " "), text)
     if affected:
         _out.print(table)
     for line in answer["unseen"]:
-        _out.print(f"[yellow]Not seen:[/] {_safe(line)}")
+        _out.print(f"[yellow]Not seen:[/] {safe(line)}")
 
 
 def print_incidents(answer: dict[str, Any]) -> None:
@@ -114,55 +121,57 @@ def print_incidents(answer: dict[str, Any]) -> None:
     if not answer["incidents"]:
         _out.print("No incidents. In the demo, make one: plumbline demo trigger kms-permission-removed")
         return
-    table = _table("id", "status", "since (UTC)", "what fired, and why")
+    table = _table("id", "status", "since", "what fired, and why")
     for row in answer["incidents"]:
         diagnosis = row.get("diagnosis") or {}
         told = _VERDICTS.get(diagnosis.get("verdict", ""), "[dim]looking[/]")
         if diagnosis.get("summary"):
-            told += f": [dim]{_safe(diagnosis['summary'])}[/]"
-        table.add_row(row["id"], row["status"], _time(row["opened_at"]), f"[bold]{_safe(row['title'])}[/]\n{told}")
+            told += f": [dim]{safe(diagnosis['summary'])}[/]"
+        table.add_row(row["id"], row["status"], shown(row["opened_at"]), f"[bold]{safe(row['title'])}[/]\n{told}")
     _out.print(table)
 
 
 def print_incident(incident: dict[str, Any]) -> None:
     """Print one incident: diagnosis, causes with evidence, blast radius, proposals."""
-    _out.print(f"[bold]{incident['id']}[/]  {_safe(incident['title'])}  [dim]{incident['status']}[/]")
+    _out.print(f"[bold]{incident['id']}[/]  {safe(incident['title'])}  [dim]{incident['status']}[/]")
     diagnosis = incident.get("diagnosis")
     if not diagnosis:
-        _out.print("No diagnosis yet; look again in a second.")
+        _out.print(f"No diagnosis yet; look again in a second: plumbline incidents {incident['id']}")
         return
-    _out.print(f"{_VERDICTS[diagnosis['verdict']]} after {diagnosis['took_s']:.1f} s. {_safe(diagnosis['summary'])}")
+    _out.print(f"{_VERDICTS[diagnosis['verdict']]} after {diagnosis['took_s']:.1f} s. {safe(diagnosis['summary'])}")
     for cause in diagnosis["causes"][:3]:
         _print_cause(cause)
     for account in diagnosis.get("accounts") or []:
         if account["steps"]:
             way = ", ".join(f"{s['source_name']} > {s['target_name']}" for s in account["steps"])
-            _out.print(f"[cyan]Spread:[/] {_safe(way)}")
+            _out.print(f"[cyan]Spread:[/] {safe(way)}")
     for suspect in (diagnosis.get("suspects") or [])[:3]:
         change = suspect["change"]
-        name = (change["reference"] or change["id"])[:12]
-        _out.print(f"[cyan]Change weighed:[/] {suspect['confidence']:.0%} {_safe(name)} {_safe(change['summary'])}")
+        name = (change["reference"] or change["id"])[:_REFERENCE]
+        _out.print(f"[cyan]Change weighed:[/] {suspect['confidence']:.0%} {safe(name)} {safe(change['summary'])}")
     for recall in diagnosis.get("recalled") or []:
         _out.print(f"[cyan]Seen before:[/] {_recalled(recall)}")
     for missing in diagnosis.get("missing") or []:
-        _out.print(f"[yellow]Missing:[/] {_safe(missing)}")
+        _out.print(f"[yellow]Missing:[/] {safe(missing)}")
     for gap in diagnosis["gaps"]:
-        _out.print(f"[yellow]Not read:[/] {_safe(gap['what'])}: {_safe(gap['why'])}")
+        _out.print(f"[yellow]Not read:[/] {safe(gap['what'])}: {safe(gap['why'])}")
     _out.print("\n[bold]Blast radius[/]")
     print_blast(incident["blast_radius"] or {"affected": [], "unseen": []})
     if incident["proposals"]:
         _out.print("\n[bold]Proposed[/]")
     for proposal in incident["proposals"]:
-        _out.print(f"{proposal['id']}  {proposal['status']}  {_safe(proposal['title'])}")
+        _out.print(f"{proposal['id']}  {proposal['status']}  {safe(proposal['title'])}")
         if proposal.get("hold"):
-            _out.print(f"    [bold yellow]On hold:[/] {_safe(proposal['hold'])}")
+            _out.print(f"    [bold yellow]On hold:[/] {safe(proposal['hold'])}")
+        elif proposal["status"] == "pending":
+            _out.print(f"    Read it and decide: plumbline approve {proposal['id']}")
 
 
 def _recalled(recall: dict[str, Any]) -> str:
     cause = recall["cause"]
     said = f"it was {cause['kind'].replace('_', ' ')} of {cause['resource_name']}" if cause else "it was something else"
     alike = f"{recall['likeness']:.0%} alike, {', '.join(recall['reasons'])}"
-    return _safe(f"{recall['by']} said of {recall['incident']} that {said} ({alike}; {recall['memory']})")
+    return safe(f"{recall['by']} said of {recall['incident']} that {said} ({alike}; {recall['memory']})")
 
 
 def print_memories(answer: dict[str, Any]) -> None:
@@ -177,26 +186,26 @@ def print_memory(memory: dict[str, Any]) -> None:
     """Print one memory and what it was used for."""
     cause = memory["cause"]
     said = f"{cause['kind'].replace('_', ' ')} of {cause['resource_name']}" if cause else "none of what was named"
-    head = f"[bold]{memory['id']}[/]  {memory['incident']}  {memory['outcome']} by {_safe(memory['by'])}"
-    _out.print(f"{head}, {_time(memory['at'])} UTC: {_safe(said)}")
+    head = f"[bold]{memory['id']}[/]  {memory['incident']}  {memory['outcome']} by {safe(memory['by'])}"
+    _out.print(f"{head}, {shown(memory['at'])}: {safe(said)}")
     if memory["note"]:
-        _indented("", _safe(memory["note"]))
+        _indented("", safe(memory["note"]))
     if memory["uses"]:
         _indented("", f"recalled by {', '.join(sorted({u['incident'] for u in memory['uses']}))}")
     if memory["removed_at"]:
-        _indented("", f"[yellow]removed[/] by {_safe(memory['removed_by'])}: {_safe(memory['removed_because'])}")
+        _indented("", f"[yellow]removed[/] by {safe(memory['removed_by'])}: {safe(memory['removed_because'])}")
 
 
 def print_proposals(answer: dict[str, Any]) -> None:
     """Print proposals, newest first."""
     if not answer["proposals"]:
-        _out.print("Nothing is proposed.")
+        _out.print("Nothing is proposed. Proposals come with a diagnosis: plumbline incidents")
         return
     table = _table("id", "status", "incident", "risk", "what would be done")
     for row in answer["proposals"]:
-        text = _safe(row["title"])
+        text = safe(row["title"])
         if row["hold"]:
-            text += f"\n[yellow]On hold:[/] {_safe(row['hold'])}"
+            text += f"\n[yellow]On hold:[/] {safe(row['hold'])}"
         table.add_row(row["id"], row["status"], row["incident"], row["risk"], text)
     _out.print(table)
 
@@ -208,7 +217,7 @@ def print_proposal(proposal: dict[str, Any]) -> None:
     _out.print("[bold]The fix itself touches[/]")
     print_blast(proposal["blast_radius"])
     if proposal.get("outcome"):
-        _out.print(f"[bold]{proposal['status']}:[/] {_safe(proposal['outcome'])}")
+        _out.print(f"[bold]{proposal['status']}:[/] {safe(proposal['outcome'])}")
     _out.print(f"[dim]An approval is bound to {proposal['digest']}[/]", soft_wrap=True)
 
 
@@ -227,9 +236,9 @@ def print_rejected(proposal: dict[str, Any]) -> None:
 
 def print_audit(answer: dict[str, Any]) -> None:
     """Print audit entries, oldest first."""
-    table = _table("#", "at (UTC)", "did", "to", "who")
+    table = _table("#", "at", "did", "to", "who")
     for row in answer["entries"]:
-        table.add_row(str(row["seq"]), _time(row["at"]), row["action"], _safe(row["subject"]), _safe(row["actor"]))
+        table.add_row(str(row["seq"]), shown(row["at"]), row["action"], safe(row["subject"]), safe(row["actor"]))
     _out.print(table)
 
 
@@ -239,13 +248,13 @@ def print_audit_report(report: dict[str, Any]) -> None:
         _out.print(f"[bold green]The audit log is whole[/]: {report['entries']} entries, every link verified.")
     else:
         _out.print(
-            f"[bold red]The audit log was tampered with[/] at entry {report['first_bad']}: {_safe(report['problem'])}"
+            f"[bold red]The audit log was tampered with[/] at entry {report['first_bad']}: {safe(report['problem'])}"
         )
 
 
 def print_user(answer: dict[str, Any]) -> None:
     """Print a new person's access token; it is not shown again."""
-    _out.print(f"Added {_safe(answer['name'])} as {answer['role']}. Access token, shown this once:\n{answer['token']}")
+    _out.print(f"Added {safe(answer['name'])} as {answer['role']}. Access token, shown this once:\n{answer['token']}")
 
 
 def print_line(text: str) -> None:
@@ -265,30 +274,27 @@ def waiting(text: str) -> Iterator[None]:
 
 
 def _print_cause(cause: dict[str, Any]) -> None:
-    _out.print(f"\n[bold]{cause['confidence']:.0%}[/]  {_safe(cause['summary'])}")
+    _out.print(f"\n[bold]{cause['confidence']:.0%}[/]  {safe(cause['summary'])}")
     if cause.get("change"):
         _print_change(cause["change"])
     for sign, statements in (("+", cause.get("statements")), ("-", cause.get("against_statements"))):
         for statement in statements or []:
-            _indented(sign, f"{_safe(statement['text'])} [dim]{' '.join(statement['evidence'])}[/]")
+            _indented(sign, f"{safe(statement['text'])} [dim]{' '.join(statement['evidence'])}[/]")
 
 
 def _print_change(change: dict[str, Any]) -> None:
     actor = (change.get("actor") or {}).get("name") or "unknown"
-    told = f"{_interval(change)}  by {_safe(actor)}  [cyan]{change['channel'].replace('_', ' ')}[/]"
-    _indented("", f"{told}\n{_safe(change['path'])}" if change.get("path") else told)
+    when = shown_interval(change.get("earliest"), change["latest"])
+    told = f"{when}  by {safe(actor)}  [cyan]{channel(change['channel'])}[/]"
+    if change.get("path"):
+        told += f"\n{safe(change['path'])}"
+    if change.get("source"):
+        told += f"\n[dim]{safe(change['source'])} {safe(change['reference'][:_REFERENCE])} {safe(change['summary'])}[/]"
+    _indented("", told)
 
 
-def _interval(change: dict[str, Any]) -> str:
-    earliest, latest = change.get("earliest"), _time(change["latest"])
-    if not earliest:
-        return f"before {latest}"
-    return f"at {latest}" if _time(earliest) == latest else f"between {_time(earliest)} and {latest}"
-
-
-def _time(value: str) -> str:
-    """`22 Nov 21:58:03`, UTC."""
-    return datetime.fromisoformat(value).astimezone(UTC).strftime("%-d %b %H:%M:%S")
+_REFERENCE = 12
+"""Characters of a commit or a request id; enough to find it."""
 
 
 def _severity(finding: dict[str, Any]) -> str:
@@ -296,11 +302,7 @@ def _severity(finding: dict[str, Any]) -> str:
 
 
 def _value(finding: dict[str, Any], facet: str) -> str:
-    return "[dim](nothing)[/]" if facet in finding["absent"] else _safe(json.dumps(finding[facet], ensure_ascii=False))
-
-
-def _safe(text: object) -> str:
-    return escape(bounded(visible(str(text)), 600))
+    return "[dim](nothing)[/]" if facet in finding["absent"] else safe(json.dumps(finding[facet], ensure_ascii=False))
 
 
 def _table(*columns: str) -> Table:

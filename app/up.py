@@ -64,6 +64,7 @@ def serve(
     store_settings = settings.model_copy(update={"base_url": address})
     store = open_store(store_settings)
     if demo:
+        _say(f"Building the demo estate in {settings.data_dir}; this takes some seconds, once.")
         store_settings = _with_demo(store_settings, store)
     service = Service(store_settings, store)
     if demo:

@@ -29,7 +29,7 @@ from app.store.memories import Memories
 from app.store.proposals import Proposals
 from app.store.users import PrincipalKind, Role, Users
 from graph.document import Object
-from graph.errors import Invalid, NotFound
+from graph.errors import Invalid, NotFound, Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,12 @@ class Store:
 
 def open_store(settings: Settings) -> Store:
     """Open the database of an installation, and bring its tables to the newest version."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Refused(
+            f"can't make the data directory {str(settings.data_dir)!r}: {error.strerror}; name another with --data-dir"
+        ) from error
     keys = load_or_create(settings.data_dir / "keys.json")
     database = Database(settings.sqlalchemy_url)
     database.migrate()

@@ -67,7 +67,7 @@ def find(graph: EnvironmentGraph, name: str, *, gone: bool = False) -> Resource:
         return found
     near = [r for r in graph if len(name) > 2 and name.lower() in r.display.lower()] or _alike(graph, name)
     hint = f"; did you mean {_listed(near)}?" if near else "; ask for the state to see every name"
-    raise NotFound(f"no resource {name!r} in environment {graph.name!r} at {graph.as_of.isoformat()}{hint}")
+    raise NotFound(f"no resource {name!r} in environment {graph.name!r} at {graph.as_of:%Y-%m-%d %H:%M:%S} UTC{hint}")
 
 
 def kind_named(word: str) -> str:

@@ -26,7 +26,7 @@ from graph.explanation import explain
 from graph.relation import Relation
 from graph.resource import Facet, display_uid
 from graph.resource import Resource as DomainResource
-from graph.source_gaps import source_gaps
+from graph.source_gaps import is_complete, source_gaps
 
 router = APIRouter(
     prefix="/api/graph",
@@ -166,6 +166,8 @@ class Drift(Body):
     """One sentence for each rule that no longer applies."""
     unused_rules: list[str]
     """Ids of the rules that set nothing aside."""
+    is_complete: bool
+    """Whether all sources of state were read, lately and whole; if not, there may be drift that is not among these."""
     gaps: list[Gap]
     """Sources that failed, are late or left something out: what they hide is not in the comparison."""
 
@@ -261,7 +263,7 @@ def get_drift(request: Request, environment: Environment, as_of: At = None, know
     rules = services_of(request).environments.ignore_rules(environment)
     # A rule counts on the day of the question's time, so that an answer about the past stays as it was.
     found = sifted_json(compare_graph(graph), rules, graph.as_of.date())
-    return Drift(**plain(found), gaps=[Gap.of(g) for g in source_gaps(graph)])
+    return Drift(**plain(found), is_complete=is_complete(graph), gaps=[Gap.of(g) for g in source_gaps(graph)])
 
 
 @router.get("/{environment}/why")

@@ -204,12 +204,16 @@ def _cause(services: Services, environment: str, saved: SavedDiagnosis, body: Ou
         if body.resource or body.kind:
             raise Conflict("name a cause of the diagnosis by its number, or a resource and a kind, not both")
         if body.cause >= len(causes):
+            named = f"{len(causes)} cause{'' if len(causes) == 1 else 's'}"
             raise Conflict(
-                f"the newest diagnosis has {len(causes)} causes; index {body.cause} (number {body.cause + 1}) is none"
+                f"there is no cause number {body.cause + 1} (index {body.cause}): the newest diagnosis of "
+                f"{saved.incident_id} names {named}; take one of those, or name the resource and the kind of fault"
             )
         return Culprit(resource=causes[body.cause].resource, kind=causes[body.cause].kind)
     if bool(body.resource) != bool(body.kind):
-        raise Conflict("tell both the resource where it began and the kind of fault, or neither")
+        raise Conflict(
+            "tell both the resource where it began and the kind of fault (`--was` with `--kind`), or neither"
+        )
     if not body.resource:
         return None
     graph = services.environments.graph(environment)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -85,7 +86,13 @@ class Environment(Service):
             if len(names) > 1:
                 fail(f"name an environment with --env; there are: {', '.join(names)}")
             (name,) = names
-        return f"/api/graph/{name}/{question}"
+        return f"/api/graph/{quote(name, safe='')}/{question}"
+
+
+def id_of(prefix: str, text: str) -> str:
+    """Return an id as the service writes it and as it stands in a path: `7` and `inc-7` mean `INC-7`."""
+    upper = text.strip().upper()
+    return quote(f"{prefix}-{upper}" if upper.isdigit() else upper, safe="")
 
 
 Command = Callable[..., None]

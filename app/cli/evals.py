@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.asking import AsJson
-from app.cli.output import show
+from app.cli.output import fail, show
 from app.cli.topics import ByTopic
 from evals.suites import SETS
 
@@ -71,6 +71,8 @@ def scale(
     from app.wiring import open_graphs
     from evals.scale.command import PARTS, fill_store, measure
 
+    if part not in ("all", *PARTS):
+        fail(f"there is no measurement {part!r}; there are: {', '.join(PARTS)}, or all")
     if fill:
         fill_store(open_graphs(database), objects)
         return

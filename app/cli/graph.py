@@ -32,7 +32,7 @@ def drift(
 ) -> None:
     """Compare what was declared with what runs. Exit code: 0 no drift, 1 drift, 2 and above an error.
 
-    Without a difference, files that could not be read are an error: they may hide any.
+    Without a difference, files and sources that could not be read are an error: they may hide any.
     """
     from app.terminal import print_drift
     from app.times import resolved
@@ -190,10 +190,10 @@ def _drift_of_paths(intended: Path | None, applied: Path | None, actual: Path | 
 
 
 def _drift_code(report: Any) -> int:
-    """1 for drift, 0 for none; what could not be read forbids to say "none", as it may hide any."""
+    """1 for drift, 0 for none; a file or a source that could not be read forbids to say "none", as it may hide any."""
     if report["findings"]:
         return 1
     # An expression of Terraform that only a plan can tell is not broken; its file was read.
     unread = (e for e in report["not_comparable"] if not e["uid"].startswith("tf://"))
     is_broken = any(not entry["uid"] or entry["line"] for entry in unread)
-    return 2 if is_broken else 0
+    return 2 if is_broken or not report.get("is_complete", True) else 0

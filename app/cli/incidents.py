@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.asking import Limit, Role, Service, of_service
+from app.cli.asking import Limit, Role, Service, id_of, of_service
 from app.cli.output import fail
 
 commands = typer.Typer()
@@ -22,7 +22,7 @@ def incidents(
     from app.terminal import print_incident, print_incidents
 
     if incident:
-        asked.show(asked.client().get(f"/api/incidents/{incident}"), print_incident)
+        asked.show(asked.client().get(f"/api/incidents/{id_of('INC', incident)}"), print_incident)
     else:
         asked.show(asked.client().get("/api/incidents"), print_incidents)
 
@@ -44,9 +44,9 @@ def outcome(
     from app.terminal import print_memory
 
     if sum((cause is not None, bool(was), none)) != 1:
-        fail("say one of --cause NUMBER, --was RESOURCE --kind KIND, or --none")
+        fail("say what it was, with one of --cause NUMBER, --was RESOURCE --kind KIND, or --none")
     told = {"cause": None if cause is None else cause - 1, "resource": was, "kind": kind, "note": note}
-    asked.show(asked.client(role).post(f"/api/incidents/{incident}/outcome", told), print_memory)
+    asked.show(asked.client(role).post(f"/api/incidents/{id_of('INC', incident)}/outcome", told), print_memory)
 
 
 @commands.command()
@@ -61,7 +61,7 @@ def memories(
     from app.terminal import print_memories, print_memory
 
     if memory:
-        asked.show(asked.client().get(f"/api/memories/{memory}"), print_memory)
+        asked.show(asked.client().get(f"/api/memories/{id_of('MEM', memory)}"), print_memory)
     else:
         asked.show(asked.client().get("/api/memories", limit=limit), print_memories)
 
@@ -78,4 +78,8 @@ def forget(
     """Take a wrong memory out of use. It stays on record."""
     from app.terminal import print_memory
 
-    asked.show(asked.client(role).post(f"/api/memories/{memory}/remove", {"reason": reason}), print_memory)
+    if not reason.strip():
+        fail("say with --reason why it is wrong")
+    asked.show(
+        asked.client(role).post(f"/api/memories/{id_of('MEM', memory)}/remove", {"reason": reason}), print_memory
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.asking import Role, Service, of_service
+from app.cli.asking import Role, Service, id_of, of_service
 from app.cli.output import fail
 
 commands = typer.Typer()
@@ -25,7 +25,7 @@ def proposals(
     from app.terminal import print_proposal, print_proposals
 
     if proposal:
-        asked.show(asked.client().get(f"/api/proposals/{proposal}"), print_proposal)
+        asked.show(asked.client().get(f"/api/proposals/{id_of('FIX', proposal)}"), print_proposal)
     else:
         asked.show(asked.client().get("/api/proposals"), print_proposals)
 
@@ -44,13 +44,13 @@ def approve(
     from app.terminal import print_approved, print_proposal
 
     client = asked.client(role)
-    shown = client.get(f"/api/proposals/{proposal}")
+    shown = client.get(f"/api/proposals/{id_of('FIX', proposal)}")
     if not asked.as_json:
         print_proposal(shown)
     if not yes and sys.stdin.isatty() and not typer.confirm("Approve exactly this?"):
         fail("nothing was approved", code=3)
     decision = {"digest": shown["digest"], "reason": reason}
-    asked.show(client.post(f"/api/proposals/{proposal}/approve", decision), print_approved)
+    asked.show(client.post(f"/api/proposals/{id_of('FIX', proposal)}/approve", decision), print_approved)
 
 
 @commands.command()
@@ -65,4 +65,8 @@ def reject(
     """Reject a proposed fix."""
     from app.terminal import print_rejected
 
-    asked.show(asked.client(role).post(f"/api/proposals/{proposal}/reject", {"reason": reason}), print_rejected)
+    if not reason.strip():
+        fail("say with --reason why it is rejected")
+    asked.show(
+        asked.client(role).post(f"/api/proposals/{id_of('FIX', proposal)}/reject", {"reason": reason}), print_rejected
+    )

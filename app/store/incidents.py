@@ -335,7 +335,7 @@ class Incidents:
     def _row(self, session: Session, id: str, *, for_update: bool = False) -> IncidentRow:
         row = session.get(IncidentRow, _number(id), with_for_update=for_update or None)
         if row is None:
-            raise NotFound(f"no incident {id!r}")
+            raise NotFound(f"no incident {id!r}: the list of incidents names those there are")
         return row
 
     def _tell(self, session: Session, action: str, row: IncidentRow, actor: str, detail: Json) -> None:
@@ -354,7 +354,7 @@ def incident_id(number: int) -> str:
 def _number(id: str) -> int:
     match = re.fullmatch(r"INC-([1-9][0-9]{0,8})", id, re.ASCII)
     if match is None:
-        raise NotFound(f"no incident {id!r}: ids look like INC-7")
+        raise NotFound(f"no incident {id!r}: ids look like INC-7; the list of incidents names those there are")
     return int(match[1])
 
 

@@ -127,7 +127,7 @@ def _in_use() -> SelectOfScalar[MemoryRow]:
 def _known(session: Session, id: str, *, for_update: bool = False) -> MemoryRow:
     row = session.get(MemoryRow, memory_number(id), with_for_update=for_update or None)
     if row is None:
-        raise NotFound(f"no memory {id!r}")
+        raise NotFound(f"no memory {id!r}: the list of memories names those there are")
     return row
 
 

@@ -25,7 +25,7 @@ def memory_number(id: str) -> int:
     """
     match = re.fullmatch(r"MEM-([1-9][0-9]{0,8})", id, re.ASCII)
     if match is None:
-        raise NotFound(f"no memory {id!r}: ids look like MEM-7")
+        raise NotFound(f"no memory {id!r}: ids look like MEM-7; the list of memories names those there are")
     return int(match[1])
 
 

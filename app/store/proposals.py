@@ -491,7 +491,7 @@ class Proposals:
     def _row(self, session: Session, id: str, *, for_update: bool = False) -> ProposalRow:
         row = session.get(ProposalRow, _number(id), with_for_update=for_update or None)
         if row is None:
-            raise NotFound(f"no proposal {id!r}")
+            raise NotFound(f"no proposal {id!r}: the list of proposals names those there are")
         return row
 
     def _tell(self, session: Session, action: str, row: ProposalRow, actor: str, detail: Json) -> None:
@@ -508,5 +508,5 @@ def _notes(session: Session, run: ExecutionRow) -> Sequence[NoteRow]:
 def _number(id: str) -> int:
     match = re.fullmatch(r"FIX-([1-9][0-9]{0,8})", id, re.ASCII)
     if match is None:
-        raise NotFound(f"no proposal {id!r}: ids look like FIX-4")
+        raise NotFound(f"no proposal {id!r}: ids look like FIX-4; the list of proposals names those there are")
     return int(match[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import socket
 import subprocess
@@ -162,6 +163,11 @@ _BAD = {
     "no-demo": (["demo", "trigger", "secret-removed"], "no credentials.json found"),
     "no-installation": (["audit", "verify"], "no Plumbline was ever started in"),
     "unknown-role": (["user", "add", "bob", "--role", "king"], "there is no role 'king'"),
+    "no-directory": (
+        ["user", "add", "bob", "--role", "viewer", "--data-dir", "/proc/nope"],
+        "name another with --data-dir",
+    ),
+    "unknown-measurement": (["eval", "scale", "nope"], "there is no measurement 'nope'"),
     "no-write-access": (["executor"], "PLUMBLINE_EXECUTOR_CONFIG"),
 }
 
@@ -253,13 +259,52 @@ def test_drift_of_an_environment_has_exit_code_1(run: Run, site: RunningDemo) ->
     assert "aws_iam_role_policy.payments" in named.out
 
 
-def test_unknown_ids_are_named(run: Run, site: RunningDemo) -> None:
-    """An id that does not exist is one line."""
-    for arguments in (["incidents", "INC-99"], ["proposals", "FIX-99"], ["why", "nobody"], ["blast", "nobody"]):
-        failed = run(*arguments, "--data-dir", site.data_dir)
-        assert failed.code == 2
-        assert arguments[-1] in failed.err
-        assert failed.err.count("\n") == 1
+_UNKNOWN = {
+    "incident": (["incidents", "INC-99"], "INC-99", "the list of incidents"),
+    "incident-by-number": (["incidents", "99"], "INC-99", "the list of incidents"),
+    "another-route": (["incidents", "../audit"], "../AUDIT", "nothing is served"),
+    "proposal": (["proposals", "fix-99"], "FIX-99", "the list of proposals"),
+    "memory": (["memories", "MEM-99"], "MEM-99", "the list of memories"),
+    "cause": (["outcome", "INC-1", "--cause", "9"], "number 9", "take one of those"),
+    "role": (["approve", "FIX-1", "--as", "king"], "'king'", "it holds those of viewer"),
+    "reason": (["reject", "FIX-1", "--reason", " "], "rejected", "--reason"),
+    "resource": (["why", "nobody"], "'nobody'", "ask for the state"),
+    "blast": (["blast", "nobody"], "'nobody'", "ask for the state"),
+    "environment": (["drift", "--env", "nope"], "'nope'", "known: shop"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "named", "next_step"), _UNKNOWN.values(), ids=_UNKNOWN.keys())
+def test_what_is_unknown_is_named_with_a_next_step(
+    run: Run, site: RunningDemo, arguments: list[str], named: str, next_step: str
+) -> None:
+    """What does not exist is one line that says what to do."""
+    failed = run(*arguments, "--data-dir", site.data_dir)
+    assert failed.code == 2
+    assert named in failed.err
+    assert next_step in failed.err
+    assert failed.err.count("\n") == 1
+
+
+def test_times_are_in_whole_seconds_and_can_be_asked_about(run: Run, site: RunningDemo) -> None:
+    """People see UTC without fractions, and `--at` takes it as it is shown; JSON is exact."""
+    place = ["--data-dir", str(site.data_dir)]
+    for arguments in (["events"], ["changes"], ["history", "aws_iam_role_policy.payments"], ["incidents"], ["state"]):
+        shown = run(*arguments, *place).out
+        found = re.findall(r"\d{4}-\d\d-\d\d.\d\d:\d\d:\d\d[^,:)]{4}", shown)
+        assert found
+        assert [text for text in found if not text.endswith((" UTC", " and"))] == []
+    moment = re.search(r"at (\d[^U]* UTC)", run("state", *place).out)
+    assert moment
+    assert run("state", "--at", moment[1], *place).code == 0
+    assert re.search(r"T\d\d:\d\d:\d\d\.\d+", run("state", *place, "--json").json["as_of"])
+
+
+def test_no_drift_is_not_said_of_a_time_before_anything_was_read(run: Run, site: RunningDemo) -> None:
+    """Nothing known is no proof of no drift: the exit code is that of an error."""
+    found = run("drift", "--at", "2020-01-01T00:00:00Z", "--data-dir", site.data_dir)
+    assert found.code == 2
+    assert "There may be more drift" in found.out
 
 
 def test_viewer_cannot_decide(run: Run, site: RunningDemo) -> None:
