@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from app.settings import EnvironmentSettings, MonitoringFiles, MonitoringServer
+from collections.abc import Iterator
+
+from app.settings import CloudWatchSource, EnvironmentSettings, MonitoringFiles, MonitoringServer
 from tools.adapters.http_json import HttpJson
 from tools.adapters.jaeger import Jaeger
 from tools.adapters.loki import Loki
@@ -17,13 +19,28 @@ def build_monitoring(settings: EnvironmentSettings) -> Monitoring:
     return Monitoring(metrics=tuple(_metrics(settings)), logs=tuple(_logs(settings)), traces=tuple(_traces(settings)))
 
 
-def _metrics(settings: EnvironmentSettings) -> list[MetricStore]:
-    return [
-        MetricFiles(_file_name("metrics", s), s.path)
-        if isinstance(s, MonitoringFiles)
-        else Prometheus(*_server(s, s.type, settings.name))
-        for s in settings.metrics
-    ]
+def _metrics(settings: EnvironmentSettings) -> Iterator[MetricStore]:
+    for source in settings.metrics:
+        if isinstance(source, MonitoringFiles):
+            yield MetricFiles(_file_name("metrics", source), source.path)
+        elif isinstance(source, CloudWatchSource):
+            yield from _cloudwatch(source, settings.name)
+        else:
+            yield Prometheus(*_server(source, source.type, settings.name))
+
+
+def _cloudwatch(source: CloudWatchSource, environment: str) -> Iterator[MetricStore]:
+    # Imported here because boto3 comes with an extra, and takes long to load.
+    from app.aws import access_of
+    from tools.adapters.aws.cloudwatch import QUICK_CONFIG, CloudWatch
+    from tools.adapters.aws.performance_insights import PerformanceInsights
+    from tools.adapters.aws.session import AwsSession
+
+    session = AwsSession(access_of(source), config=QUICK_CONFIG)
+    name = source.name or f"cloudwatch:{environment}"
+    yield CloudWatch(name, session)
+    if source.performance_insights:
+        yield PerformanceInsights(f"{name} performance insights", session)
 
 
 def _logs(settings: EnvironmentSettings) -> list[LogStore]:

@@ -95,10 +95,9 @@ class EstateSource(_Section):
     """Name shown in answers; made from the path when empty."""
 
 
-class AwsSettings(_Section):
-    """A live AWS account, read only, joined with the Terraform state among the applied sources."""
+class AwsAccount(_Section):
+    """An AWS account, read only, and as whom it is asked."""
 
-    type: Literal["aws"]
     regions: tuple[str, ...] = Field(min_length=1)
     """Regions to read; what belongs to no region, such as IAM, is asked for in the first one."""
     profile: str | None = None
@@ -111,6 +110,20 @@ class AwsSettings(_Section):
     """Address of an emulator or a proxy, for all services."""
     name: str = ""
     """Name shown in answers; made from the environment's name when empty."""
+
+
+class AwsSettings(AwsAccount):
+    """A live AWS account, joined with the Terraform state among the applied sources."""
+
+    type: Literal["aws"]
+
+
+class CloudWatchSource(AwsAccount):
+    """Metrics from Amazon CloudWatch, and the load of databases from Performance Insights."""
+
+    type: Literal["cloudwatch"]
+    performance_insights: bool = True
+    """Whether databases are asked for their load by wait event, too."""
 
 
 class ChangeLogSource(_Section):
@@ -231,7 +244,9 @@ class EnvironmentSettings(_Section):
     """Sources of changes."""
     ignore: tuple[IgnoreSettings, ...] = ()
     """Findings of drift that somebody answers for leaving as they are, until a day."""
-    metrics: tuple[Annotated[PrometheusSource | MonitoringFiles, Field(discriminator="type")], ...] = ()
+    metrics: tuple[
+        Annotated[PrometheusSource | CloudWatchSource | MonitoringFiles, Field(discriminator="type")], ...
+    ] = ()
     """Stores of metrics, asked around each alert."""
     logs: tuple[Annotated[LokiSource | MonitoringFiles, Field(discriminator="type")], ...] = ()
     """Stores of log lines, asked around each alert."""

@@ -29,7 +29,7 @@ from tools.adapters.git_history import GitHistory
 from tools.adapters.kubernetes_api import KubernetesApi
 from tools.adapters.kubernetes_audit import KubernetesAudit
 from tools.adapters.manifests import ManifestSource
-from tools.ports import ChangeSource, StateSource
+from tools.ports import ChangeSource, StateSource, SymptomSource
 
 
 def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable[[], datetime]) -> Sources:
@@ -50,7 +50,7 @@ def build_sources(settings: EnvironmentSettings, *, salt: bytes, clock: Callable
         ignore=tuple(one.rule() for one in settings.ignore),
         states=states,
         changes=changes,
-        symptoms=tuple(s for s in states if isinstance(s, KubernetesApi | FileEstate)),
+        symptoms=(*(s for s in states if isinstance(s, KubernetesApi | FileEstate)), *build.announced),
         monitoring=build_monitoring(settings),
         watched=tuple(s for s in states if isinstance(s, KubernetesApi)),
         followed=tuple(s for s in changes if isinstance(s, KubernetesAudit | CloudTrail | Deployments)),
@@ -72,6 +72,8 @@ class _Build:
         self._stack = settings.stack or settings.name
         self._salt = salt
         self._clock = clock
+        self.announced: list[SymptomSource] = []
+        """What providers say of the resources that the states show."""
 
     def states(self) -> Iterator[StateSource]:
         for facet in Facet:
@@ -116,24 +118,23 @@ class _Build:
 
     def _aws(self, settings: AwsSettings) -> StateSource:
         # Imported here because boto3 comes with an extra, and takes long to load.
-        from tools.adapters.aws.source import AwsAccess, AwsSource
+        from app.aws import access_of
+        from tools.adapters.aws.rds_events import RdsEvents
+        from tools.adapters.aws.source import AwsSource
 
         declared = self._settings.applied or self._settings.intended
         facet = Facet.APPLIED if self._settings.applied else Facet.INTENDED
-        return AwsSource(
+        source = AwsSource(
             settings.name or f"aws:{self._settings.name}",
-            AwsAccess(
-                regions=settings.regions,
-                profile=settings.profile,
-                role_arn=settings.role_arn,
-                external_id=settings.external_id.get_secret_value() if settings.external_id else None,
-                endpoint_url=settings.endpoint_url,
-            ),
+            access_of(settings),
             declared=[self._state(s, facet) for s in declared if isinstance(s, ManifestsSource)],
             stack=self._stack,
             salt=self._salt,
             clock=self._clock,
         )
+        name = f"{source.name} database events"
+        self.announced.append(RdsEvents(name, source.session, lambda: source.found, clock=self._clock))
+        return source
 
     def change_log(self, source: ChangeLogSource) -> ChangeSource:
         name = source.name or f"{source.type}:{source.path.stem}"

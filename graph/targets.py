@@ -71,6 +71,10 @@ class Target:
     names: tuple[str, ...]
     """Under which monitoring may know it: its own, and those of the Services before it."""
     pods: tuple[str, ...] = ()
+    kind: str = ""
+    """e.g. `Deployment` or `aws_db_instance`; empty when it is not known."""
+    arn: str = ""
+    """Of a resource of AWS."""
 
 
 class Told(NamedTuple):
@@ -217,7 +221,14 @@ def _target(graph: EnvironmentGraph, uid: str) -> Target | None:
         pods = [graph.resource(p).name for p in parts_of(graph, uid) if p in graph and graph.resource(p).kind == "Pod"]
     if resource.platform is Platform.TERRAFORM:
         names += [a for a in resource.aliases if ":" not in a]
-    return Target(uid=uid, namespace=resource.namespace or "", names=tuple(dict.fromkeys(names)), pods=tuple(pods))
+    return Target(
+        uid=uid,
+        namespace=resource.namespace or "",
+        names=tuple(dict.fromkeys(names)),
+        pods=tuple(pods),
+        kind=resource.kind,
+        arn=next((a for a in resource.aliases if a.startswith("arn:")), ""),
+    )
 
 
 def _first(labels: Mapping[str, str], order: Sequence[str]) -> str:

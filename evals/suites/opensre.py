@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from graph.relations import derive
 from graph.resource import kubernetes_uid
 from graph.telemetry import Series, Signal, Telemetry
 from graph.version import Document
+from tools.adapters.aws.instance_class import cores_of
 
 _CLUSTER = "cluster"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -123,7 +123,7 @@ def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) 
     load = insights.get("db_load")
     if load and load.get("values"):
         series.append(_one(uid, "DBLoad", Signal.SATURATION, load["timestamps"], load["values"], ""))
-    if (cores := _cores(str(about.get("instance_class") or ""))) is not None:
+    if (cores := cores_of(str(about.get("instance_class") or ""))) is not None:
         series.append(_one(uid, "vCPU", Signal.OTHER, [metrics.get("end_time")], [cores], "Count"))
     graph = environment(
         now=now,
@@ -131,16 +131,6 @@ def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) 
         symptoms=[*(_event(uid, e) for e in events if _is_recent(e, now)), *_waits(uid, insights)],
     )
     return World(graph=graph, alerts=(_alert(alert, now, service=name),), telemetry=Telemetry(series=tuple(series)))
-
-
-_SIZES = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
-
-
-def _cores(instance_class: str) -> float | None:
-    """Virtual CPUs of an instance class such as `db.r6g.2xlarge`; None where the name does not tell."""
-    size = instance_class.rpartition(".")[2]
-    many = re.fullmatch(r"(\d+)xlarge", size)
-    return 4.0 * int(many[1]) if many else float(_SIZES[size]) if size in _SIZES else None
 
 
 def _waits(uid: str, insights: Mapping[str, Any]) -> Iterator[SymptomEvent]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
-from graph.diagnosis.mechanisms.readings import first, most, tail
+from graph.diagnosis.mechanisms.readings import first, most, present, tail
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.resource import display_uid
@@ -40,7 +40,8 @@ _WAITS = (
 def waiting(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Mechanism]:
     """Yield what most sessions wait for while the load is high and stays so."""
     load = series.get("DBLoad")
-    waits = [e for e in scene.graph.symptoms(uid) if e.kind is ObservationKind.METRIC and e.value is not None]
+    told = [e for e in scene.graph.symptoms(uid) if e.kind is ObservationKind.METRIC and e.value is not None]
+    waits = list(_measured(uid, series)) or told
     total = sum(e.value or 0.0 for e in waits)
     if load is None or total <= 0 or not _is_high(load, series.get("vCPU")):
         return
@@ -49,6 +50,18 @@ def waiting(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterator[Me
         share = sum(e.value or 0.0 for e in mine) / total
         if share >= _SHARE and metric not in series:
             yield _mechanism(uid, kind, what, mine, share)
+
+
+def _measured(uid: str, series: Mapping[str, Series]) -> Iterator[SymptomEvent]:
+    """Yield the load by wait event at its end, where it was measured over time as `DBLoad:EVENT`."""
+    for metric, one in series.items():
+        name = metric.removeprefix("DBLoad:")
+        if name != metric and present(one).size:
+            value = float(np.median(tail(one)))
+            text = f"{name}: {value:.2g}"
+            yield SymptomEvent(
+                kind=ObservationKind.METRIC, resource=uid, at=None, text=text, reason=name, value=value, unit=one.unit
+            )
 
 
 def _is_high(load: Series, cores: Series | None) -> bool:

@@ -114,6 +114,34 @@ def _database(live: Object, declared: Object) -> Object:
     return {"engine_version": wanted} if wanted and runs.startswith(f"{wanted}.") else {}
 
 
+_PROTOCOLS: Final = {"all": "-1", "icmp": "1", "tcp": "6", "udp": "17", "icmpv6": "58"}
+"""https://www.iana.org/assignments/protocol-numbers, those that Terraform takes by name."""
+
+
+def same_protocol(one: Json, other: Json) -> bool:
+    """Whether two spellings, a name or a number, are of one protocol."""
+    left, right = (str(value if value is not None else "-1").lower() for value in (one, other))
+    return _PROTOCOLS.get(left, left) == _PROTOCOLS.get(right, right)
+
+
+def _network_acl(live: Object, declared: Object) -> Object:
+    """The live list has protocols by number; a declaration may name them, and leaves out what does not apply."""
+    found: Object = {}
+    for side in ("ingress", "egress"):
+        wanted = {entry.get("rule_no"): entry for _, entry in entries(declared.get(side))}
+        found[side] = [
+            _numbered_rule(entry, wanted.get(entry.get("rule_no"), {})) for _, entry in entries(live.get(side))
+        ]
+    return {side: rules for side, rules in found.items() if side in live}
+
+
+def _numbered_rule(live: Object, declared: Object) -> Object:
+    rule = dict(live)
+    if declared and same_protocol(live.get("protocol"), declared.get("protocol")):
+        rule["protocol"] = declared.get("protocol")
+    return rule
+
+
 def _membership(live: Object, declared: Object) -> Object:
     """A membership declares some groups of a user; others are declared elsewhere or by nobody."""
     wanted = strings(declared.get("groups"))
@@ -133,7 +161,17 @@ def _target(_: Object, declared: Object) -> Object:
 _SHAPES: Final[dict[str, Callable[[Object, Object], Object]]] = {
     "aws_security_group": _security_group,
     "aws_default_security_group": _security_group,
+    "aws_network_acl": _network_acl,
+    "aws_default_network_acl": _network_acl,
     "aws_db_instance": _database,
+    **dict.fromkeys(
+        (
+            *("aws_rds_cluster", "aws_rds_cluster_instance", "aws_docdb_cluster", "aws_docdb_cluster_instance"),
+            *("aws_neptune_cluster", "aws_neptune_cluster_instance"),
+            *("aws_elasticache_cluster", "aws_elasticache_replication_group"),
+        ),
+        _database,
+    ),
     "aws_iam_user_group_membership": _membership,
     "aws_lb_target_group_attachment": _target,
     "aws_alb_target_group_attachment": _target,

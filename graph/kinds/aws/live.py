@@ -30,13 +30,31 @@ SAME_TYPE: Final = {
     "aws_default_subnet": "aws_subnet",
     "aws_default_security_group": "aws_security_group",
     "aws_default_route_table": "aws_route_table",
+    "aws_default_network_acl": "aws_network_acl",
+    "aws_docdb_cluster": "aws_rds_cluster",
+    "aws_docdb_cluster_instance": "aws_rds_cluster_instance",
+    "aws_neptune_cluster": "aws_rds_cluster",
+    "aws_neptune_cluster_instance": "aws_rds_cluster_instance",
     "aws_kms_external_key": "aws_kms_key",
     "aws_kms_replica_key": "aws_kms_key",
 }
 """Terraform types that are another name for the same kind of thing."""
 
 _KEYS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "aws_api_gateway_resource": (("rest_api_id", "id"),),
+    "aws_api_gateway_method": (("rest_api_id", "resource_id", "http_method"),),
+    "aws_api_gateway_integration": (("rest_api_id", "resource_id", "http_method"),),
+    "aws_api_gateway_stage": (("rest_api_id", "stage_name"),),
+    "aws_apigatewayv2_integration": (("api_id", "id"),),
+    "aws_apigatewayv2_route": (("api_id", "id"),),
+    "aws_apigatewayv2_stage": (("api_id", "name"),),
+    "aws_appautoscaling_target": (("service_namespace", "resource_id", "scalable_dimension"),),
     "aws_db_instance": (("arn",), ("identifier",), ("resource_id",)),
+    "aws_rds_cluster": (("arn",), ("cluster_identifier",), ("cluster_resource_id",)),
+    "aws_rds_cluster_instance": (("arn",), ("identifier",), ("dbi_resource_id",)),
+    "aws_elasticache_cluster": (("arn",), ("cluster_id",)),
+    "aws_elasticache_replication_group": (("arn",), ("replication_group_id",)),
+    "aws_organizations_policy_attachment": (("policy_id", "target_id"),),
     "aws_kms_key": (("arn",), ("key_id",)),
     "aws_kms_grant": (("key_id", "grant_id"),),
     "aws_ecs_task_definition": (("arn",),),
@@ -63,7 +81,10 @@ _KEYS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 _USUAL: Final = (("arn",), ("id",), ("name",))
 
 _NOT_UNIQUE: Final = frozenset(
-    {"aws_security_group", "aws_launch_template", "aws_route53_zone", "aws_eks_node_group", "aws_lb_listener_rule"}
+    {
+        *("aws_security_group", "aws_launch_template", "aws_route53_zone", "aws_eks_node_group"),
+        *("aws_lb_listener_rule", "aws_api_gateway_rest_api", "aws_apigatewayv2_api"),
+    }
 )
 """Types of which several may have the same name in one account and region."""
 

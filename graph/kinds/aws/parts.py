@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from graph.document import Object
-from graph.kinds.aws.as_declared import Atom, atoms, last_part
+from graph.kinds.aws.as_declared import Atom, atoms, last_part, same_protocol
 from graph.kinds.lenient import entries, strings, text
 
 
@@ -155,6 +155,36 @@ def _route(whole: Object, part: Object) -> Object | Unread | None:
     return None
 
 
+_ACL_RULE: Final = {
+    "rule_action": "action",
+    "cidr_block": "cidr_block",
+    "ipv6_cidr_block": "ipv6_cidr_block",
+    "from_port": "from_port",
+    "to_port": "to_port",
+    "icmp_type": "icmp_type",
+    "icmp_code": "icmp_code",
+}
+"""Attribute of a rule that is declared apart, to that of one in its list."""
+
+
+def _acl_rule(whole: Object, part: Object) -> Object | Unread | None:
+    for _, entry in entries(whole.get("egress" if part.get("egress") else "ingress")):
+        if entry.get("rule_no") == part.get("rule_number"):
+            own: Object = {
+                name: part[name] for name in ("network_acl_id", "rule_number", "egress", "protocol") if name in part
+            }
+            if not same_protocol(entry.get("protocol"), part.get("protocol")):
+                own["protocol"] = entry.get("protocol")
+            return {**own, **{name: entry.get(inner) for name, inner in _ACL_RULE.items() if name in part}}
+    return None
+
+
+def _acl_of_subnet(whole: Object, part: Object) -> Object | Unread | None:
+    if text(part, "subnet_id") not in strings(whole.get("subnet_ids")):
+        return None
+    return {name: part[name] for name in ("network_acl_id", "subnet_id") if name in part}
+
+
 def _versioning(whole: Object, part: Object) -> Object | Unread | None:
     if "versioning" not in whole:
         return Unread("the versioning of the bucket was refused")
@@ -191,6 +221,11 @@ PARTS: Final[dict[str, Part]] = {
     "aws_vpc_security_group_ingress_rule": _part("aws_security_group", "security_group_id", "id", _rule("ingress")),
     "aws_vpc_security_group_egress_rule": _part("aws_security_group", "security_group_id", "id", _rule("egress")),
     "aws_route": _part("aws_route_table", "route_table_id", "id", _route),
+    "aws_network_acl_rule": _part("aws_network_acl", "network_acl_id", "id", _acl_rule),
+    "aws_network_acl_association": _part("aws_network_acl", "network_acl_id", "id", _acl_of_subnet),
+    "aws_api_gateway_rest_api_policy": _part(
+        "aws_api_gateway_rest_api", "rest_api_id", "id", _same("policy", "rest_api_id")
+    ),
     "aws_vpc_endpoint_policy": _part("aws_vpc_endpoint", "vpc_endpoint_id", "id", _same("policy", "vpc_endpoint_id")),
     "aws_kms_key_policy": _part("aws_kms_key", "key_id", "key_id|arn", _same("policy", "key_id")),
     "aws_s3_bucket_policy": _part("aws_s3_bucket", "bucket", "bucket", _same("policy", "bucket")),

@@ -40,6 +40,8 @@ _ADDRESSES: dict[str, tuple[str, ...]] = {
     "aws_iam_user": ("unique_id",),
     "aws_efs_file_system": ("dns_name",),
     "aws_cloudfront_distribution": ("domain_name",),
+    "aws_cloudwatch_metric_alarm": ("alarm_name",),
+    "aws_apigatewayv2_api": ("api_endpoint",),
     "aws_docdb_cluster": ("endpoint", "reader_endpoint", "cluster_identifier"),
     "aws_redshift_cluster": ("endpoint", "dns_name", "cluster_identifier"),
 }

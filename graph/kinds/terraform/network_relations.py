@@ -12,6 +12,7 @@ from graph.version import Document
 
 GROUP = "aws_security_group"
 _RULES = ("aws_security_group_rule", "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule")
+_ACLS = ("aws_network_acl", "aws_default_network_acl")
 _MEMBERSHIP = frozenset(
     {
         "vpc_security_group_ids",
@@ -35,8 +36,18 @@ def network_relations(lookup: Lookup) -> Iterator[Relation]:
             yield from _inline(document, values, lookup)
         elif document.resource.kind in _RULES:
             yield from _rule(document, values, lookup)
+        elif document.resource.kind in _ACLS:
+            yield from _subnets(document, values, lookup)
         else:
             yield from _members(document, values, lookup)
+
+
+def _subnets(document: Document, values: Object, lookup: Lookup) -> Iterator[Relation]:
+    """A list of rules decides on what passes in and out of its subnets."""
+    for position, name in enumerate(strings(values.get("subnet_ids"))):
+        for subnet in lookup.named(name, "aws_subnet", "aws_default_subnet"):
+            via = pointer("values", "subnet_ids", position)
+            yield Relation(source=document.resource.uid, target=subnet, type=RelationType.GUARDS, via=via)
 
 
 def _members(document: Document, values: Object, lookup: Lookup) -> Iterator[Relation]:

@@ -12,6 +12,7 @@ from graph.kinds.terraform.address import is_data
 from graph.kinds.terraform.embedded import parsed
 from graph.kinds.terraform.iam_relations import iam_relations
 from graph.kinds.terraform.lookup import Lookup, values_of
+from graph.kinds.terraform.message_relations import message_relations
 from graph.kinds.terraform.network_relations import network_relations
 from graph.kinds.terraform.traffic_relations import traffic_relations
 from graph.relation import Relation, RelationType
@@ -50,7 +51,7 @@ def derive(documents: Sequence[Document]) -> list[Relation]:
 
 def _everything(lookup: Lookup) -> Iterator[Relation]:
     typed: set[tuple[str, str]] = set()
-    stated = (iam_relations(lookup), network_relations(lookup), traffic_relations(lookup))
+    stated = (iam_relations(lookup), network_relations(lookup), traffic_relations(lookup), message_relations(lookup))
     for relation in (*chain.from_iterable(stated), *_encrypted(lookup), *_connected(lookup)):
         typed |= {(relation.source, relation.target), (relation.target, relation.source)}
         if relation.source != relation.target:

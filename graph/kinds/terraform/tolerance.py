@@ -28,6 +28,8 @@ _SPLIT = {
     "aws_iam_role_policy": ("role", ("inline_policy",)),
     "aws_route": ("route_table_id", ("route",)),
     "aws_network_acl_rule": ("network_acl_id", ("ingress", "egress")),
+    "aws_network_acl_association": ("network_acl_id", ("subnet_ids",)),
+    "aws_api_gateway_rest_api_policy": ("rest_api_id", ("policy",)),
     "aws_sqs_queue_policy": ("queue_url", ("policy",)),
     "aws_sns_topic_policy": ("arn", ("policy",)),
     "aws_kms_key_policy": ("key_id", ("policy",)),
@@ -175,6 +177,8 @@ def _is_same_entry(attribute: str, entry: Json, part: Object) -> bool:
         return entry.get("name") == part.get("name")
     if attribute == "route":
         return any(entry.get(k) and entry.get(k) == part.get(f"destination_{k}") for k in ("cidr_block",))
+    if "rule_no" in entry:
+        return bool(entry.get("rule_no") == part.get("rule_number"))
     same_ports = all(_number(entry.get(k)) == _number(part.get(k)) for k in ("from_port", "to_port"))
     protocol = str(part.get("protocol") or part.get("ip_protocol") or "-1")
     return same_ports and str(entry.get("protocol")) == protocol and _peers(part) <= _peers(entry)

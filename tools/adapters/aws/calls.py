@@ -93,7 +93,7 @@ class Calls:
         return answer
 
     def pages(self, service: str, operation: str, key: str, **parameters: Any) -> Iterator[Any]:
-        """Yield the entries under `key` of all pages.
+        """Yield the entries under `key`, members joined by dots, of all pages.
 
         Raises:
             ClientError: the service refuses.
@@ -102,7 +102,7 @@ class Calls:
         """
         count = 0
         for page in self.whole_pages(service, operation, **parameters):
-            for entry in page.get(key) or ():
+            for entry in _follow(page, key) or ():
                 count += 1
                 if count > _MAX_ITEMS:
                     raise TooMany(f"more than {_MAX_ITEMS} entries from {service} {operation}")

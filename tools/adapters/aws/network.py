@@ -64,6 +64,17 @@ _ROUTE: Final[dict[str, Way]] = {
     "origin": "Origin",
     "state": "State",
 }
+_ACL: Final[dict[str, Way]] = {
+    "id": "NetworkAclId",
+    "vpc_id": "VpcId",
+    "owner_id": "OwnerId",
+    "subnet_ids": each("Associations", "SubnetId"),
+    "ingress": lambda body: [_entry(e) for e in body.get("Entries") or () if not e.get("Egress") and _is_numbered(e)],
+    "egress": lambda body: [_entry(e) for e in body.get("Entries") or () if e.get("Egress") and _is_numbered(e)],
+    "tags": tags(),
+}
+_LAST_RULE: Final = 32767
+"""Number from which on rules are those that every list ends with by itself."""
 _ENDPOINT: Final[dict[str, Way]] = {
     "id": "VpcEndpointId",
     "vpc_id": "VpcId",
@@ -139,6 +150,11 @@ def route_tables(calls: Calls) -> Iterator[Found]:
                 )
 
 
+def network_acls(calls: Calls) -> Iterator[Found]:
+    for body in calls.pages("ec2", "describe_network_acls", "NetworkAcls"):
+        yield _found(calls, "aws_network_acl", "network-acl", body, _ACL, is_default=body.get("IsDefault"))
+
+
 def endpoints(calls: Calls) -> Iterator[Found]:
     for body in calls.pages("ec2", "describe_vpc_endpoints", "VpcEndpoints"):
         if str(body.get("State", "")).lower() not in ("deleted", "deleting"):
@@ -194,6 +210,25 @@ def _rule(ports: tuple[Any, ...], description: str) -> Object:
         "ipv6_cidr_blocks": [],
         "prefix_list_ids": [],
         "security_groups": [],
+    }
+
+
+def _is_numbered(entry: Object) -> bool:
+    return int(entry.get("RuleNumber") or 0) < _LAST_RULE
+
+
+def _entry(entry: Object) -> Object:
+    ports, icmp = entry.get("PortRange") or {}, entry.get("IcmpTypeCode") or {}
+    return {
+        "rule_no": entry.get("RuleNumber"),
+        "action": entry.get("RuleAction"),
+        "protocol": str(entry.get("Protocol")),
+        "from_port": ports.get("From") or 0,
+        "to_port": ports.get("To") or 0,
+        "cidr_block": entry.get("CidrBlock") or "",
+        "ipv6_cidr_block": entry.get("Ipv6CidrBlock") or "",
+        "icmp_type": icmp.get("Type") or 0,
+        "icmp_code": icmp.get("Code") or 0,
     }
 
 

@@ -9,38 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-import boto3
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from graph.errors import Invalid, NotFound, OutsideError, Refused, Unreachable
 from graph.kinds.aws.live import Joined, LiveResource, Reach, join, unmanaged_scope
 from graph.resource import Facet
 from graph.version import Document, Snapshot, Unreadable
-from tools.adapters.aws.calls import NO_ANSWER, READ_CONFIG, Account, Calls, TooMany, code_of, is_denied, reason_of
+from tools.adapters.aws.calls import NO_ANSWER, Account, Calls, TooMany, code_of, is_denied, reason_of
 from tools.adapters.aws.readers import READERS, Reader
+from tools.adapters.aws.session import AwsAccess, AwsSession
 from tools.ports import StateSource
 
 _THREADS: Final = 8
 """Calls at a time; more run into the request limits of IAM and EC2, which are per account."""
-_SESSION_NAME: Final = "plumbline-read"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwsAccess:
-    """Which account, and as whom."""
-
-    regions: tuple[str, ...]
-    """At least one; the first one is asked for what belongs to no region."""
-    profile: str | None = None
-    """Profile of the shared configuration; the default chain of credentials when absent."""
-    role_arn: str | None = None
-    """Role to assume; it needs read permissions only, such as those of `ReadOnlyAccess`."""
-    external_id: str | None = None
-    endpoint_url: str | None = None
-    """Address of an emulator or a proxy, for all services; the real ones when absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +77,9 @@ class AwsSource:
         self._salt = salt
         self._clock = clock
         self._readers = tuple(readers)
-        self._session: Any = None
-        self._clients: dict[tuple[str, str], Any] = {}
+        self.session = AwsSession(access)
+        self.found: dict[str, str] = {}
+        """ARN to uid of what the last reading found."""
 
     @property
     def facet(self) -> Facet:
@@ -121,6 +105,7 @@ class AwsSource:
         joined = join(found, documents, reach, stack=self._stack, salt=self._salt)
         if not all(snapshot.complete for snapshot in declared):
             joined = self._without_undeclared(joined, identity[0])
+        self.found = {a: d.resource.uid for d in joined.documents for a in d.resource.aliases if a.startswith("arn:")}
         unreadable = (*joined.unreadable, *_missing_parts(outcomes))
         return Snapshot(
             facet=Facet.ACTUAL,
@@ -154,9 +139,7 @@ class AwsSource:
     def _identity(self) -> tuple[str, str]:
         """Return account and partition. This call needs no permission, so a refusal is about the credentials."""
         try:
-            if self._session is None:
-                self._session = _open(self._access)
-            answer = self._client("sts", self._access.regions[0]).get_caller_identity()
+            answer = self.session.client("sts", self._access.regions[0]).get_caller_identity()
         except ClientError as error:
             raise Refused(
                 f"{self.name}: the credentials were refused: {reason_of(error)}; check profile and role"
@@ -165,20 +148,11 @@ class AwsSource:
             raise Unreachable(f"{self.name}: AWS could not be asked who we are: {error}") from error
         return str(answer["Account"]), str(answer["Arn"]).split(":")[1]
 
-    def _client(self, service: str, region: str) -> Any:
-        """Return a client. Clients may be shared between threads, but not made by several at a time."""
-        key = (service, region)
-        if key not in self._clients:
-            self._clients[key] = self._session.client(
-                service, region_name=region, endpoint_url=self._access.endpoint_url, config=READ_CONFIG
-            )
-        return self._clients[key]
-
     def _run(self, home: Account) -> list[_Outcome]:
         tasks: list[tuple[Reader, str, Calls]] = []
         for reader in self._readers:
             for region in self._access.regions[:1] if reader.is_global else self._access.regions:
-                clients = {service: self._client(service, region) for service in reader.services}
+                clients = {service: self.session.client(service, region) for service in reader.services}
                 tasks.append((reader, region, Calls(home._replace(region=region), clients)))
         with ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="aws") as pool:
             return list(pool.map(_attempt, tasks))
@@ -196,26 +170,6 @@ class AwsSource:
             types=frozenset(type for reader in self._readers for type in reader.types),
             unread=unread,
         )
-
-
-def _open(access: AwsAccess) -> Any:
-    """Return a session; the credentials of an assumed role are renewed by themselves."""
-    session = boto3.Session(profile_name=access.profile, region_name=access.regions[0])
-    if access.role_arn is None:
-        return session
-    extra = {"RoleSessionName": _SESSION_NAME, **({"ExternalId": access.external_id} if access.external_id else {})}
-    core = session._session
-    fetcher = AssumeRoleCredentialFetcher(
-        client_creator=lambda service, **more: core.create_client(
-            service, **{"region_name": access.regions[0], "endpoint_url": access.endpoint_url, **more}
-        ),
-        source_credentials=core.get_credentials(),
-        role_arn=access.role_arn,
-        extra_args=extra,
-    )
-    assumed = boto3.Session(profile_name=access.profile, region_name=access.regions[0])
-    assumed._session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-    return assumed
 
 
 def _attempt(task: tuple[Reader, str, Calls]) -> _Outcome:

@@ -68,6 +68,24 @@ _DATABASE: Final[dict[str, Way]] = {
     "replicate_source_db": "ReadReplicaSourceDBInstanceIdentifier",
     "tags": tags("TagList"),
 }
+_MEMBER: Final[dict[str, Way]] = {
+    **{
+        name: _DATABASE[name]
+        for name in (
+            *("id", "identifier", "arn", "engine", "engine_version", "engine_version_actual", "instance_class", "port"),
+            *("publicly_accessible", "availability_zone", "monitoring_interval", "monitoring_role_arn"),
+            *("performance_insights_enabled", "auto_minor_version_upgrade", "ca_cert_identifier", "kms_key_id"),
+            *("copy_tags_to_snapshot", "db_subnet_group_name", "storage_encrypted", "tags"),
+        )
+    },
+    "cluster_identifier": "DBClusterIdentifier",
+    "dbi_resource_id": "DbiResourceId",
+    "db_parameter_group_name": lambda body: _first(body.get("DBParameterGroups"), "DBParameterGroupName"),
+    "endpoint": "Endpoint.Address",
+    "preferred_backup_window": "PreferredBackupWindow",
+    "preferred_maintenance_window": "PreferredMaintenanceWindow",
+    "promotion_tier": lambda body: body.get("PromotionTier", NOT_READ),
+}
 _SUBNET_GROUP: Final[dict[str, Way]] = {
     "id": "DBSubnetGroupName",
     "name": "DBSubnetGroupName",
@@ -151,9 +169,15 @@ def _public_access(answer: Any, bucket: str) -> Iterator[Found]:
 
 
 def databases(calls: Calls) -> Iterator[Found]:
+    """Yield databases that stand alone, and the instances of clusters, which Terraform knows as another type."""
     for body in calls.pages("rds", "describe_db_instances", "DBInstances"):
-        if body.get("DBInstanceStatus") != "deleting":
-            yield Found("aws_db_instance", shaped(body, _DATABASE), {"status": body.get("DBInstanceStatus")})
+        if body.get("DBInstanceStatus") == "deleting":
+            continue
+        live = {"status": body.get("DBInstanceStatus")}
+        if body.get("DBClusterIdentifier"):
+            yield Found("aws_rds_cluster_instance", shaped(body, _MEMBER), live)
+        else:
+            yield Found("aws_db_instance", shaped(body, _DATABASE), live)
 
 
 def subnet_groups(calls: Calls) -> Iterator[Found]:
