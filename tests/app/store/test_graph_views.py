@@ -81,7 +81,7 @@ class Life:
         return document(name, n=str(self.random.randint(0, 3)))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_view_that_was_advanced_equals_one_that_was_built(database: Database, time: Time, seed: int) -> None:
     """After any interleaving of snapshots and deltas, on time or late."""
     store = GraphStore(database, clock=time)
@@ -91,7 +91,7 @@ def test_a_view_that_was_advanced_equals_one_that_was_built(database: Database, 
         assert _told(store.load("demo")) == _told(GraphStore(database, clock=time).load("demo"))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_past_stays_as_it_was_told(database: Database, time: Time, seed: int) -> None:
     """What was believed at a time is the same whenever it is asked for, whatever was learned later."""
     store = GraphStore(database, clock=time)

@@ -104,7 +104,7 @@ def _document(facet: Facet, name: str, data: Mapping[str, str]) -> Document:
     return Document(resource=resource_of(body), body=body, origin=origin)
 
 
-@pytest.fixture(params=[1, 2, 3])
+@pytest.fixture(params=[1, 2])
 def story(database: Database, time: Time, request: pytest.FixtureRequest) -> Story:
     """Sixty steps of four objects."""
     made = Story(GraphStore(database, clock=time), time, request.param)
