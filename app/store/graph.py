@@ -41,7 +41,7 @@ def whole_body(document: Document) -> Json:
 
 
 class GraphStore:
-    """All environments. Nothing is overwritten but the insignificant parts of what holds; versions are closed."""
+    """All environments. Nothing is overwritten; versions are closed, and of their insignificant parts the newest are kept."""
 
     def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
         self._database = database

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from app.store.database import Database
+from app.store.graph_bodies import PastBody, texts_of
 from app.store.graph_rows import documents_of
 from graph.codec import decode
 from graph.document import Object
@@ -53,13 +54,18 @@ class Documents:
             found |= self._read(missing)
         return found
 
+    def get_past(self, environment: str, wanted: Mapping[int, PastBody]) -> Mapping[int, Content]:
+        """Return what version rows held once; it is not kept, since the past is asked for seldom."""
+        with self._database.reading() as session:
+            texts = dict(texts_of(session, environment, sorted({past.blob for past in wanted.values()})))
+        return {id: _content(texts[past.blob], past.origin) for id, past in wanted.items()}
+
     def _read(self, ids: list[int]) -> dict[int, Content]:
         with self._database.reading() as session:
             rows = list(documents_of(session, ids))
         found = {}
         for id, revision, origin, body in rows:
-            source = None if origin == "null" else decode(Origin, json.loads(origin))
-            found[id] = Content(json.loads(body), source)
+            found[id] = _content(body, origin)
             self._keep(id, revision, len(body), found[id])
         return found
 
@@ -70,6 +76,10 @@ class Documents:
             self._kept[id] = revision, size, content
             while self._bytes > self._most and len(self._kept) > 1:
                 self._bytes -= self._kept.popitem(last=False)[1][1]
+
+
+def _content(body: str, origin: str) -> Content:
+    return Content(json.loads(body), None if origin == "null" else decode(Origin, json.loads(origin)))
 
 
 def in_parts(ids: Iterable[tuple[int, int]], size: int = 500) -> Iterable[Mapping[int, int]]:

@@ -23,6 +23,11 @@ class Moment(NamedTuple):
     read_at: datetime
     """UTC; when that revision was the newest."""
 
+    @property
+    def is_present(self) -> bool:
+        """Whether it is the newest that is told of."""
+        return self.known_at is None and self.as_of >= self.read_at
+
     def was_known(self, recorded_at: Any) -> list[ColumnElement[bool]]:
         """Condition that something had been learned."""
         return [] if self.known_at is None else [recorded_at <= self.known_at]

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 from app.store.database import Database
-from app.store.graph_documents import Documents
+from app.store.graph_bodies import PastBody
+from app.store.graph_documents import Content, Documents
 from app.store.graph_index import Held, Index
 from app.store.graph_log import Log
 from app.store.graph_moment import Moment
@@ -36,7 +37,14 @@ class Shelf(NamedTuple):
 class Stored:
     """`graph.contents.Contents` of one environment at one moment."""
 
-    def __init__(self, shelf: Shelf, index: Index, moment: Moment, confirmed: Mapping[str, datetime]) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        index: Index,
+        moment: Moment,
+        confirmed: Mapping[str, datetime],
+        past: Mapping[int, PastBody],
+    ) -> None:
         """Join what is in memory with where the rest is.
 
         Args:
@@ -44,11 +52,14 @@ class Stored:
             index: resources and relations at the moment.
             moment: the time, and what was known by then.
             confirmed: maps source and facet, as `facet/source`, to the time up to which it confirmed all that it has.
+            past: by the id of a version's row, what it held then, when it holds something else now.
         """
         self.index = index
         self.moment = moment
         self._shelf = shelf
         self._confirmed = confirmed
+        self._past = past
+        self._fetched: Mapping[int, Content] = {}
         self._log = Log(shelf.database, shelf.environment, moment)
         self._changes: Lately[str, Sequence[Change]] = Lately(_ASKED_AGAIN)
         self._histories: Lately[tuple[str, Facet], Sequence[Version]] = Lately(_ASKED_AGAIN)
@@ -79,7 +90,7 @@ class Stored:
         held = entry.held.get(facet) if entry else None
         if entry is None or held is None:
             return None
-        content = self._shelf.documents.get(held.id, held.revision)
+        content = self._contents({held.id: held.revision})[held.id]
         return Version(
             resource=entry.resource,
             facet=facet,
@@ -95,7 +106,8 @@ class Stored:
     def fetch(self, uids: Iterable[str]) -> None:
         """Read the documents of resources at once that will be asked for one by one."""
         entries = (self.index.entries.get(uid) for uid in uids)
-        self._shelf.documents.get_all({h.id: h.revision for e in entries if e for h in e.held.values()})
+        wanted = {h.id: h.revision for e in entries if e for h in e.held.values()}
+        self._fetched = {id: content for id, content in self._contents(wanted).items() if id in self._past}
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
         return self._histories.of((uid, facet), lambda: self._history(uid, facet))
@@ -111,7 +123,7 @@ class Stored:
         story = [(id, v) for id, v in found if held is None or v.source == held.source]
         if held is not None and len(story) < 2:
             return ()
-        contents = self._shelf.documents.get_all(dict.fromkeys((id for id, _ in story), 0))
+        contents = self._contents(dict.fromkeys((id for id, _ in story), 0))
         return [replace(v, body=contents[id].body, origin=contents[id].origin) for id, v in story if id in contents]
 
     def remembered(self, since: datetime | None) -> Iterator[Resource]:
@@ -152,6 +164,16 @@ class Stored:
 
     def incoming(self, uid: str) -> Sequence[Relation]:
         return self.index.incoming.get(uid, ())
+
+    def _contents(self, wanted: Mapping[int, int]) -> Mapping[int, Content]:
+        """Return documents by the id of their row; `wanted` maps each id to its least revision."""
+        past = {id: self._past[id] for id in wanted if id in self._past}
+        found = self._shelf.documents.get_all({id: r for id, r in wanted.items() if id not in past})
+        if not past:
+            return found
+        missing = {id: body for id, body in past.items() if id not in self._fetched}
+        read = self._shelf.documents.get_past(self._shelf.environment, missing) if missing else {}
+        return {**found, **read, **{id: self._fetched[id] for id in past if id in self._fetched}}
 
     def _last_seen(self, held: Held, facet: Facet) -> datetime:
         """What a source did not say is different is as it was when the source was read or heard last."""

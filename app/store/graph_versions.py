@@ -1,7 +1,7 @@
 """Versions of resources: how one snapshot is compared with what is stored, and what it adds.
 
 A version is opened when the significant part of a document changed, and closed when another takes its place or the
-resource is gone. Documents that differ in the rest only replace the body of the version that holds.
+resource is gone. Documents that differ in the rest only replace the body of the version that holds (`graph_bodies`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, update
 from sqlmodel import Session, col, exists, select
 
+from app.store.graph_bodies import keep_bodies
 from app.store.graph_facts import Stamp, content_hash
-from app.store.rows.graph import BlobRow, VersionRow
+from app.store.rows.graph import BlobRow, BodyRow, VersionRow
 from app.store.upsert import insert_many, insert_many_or_nothing
 from graph.codec import encode
 from graph.document import Json
@@ -158,7 +159,7 @@ def _record(
     _store_blobs(session, origin.environment, [*new, *(incoming[row.uid] for row in touched)])
     insert_many(session, VersionRow, [_version(origin, item, stamp) for item in new])
     _confirm(session, same, origin.at)
-    _replace_bodies(session, origin.environment, touched, incoming, stamp)
+    _replace_bodies(session, origin, touched, incoming, stamp)
     return Recorded(tuple(added), tuple(changed), tuple(removed))
 
 
@@ -261,12 +262,13 @@ def _confirm(session: Session, rows: Sequence[VersionRow], at: datetime) -> None
 
 
 def _replace_bodies(
-    session: Session, environment: str, rows: Sequence[VersionRow], incoming: Mapping[str, _Incoming], stamp: Stamp
+    session: Session, origin: _Origin, rows: Sequence[VersionRow], incoming: Mapping[str, _Incoming], stamp: Stamp
 ) -> None:
     """Let versions whose insignificant parts changed hold the newest body, and drop the bodies nobody holds now."""
-    before = []
+    before: list[str] = []
+    for part in _chunks(rows):
+        before += keep_bodies(session, part, origin.at, stamp)
     for row in rows:
-        before.append(row.blob)
         item = incoming[row.uid]
         values = {
             "blob": item.blob,
@@ -277,8 +279,13 @@ def _replace_bodies(
         session.execute(update(VersionRow).where(col(VersionRow.id) == row.id).values(**values))
     session.flush()
     for some in _chunks(before):
-        held = exists().where(col(VersionRow.environment) == BlobRow.environment, col(VersionRow.blob) == BlobRow.hash)
-        unheld = delete(BlobRow).where(col(BlobRow.environment) == environment, col(BlobRow.hash).in_(some), ~held)
+        held = [
+            exists().where(col(table.environment) == BlobRow.environment, col(table.blob) == BlobRow.hash)
+            for table in (VersionRow, BodyRow)
+        ]
+        unheld = delete(BlobRow).where(
+            col(BlobRow.environment) == origin.environment, col(BlobRow.hash).in_(some), ~or_(*held)
+        )
         session.execute(unheld)
 
 

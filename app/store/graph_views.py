@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from app.store.clock import Clock
 from app.store.database import Database
+from app.store.graph_bodies import bodies_at, differing_bodies
 from app.store.graph_documents import Documents
 from app.store.graph_facts import FactKind
 from app.store.graph_index import Entry, Index
@@ -99,7 +100,8 @@ class Views:
         facts = facts_at(session, environment, moment)
         sources = sources_at(session, environment, moment, facts)
         shelf = Shelf(self._database, self._documents, environment)
-        stored = Stored(shelf, index, moment, _confirmed(sources, facts))
+        past = {} if moment.is_present else bodies_at(session, environment, moment)
+        stored = Stored(shelf, index, moment, _confirmed(sources, facts), past)
         graph = EnvironmentGraph(
             name=environment,
             as_of=moment.as_of,
@@ -144,7 +146,8 @@ def _rewound(session: Session, environment: str, present: Index, moment: Moment)
     """Return the index of a moment, and the uids that are different from the present one; None: maybe all."""
     versions, subjects = differing_at(session, environment, moment)
     if _is_small(len(versions) + len(subjects), present):
-        return _changed(session, environment, present, moment, versions, subjects), versions | subjects
+        bodies = differing_bodies(session, environment, moment)
+        return _changed(session, environment, present, moment, versions, subjects), versions | subjects | bodies
     return _everything(session, environment, moment), None
 
 

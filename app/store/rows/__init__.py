@@ -4,6 +4,7 @@ from app.store.rows.audit import AuditEntryRow, AuditHeadRow
 from app.store.rows.drift import DriftEventRow, LeaseRow, OpenDriftRow
 from app.store.rows.graph import (
     BlobRow,
+    BodyRow,
     ChangeRow,
     EnvironmentRow,
     FactRow,
@@ -25,6 +26,7 @@ __all__ = [
     "AuditEntryRow",
     "AuditHeadRow",
     "BlobRow",
+    "BodyRow",
     "ChangeRow",
     "CodeRow",
     "DeliveryRow",

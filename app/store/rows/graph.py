@@ -77,6 +77,29 @@ class VersionRow(SQLModel, table=True):
     revision: int = revision()
 
 
+class BodyRow(SQLModel, table=True):
+    """What a version held until only insignificant parts of it changed."""
+
+    __tablename__ = "graph_bodies"
+    __table_args__ = (
+        ForeignKeyConstraint(["environment", "blob"], ["graph_blobs.environment", "graph_blobs.hash"]),
+        Index("graph_bodies_time", "environment", "until"),
+        Index("graph_bodies_learned", "environment", "superseded_at"),
+        Index("graph_bodies_blob", "environment", "blob"),
+    )
+
+    version: int = Field(primary_key=True, foreign_key="graph_versions.id")
+    until: datetime = utc(primary_key=True)
+    """When another body was first seen."""
+    since: datetime = utc()
+    environment: str = line()
+    uid: str = line()
+    superseded_at: datetime = utc()
+    """When Plumbline learned of the other body."""
+    blob: str
+    origin: Json = json_text()
+
+
 class FactRow(SQLModel, table=True):
     """A relation, an unreadable place or an outage of a source, over an interval of time."""
 

@@ -11,7 +11,7 @@ from sqlmodel import select
 from app.store import graph as graph_store
 from app.store.database import Database
 from app.store.graph import GraphStore
-from app.store.rows.graph import BlobRow, SymptomRow, VersionRow
+from app.store.rows.graph import SymptomRow, VersionRow
 from graph.document import Object
 from graph.environment import EnvironmentGraph
 from graph.evidence import Gap, ObservationKind, SymptomEvent
@@ -93,7 +93,7 @@ def test_unchanged_resource_has_no_history(store: GraphStore) -> None:
 
 
 def test_noise_makes_no_version(store: GraphStore, database: Database) -> None:
-    """The newest body is kept, in the version that holds; the one before is dropped."""
+    """The newest body is kept, in the version that holds."""
     for number in range(5):
         noisy = snapshot(document(version=str(number), timeout="5s"), at=minutes(number))
         recorded = store.record("demo", noisy, [], significant=without_version)
@@ -104,7 +104,6 @@ def test_noise_makes_no_version(store: GraphStore, database: Database) -> None:
     assert (version.valid_from, version.last_seen) == (T0, minutes(4))
     with database.reading() as session:
         assert len(session.exec(select(VersionRow)).all()) == 1
-        assert len(session.exec(select(BlobRow)).all()) == 1
 
 
 @pytest.mark.usefixtures("an_hour_later")
