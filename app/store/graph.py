@@ -41,7 +41,7 @@ def whole_body(document: Document) -> Json:
 
 
 class GraphStore:
-    """All environments. Nothing is overwritten; versions are closed, and of their insignificant parts the newest are kept."""
+    """All environments. Nothing is overwritten; versions are closed, and the newest of their statuses are kept."""
 
     def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
         self._database = database
