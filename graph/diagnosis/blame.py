@@ -25,6 +25,7 @@ _OUTSIDE = {
     "noisy_neighbour": Remedy.FAIL_OVER,
     "store_maintained": Remedy.FAIL_OVER,
     "traffic_surge": Remedy.SCALE,
+    "data_outgrown": Remedy.REPAIR,
     "bad_data": Remedy.REMOVE_BAD_DATA,
 }
 """What ends a cause that no commit has, by its kind"""

@@ -24,6 +24,7 @@ class Effect(StrEnum):
     CHANGES_TABLES = "changes tables under the code that uses them"
     LOCKS = "takes a lock, or holds one for longer"
     LOCKS_UNORDERED = "takes several locks in an order that is not the same for all"
+    DISK_SLOWER = "has a slower or smaller disk"
     # Caches.
     CACHES_SHORTER = "keeps cached entries for a shorter time"
     CACHES_LONGER = "keeps cached entries for longer"
@@ -82,5 +83,7 @@ class Effect(StrEnum):
     CHANGES_NUMBERS = "computes with other types or rounding"
     LOSES_PRECISION = "computes amounts less exactly, or in a type too narrow"
     ENDS_LOOP_ELSEWHERE = "ends a loop elsewhere, or never"
+    SHIFTS_INDEX = "counts from another number"
+    MOVES_LINE = "draws a line elsewhere"
     FLIPS_CONDITION = "decides the other way round"
     CHANGES_LOGIC = "changes what is computed"

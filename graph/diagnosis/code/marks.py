@@ -163,6 +163,11 @@ MARKS: tuple[Mark, ...] = (
         None,
     ),
     _row(
+        r"(label|tag|attribute|dimension)\w*.*\b(remote_?addr\w*|ip|url|email|uuid|user_?agent|timestamp|raw_?query|host_?name)\b",
+        _E.LOGS_MORE,
+        None,
+    ),
+    _row(
         r"\b(user|request|session|order|customer|trace)_?id\b.*(label|tag)|(label|tag)\w*.*\b(user|request"
         r"|session|order|customer|trace)_?id\b",
         _E.LOGS_MORE,

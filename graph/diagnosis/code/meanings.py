@@ -56,6 +56,23 @@ MEANINGS: tuple[Meaning, ...] = (
     # Of how much time a rate is.
     _row(r"(rate|limit|quota|requests)\w*_(unit|per)$", _E.RATE_HIGHER, _E.RATE_LOWER, None, _E.RATE_LOWER),
     _row(r"(^|_)(time_?)?unit$", _E.CHANGES_UNIT, _E.CHANGES_UNIT, None, _E.CHANGES_UNIT, None),
+    _row(r"iops|throughput|(read|write)_capacity|provisioned", _E.DISK_SLOWER, None, _E.DISK_SLOWER),
+    _row(
+        r"(volume|disk|storage)_?(type|class)|(volume|disk|storage|ebs)\w*_type$",
+        None,
+        None,
+        None,
+        _E.DISK_SLOWER,
+        None,
+    ),
+    _row(r"(volume|disk|storage|allocated)_?(size|gb|gib|storage)", _E.DISK_SLOWER, None),
+    # From when on a breaker opens.
+    _row(
+        r"(failure|error)\w*(threshold|rate)|trip|consecutive_(5xx|errors|failures)"
+        r"|outlier",
+        _E.RATE_LOWER,
+        _E.DROPS_GUARD,
+    ),
     # How many rows one query or page returns.
     _row(
         r"(^|_)(limit|page_?size|per_page|page_?limit|first|top|take|size_limit)$", None, _E.BATCHES_MORE, _E.LOADS_ALL
@@ -151,6 +168,7 @@ MEANINGS: tuple[Meaning, ...] = (
         _E.CHANGES_TLS,
         _E.CHANGES_TLS,
     ),
+    _row(r"server_?name|(^|_)sni(_|$)|subject_alt|common_name", None, None, _E.CHANGES_TLS, _E.CHANGES_TLS),
     _row(
         r"dns|ndots|nameserver|resolver|host_?alias",
         _E.CHANGES_NAMES,
@@ -203,7 +221,7 @@ MEANINGS: tuple[Meaning, ...] = (
 )
 _VERBOSE = re.compile(r"\b(debug|trace|all|verbose)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"level|verbosity|logging|(^|_)log")
-_ADDRESS = re.compile(r"://|^[a-z0-9-]+(\.[a-z0-9-]+){2,}$|^arn:|^/[\w/-]+$|:\d{2,5}$")
+_ADDRESS = re.compile(r"://|^[a-z][a-z0-9-]*(\.[a-z0-9-]+){2,}$|^arn:|^/[\w/-]+$|:\d{2,5}$")
 _SWITCH = {"true", "false", "on", "off", "yes", "no", "enabled", "disabled"}
 
 

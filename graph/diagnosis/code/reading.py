@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from graph.diagnosis.code.bounds import unbounded
 from graph.diagnosis.code.contracts import broken_contracts, bumped
 from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.handles import kept_open
 from graph.diagnosis.code.keys import rekeyed
 from graph.diagnosis.code.locking import locked
 from graph.diagnosis.code.marks import marked
@@ -19,7 +20,9 @@ from graph.diagnosis.code.patch import Patch, is_quiet, read_patch
 from graph.diagnosis.code.precision import less_exact
 from graph.diagnosis.code.settings import shifts
 from graph.diagnosis.code.shapes import shaped
+from graph.diagnosis.code.turned import turned
 from graph.diagnosis.code.units import converted
+from graph.diagnosis.code.waiting import unawaited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,9 @@ _READERS: tuple[Callable[[Patch], Iterable[Effect]], ...] = (
     unbounded,
     rekeyed,
     converted,
+    kept_open,
+    turned,
+    unawaited,
 )
 
 

@@ -13,7 +13,7 @@ from graph.diagnosis.code.quantity import amount
 _KEY = r"[A-Za-z_$@][\w$.\-/]*"
 _PLAIN = (
     r"\[?-?\d[\w.]*%?(?:\s*(?:\*|<<)\s*[\w.]+)*\]?|\"[^\"]*\"|'[^']*'|`[^`]*`|true\b|false\b|null\b"
-    r"|nil\b|None\b|True\b|False\b"
+    r"|\$\{\w+(?::[^}]*)?\}|nil\b|None\b|True\b|False\b"
     r"|[\w.:]+\.\w+\(\s*[\d.]+\s*\)|[\w:]+\(\s*\w+\s*=\s*[\d.]+\s*\)|/[\w./{}-]*|[A-Za-z_][\w./:-]*(?:\s*\*\s*\d+)?"
 )
 _FORMS = tuple(
@@ -39,7 +39,7 @@ _FORMS = tuple(
     )
 )
 _SECTION = re.compile(
-    r"^\s*(?:-\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?\s*(?::|=)?\s*(?:[{(]|$)|^\s*\[(?P<table>[\w.\-\"]+)\]\s*$"
+    r"^\s*(?:-\s+)?(?:(?:variable|resource|module|data)\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?(?:\s+[\"'][\w-]+[\"'])?\s*(?::|=)?\s*(?:[{(]|$)|^\s*\[(?P<table>[\w.\-\"]+)\]\s*$"
 )
 _ITEM = re.compile(r"^\s*-\s*(?:\{\s*)?(?P<key>name|key|id|host|topic|path|match):\s*[\"']?(?P<name>[\w.\-/]+)[\"']?")
 _INLINE = re.compile(r"^\s*(?:-\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?\s*(?::|=)\s*\{.*\}\s*,?\s*$")

@@ -46,10 +46,6 @@ _NESTED = re.compile(
 )
 _CLASS = re.compile(r"(\\[wdsWDSh]|\\[pP]\{\^?\w+\}|\]|\.|\w)[+*{]")
 """What repeats within a repeated group: a class of characters; else it is arithmetic."""
-_AWAIT = re.compile(r"\bawait\s+|\.await\b\??|\breturn\s+(?=await)")
-_OPERATORS = re.compile(
-    r"<=|>=|==|!=|===|!==|<|>|&&|\|\||\band\b|\bor\b|\bnot\b|!|\+|-|\bdesc\b|\basc\b", re.IGNORECASE
-)
 _WORD = re.compile(r"[A-Za-z_]\w{3,}")
 _BOOL = re.compile(r"\b(true|false)\b", re.IGNORECASE)
 
@@ -65,15 +61,12 @@ def shaped(patch: Patch) -> Iterator[Effect]:
         yield Effect.CALLS_MORE
     if _grows(patch):
         yield Effect.GROWS_WITHOUT_BOUND
-    if _backtracks(patch.added) > _backtracks(patch.removed):
+    if _backtracks(patch, "+") > _backtracks(patch, "-"):
         yield Effect.BACKTRACKS
-    yield from _swapped(patch)
     if _ends_elsewhere(patch):
         yield Effect.ENDS_LOOP_ELSEWHERE
     if _reorders(patch):
         yield Effect.REORDERS
-    if _forgets_to_wait(patch):
-        yield Effect.DROPS_WAIT
     if _removes(patch):
         yield Effect.REMOVES
     if _flips(patch):
@@ -109,8 +102,13 @@ def _grows(patch: Patch) -> bool:
     return any(re.search(rf"\b{re.escape(name)}\b", kept) for name in held if name)
 
 
-def _backtracks(lines: Sequence[str]) -> int:
-    return sum(1 for line in lines if any(_CLASS.search(found[0]) for found in _NESTED.finditer(line)))
+def _backtracks(patch: Patch, sign: str) -> int:
+    mine = (n for n in patch.lines if n.sign == sign and n.is_code and not n.file.endswith(_LINEAR))
+    return sum(1 for line in mine if any(_CLASS.search(found[0]) for found in _NESTED.finditer(line.text)))
+
+
+_LINEAR = (".go", ".rs")
+"""Languages whose regular expressions take linear time: https://pkg.go.dev/regexp, https://docs.rs/regex"""
 
 
 _COUNTED = re.compile(r"\bwhile\b\s*(?P<until>[^{:]+)|\bfor\b\s*\(?[^;]*;(?P<bound>[^;]+);(?P<step>[^{)]*)")
@@ -148,29 +146,6 @@ def _removes(patch: Patch) -> bool:
     after = "\n".join(line.text for line in patch.side("+"))
     lost = {word for line in patch.removed for word in _WORD.findall(line)} - set(_WORD.findall(after))
     return len(patch.removed) > len(patch.added) and bool(lost)
-
-
-def _swapped(patch: Patch) -> Iterator[Effect]:
-    """Lines that differ by one thing only: an `await` that went, an operator that turned."""
-    for old, new in patch.pairs():
-        if _AWAIT.search(old) and not _AWAIT.search(new) and _AWAIT.sub("", old).strip() == _AWAIT.sub("", new).strip():
-            yield Effect.DROPS_WAIT
-        bare = [re.sub(r"\s+", "", _OPERATORS.sub("", line)) for line in (old, new)]
-        signs = [_OPERATORS.findall(line) for line in (old, new)]
-        if bare[0] == bare[1] and signs[0] != signs[1]:
-            yield Effect.FLIPS_CONDITION
-
-
-_WAITED = re.compile(r"\bawait\s+(?P<whom>[\w.$]+?)\.?\w+\(|(?P<then>[\w.$]+?)\.\w+\(.*\)\.await")
-_BARE = re.compile(r"^\s*(?P<whom>[\w.$]+?)\.?\w+\(.*\)\s*;?\s*$")
-
-
-def _forgets_to_wait(patch: Patch) -> bool:
-    """What was awaited of something is now only called, and nothing takes what it returns."""
-    waited = {m["whom"] or m["then"] for line in patch.removed if (m := _WAITED.search(line))}
-    still = {m["whom"] or m["then"] for line in patch.added if (m := _WAITED.search(line))}
-    bare = {m["whom"] for line in patch.added if (m := _BARE.match(line))}
-    return bool((waited - still) & bare - {"", None})
 
 
 def _flips(patch: Patch) -> bool:

@@ -16,7 +16,9 @@ import numpy as np
 from graph.diagnosis.code.reading import words_of
 from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.commits.traffic import asks_more, surge
+from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.hypothesis import Reason
+from graph.resource import display_uid
 
 
 class Outside(StrEnum):
@@ -31,6 +33,7 @@ class Outside(StrEnum):
     QUOTA = "a quota that is used up"
     STORE = "a data store that moved or is being maintained"
     SURGE = "more requests than usual"
+    GROWTH = "data that have outgrown a limit"
     DATA = "a record that it can't process"
 
 
@@ -76,8 +79,19 @@ _SIGNS: tuple[_Sign, ...] = (
     ),
     _sign(
         Outside.NEIGHBOUR,
-        r"cpu_steal|steal time|noisy neighbou?r|node_load|load_average|io_?wait|credit balance|cpu credits"
+        r"cpu_steal|steal time|noisy neighbou?r|credit balance|cpu credits"
         r"|burst balance",
+        2.5,
+    ),
+    _sign(Outside.NEIGHBOUR, r"node_load|load_average|io_?wait", 1.0),
+    _sign(
+        Outside.GROWTH,
+        r"reached maximum value of sequence|sequence .*(exhausted|reached)|integer out of range.*(id|seq)"
+        r"|auto_increment.*(limit|max)"
+        r"|transaction id wraparound|xid wraparound|table .* is full|too many (shards|partitions|tables|keys)"
+        r"|shard limit"
+        r"|maximum (number of )?(shards|partitions|fields|columns)|document count|2147483647|4294967295|lucene.*max"
+        r"|max(imum)? (document|index|table|key) (size|count)|archive|outgrew|grown beyond",
         2.5,
     ),
     _sign(
@@ -120,7 +134,7 @@ _HOST = re.compile(
 _OURS = re.compile(r"\.(svc|local|internal|lan|corp|cluster)(\.|$)|^(org|com|io|net|java|javax|sun)\.", re.IGNORECASE)
 _FAILS = re.compile(
     r"\b5\d\d\b|unavailable|time[d ]?-?out|refused|reset|error|fail|unreachable|degraded|overload"
-    r"|max_concurrent|reject",
+    r"|max_concurrent|reject|deadline|gave up",
     re.IGNORECASE,
 )
 _OUTAGE = re.compile(
@@ -156,7 +170,7 @@ class Apart(NamedTuple):
 def outside(scene: Scene) -> Apart | None:
     """Return the cause outside that has the most evidence; None when none has any."""
     found: dict[Outside, list[Reason]] = defaultdict(list)
-    for sort, reason in (*_said(scene), *_hosts(scene), *_surges(scene), *_run_out(scene)):
+    for sort, reason in (*_said(scene), *_hosts(scene), *_surges(scene), *_run_out(scene), *_others(scene)):
         found[sort].append(reason)
     for sort in list(found):
         if sort is not Outside.SURGE:
@@ -202,6 +216,40 @@ def _hosts(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
     if len(by_host[host]) >= _SERVICES:
         text = f"{len(by_host[host])} services fail on {host}."
         yield Outside.PROVIDER, Reason(worth=share * _ONE_FOR_ALL, text=text, about=tuple(about[host]))
+
+
+_SERVER_FAILS = re.compile(
+    r"\b5\d\d\b|unavailable|internal ?(server )?error|slow ?down|overloaded|outage|degraded|maintenance", re.IGNORECASE
+)
+
+
+def _others(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
+    """What nobody here deploys or changes answers several services, of which none calls another, with errors."""
+    folders = {part for c in scene.commits if c.diff for path in c.files for part in path.lower().split("/")[:-1]}
+    for uid in sorted(scene.known - {d.uid for d in scene.deploys} - set(scene.subjects)):
+        name = scene.names[uid][0]
+        if name in folders:
+            continue
+        telling = [c for c in scene.complaints if c.service != uid and _is_failing(c, name)]
+        hit = {c.service for c in telling}
+        apart = {s for s in hit if not scene.above(s) & hit}
+        if len(hit) >= _SERVICES and len(apart) >= _SERVICES and not asks_more(scene):
+            text = f"{len(hit)} services fail on {display_uid(uid)}, which nobody here changed."
+            about = tuple(c.key for c in telling)
+            yield Outside.PROVIDER, Reason(worth=_HOST_WORTH + _ONE_FOR_ALL, text=text, about=about)
+
+
+def _is_failing(complaint: Complaint, name: str) -> bool:
+    """Whether a complaint tells of errors that something answers, by its name."""
+    is_named = bool(re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", complaint.text.lower().replace("_", " ")))
+    return is_named and bool(
+        _SERVER_FAILS.search(complaint.text)
+        or re.search(
+            r"error_ratio|error_rate"
+            r"|errors_total",
+            complaint.text,
+        )
+    )
 
 
 def foreign_hosts(text: str) -> list[str]:

@@ -23,6 +23,7 @@ KINDS: dict[Outside, str] = {
     Outside.QUOTA: "quota_exhausted",
     Outside.STORE: "store_maintained",
     Outside.SURGE: "traffic_surge",
+    Outside.GROWTH: "data_outgrown",
     Outside.DATA: "bad_data",
 }
 """What a cause outside is called as a kind of `Cause`"""

@@ -1,0 +1,42 @@
+"""Work that nobody waits for any more: it is still begun, and its end, and its failure, are nobody's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from graph.diagnosis.code.effect import Effect
+from graph.diagnosis.code.patch import Patch
+
+_AWAIT = re.compile(r"\bawait\s+|\.await\b\??|\breturn\s+(?=await)")
+_WAITED = re.compile(r"\bawait\s+(?P<whom>[\w.$]+?)\.?\w+\(|(?P<then>[\w.$]+?)\.\w+\(.*\)\.await")
+_BARE = re.compile(r"^\s*(?P<whom>[\w.$]+?)\.?\w+\(.*\)\s*;?\s*$")
+_WAITS = re.compile(r"\bawait\b|\.await\b|promise\.all|gather\(|\.wait\(|\.join\(|\.get\(\)", re.IGNORECASE)
+_CALLED = re.compile(r"\b([a-zA-Z_]\w{2,})\(")
+_TAKEN = re.compile(r"^\s*return\b|[^=!<>]=[^=>]|\byield\b")
+"""Somebody takes what a call returns, and may wait for it."""
+
+
+def unawaited(patch: Patch) -> Iterator[Effect]:
+    """Yield that calls which were waited for are only begun."""
+    is_stripped = any(
+        _AWAIT.search(old) and not _AWAIT.search(new) and _AWAIT.sub("", old).strip() == _AWAIT.sub("", new).strip()
+        for old, new in patch.pairs()
+    )
+    if is_stripped or _of_the_same(patch) or _only_calls(patch):
+        yield Effect.DROPS_WAIT
+
+
+def _of_the_same(patch: Patch) -> bool:
+    """What was awaited of something is now only called."""
+    waited = {m["whom"] or m["then"] for line in patch.removed if (m := _WAITED.search(line))}
+    still = {m["whom"] or m["then"] for line in patch.added if (m := _WAITED.search(line))}
+    bare = {m["whom"] for line in patch.added if (m := _BARE.match(line))}
+    return bool((waited - still) & bare - {"", None})
+
+
+def _only_calls(patch: Patch) -> bool:
+    """All that was waited for is still called, and nothing new waits for it or takes it."""
+    waited = {name for line in patch.removed if _WAITS.search(line) for name in _CALLED.findall(line)}
+    calls = {name for line in patch.added if not _TAKEN.search(line) for name in _CALLED.findall(line)}
+    return bool(waited & calls) and not any(_WAITS.search(line) for line in patch.added)
