@@ -15,7 +15,7 @@ from evals.suite import Prediction
 from evals.suites.files import exists, read_object
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.diagnosis.mechanisms.databases import stated_limit
-from graph.diagnosis.mechanisms.distress import MONITOR
+from graph.diagnosis.mechanisms.scene import MONITOR
 from graph.diagnosis.result import Cause
 from graph.errors import Invalid
 from graph.evidence import ObservationKind, SymptomEvent

@@ -69,6 +69,11 @@ SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     )
 )
 
+MALFORMED = next(pattern for kind, _, pattern in SAYS if kind == "bad_data")
+"""What is said of input that no program can take."""
+OWN_ERROR = next(pattern for kind, _, pattern in SAYS if kind == "application_error")
+"""What a program says when its own code fails."""
+
 
 def crashes(scene: Scene) -> Iterator[Mechanism]:
     """Yield what workloads that do not work say of the reason."""

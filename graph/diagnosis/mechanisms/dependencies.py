@@ -31,7 +31,7 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
     for workload in scene.workloads:
         if not scene.works(workload):
             continue
-        lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_fresh(e)]
+        lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
         telling = [e for e in lines if _FAILS.search(e.text) and not is_quiet(e)]
         if sum(e.count for e in telling) < _LEAST or has_passed(telling, lines):
             continue

@@ -14,15 +14,13 @@ from datetime import UTC, datetime, timedelta
 from graph.diagnosis.mechanisms.crashes import SAYS
 from graph.diagnosis.mechanisms.dependencies import has_passed, is_quiet
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
-from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.mechanisms.scene import MONITOR, Scene
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.reference_health import is_ready
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, text
 from graph.version import Document
 
-MONITOR = "MonitorAlert"
-"""Reason of an event by which a monitoring system says that one of its checks is in alarm now."""
 _STRENGTH = 0.4
 _SETTLED = timedelta(minutes=10)
 """A pod that is not ready after this time is not on its way."""
@@ -91,7 +89,7 @@ def _is_bad(scene: Scene, event: SymptomEvent) -> bool:
 
 def _lines(scene: Scene, workload: Workload) -> list[SymptomEvent]:
     """Fresh lines that complain and were not followed by better news."""
-    fresh = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_fresh(e)]
+    fresh = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
     bad = [e for e in fresh if _BAD_LINE.search(f"{e.reason} {e.text}") and not is_quiet(e)]
     return [] if has_passed(bad, fresh) else bad
 
@@ -105,6 +103,8 @@ def _is_in_trouble(scene: Scene, workload: Workload, events: list[SymptomEvent],
 def _is_stuck(scene: Scene, pod: Document) -> bool:
     """Whether a pod is not ready and will not be without anybody's doing."""
     states = {text(s, "state", "waiting", "reason") for _, s in entries(pod.body, "status", "containerStatuses")}
+    if text(pod.body, "status", "phase") == "Succeeded":
+        return False
     return bool(states & _STUCK) or (is_ready(pod) is False and _age(scene, pod) >= _SETTLED)
 
 

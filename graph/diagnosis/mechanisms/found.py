@@ -19,6 +19,7 @@ from graph.diagnosis.mechanisms.nodes import nodes
 from graph.diagnosis.mechanisms.policies import policies
 from graph.diagnosis.mechanisms.ports import conflicts
 from graph.diagnosis.mechanisms.probes import probes
+from graph.diagnosis.mechanisms.records import records
 from graph.diagnosis.mechanisms.resolution import resolution
 from graph.diagnosis.mechanisms.routing import routing
 from graph.diagnosis.mechanisms.runtime import runtime
@@ -51,6 +52,7 @@ FAMILIES: tuple[Callable[[Scene], Iterator[Mechanism]], ...] = (
     clouds,
     crashes,
     dependencies,
+    records,
 )
 _TOLD = 0.4
 """Strength from which a mechanism may explain others, too; a guess beside it would only raise doubt."""

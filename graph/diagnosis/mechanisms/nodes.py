@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+from graph.diagnosis.mechanisms.losses import homeless, losses
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.mechanisms.scheduling import is_unscheduled
@@ -71,6 +72,10 @@ def _on(scene: Scene, node: Document) -> Iterator[str]:
 def _conditions(scene: Scene, node: Document) -> Iterator[Mechanism]:
     conditions = entries(node.body, "status", "conditions")
     failing = {w.uid for w in scene.workloads if not scene.works(w)}
+    loss = next((found for found in losses(scene) if found.node is node), None)
+    hurt = tuple(dict.fromkeys((*(uid for uid in _on(scene, node) if uid in failing), *_homeless(scene, node))))
+    if loss is not None and loss.is_wanted and not hurt:
+        return  # It was emptied before it went.
     # When the kubelet has gone silent, what it last said of pressure is old.
     is_silent = any(c.get("type") == "Ready" and c.get("status") == "Unknown" for _, c in conditions)
     for index, condition in conditions:
@@ -82,6 +87,9 @@ def _conditions(scene: Scene, node: Document) -> Iterator[Mechanism]:
         cause = "kubelet_down" if kind == "Ready" and status == "Unknown" else _of_condition(kind)
         if cause == "node_not_ready" and _NO_RUNTIME.search(text(condition, "message")):
             cause = "container_runtime_down"
+        taken = loss.taken if loss is not None and kind == "Ready" else None
+        if taken is not None:
+            cause = "node_reclaimed"
         yield Mechanism(
             resource=node.resource.uid,
             kind=cause,
@@ -90,10 +98,20 @@ def _conditions(scene: Scene, node: Document) -> Iterator[Mechanism]:
                 Sign(
                     text=f"Its condition {kind} is {status}.", uid=node.resource.uid, path=f"/status/conditions/{index}"
                 ),
+                *([Sign(text="The provider took it away.", event=taken)] if taken else ()),
             ),
             strength=0.4 if is_silent and kind != "Ready" else 0.9,
-            stops=tuple(uid for uid in _on(scene, node) if uid in failing),
+            stops=hurt,
         )
+
+
+def _homeless(scene: Scene, node: Document) -> Iterator[str]:
+    """The workloads whose pods wait for a place since the node was lost."""
+    for workload in scene.workloads:
+        waiting = [p for p in scene.pods(workload.uid) if is_unscheduled(p)]
+        loss = homeless(scene, workload, waiting) if waiting else None
+        if loss is not None and loss.node is node:
+            yield workload.uid
 
 
 def _of_condition(kind: str) -> str:

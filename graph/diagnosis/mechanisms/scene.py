@@ -15,7 +15,7 @@ from graph.kinds.kubernetes.inventory import Inventory, labels_of
 from graph.kinds.kubernetes.reference_health import desired_replicas, is_ready
 from graph.kinds.kubernetes.selectors import equals_all
 from graph.kinds.kubernetes.workloads import Workload, workloads
-from graph.kinds.lenient import mapping
+from graph.kinds.lenient import entries, mapping, text
 from graph.resource import Facet, Platform
 from graph.telemetry import Telemetry
 from graph.version import Document
@@ -24,6 +24,12 @@ _T = TypeVar("_T")
 
 FRESH = timedelta(minutes=5)
 """A warning that came back within this time is one of the present."""
+ALARMED = timedelta(minutes=30)
+"""What was said this long ago may be why a monitoring system is in alarm: many complaints come once for each batch."""
+MONITOR = "MonitorAlert"
+"""Reason of an event by which a monitoring system says that one of its checks is in alarm now."""
+_ENDING = frozenset({"Pod", "Job", "CronJob"})
+"""Kinds whose pods may end well."""
 
 
 class Scene:
@@ -128,10 +134,12 @@ class Scene:
         return len(self.pods(workload.uid)) < (1 if wanted is None else wanted)
 
     def works(self, workload: Workload) -> bool:
-        """Whether as many pods are ready as the workload asks for."""
+        """Whether as many pods are ready as the workload asks for, or have done what they were started for."""
         wanted = desired_replicas(workload.document)
-        ready = sum(is_ready(p) is True for p in self.pods(workload.uid))
-        return ready >= (1 if wanted is None else wanted)
+        pods = self.pods(workload.uid)
+        if workload.document.resource.kind in _ENDING:
+            return _has_ended_well(workload.document, pods) or any(is_ready(p) is True for p in pods)
+        return sum(is_ready(p) is True for p in pods) >= (1 if wanted is None else wanted)
 
     def said(self, uid: str, *, kind: ObservationKind | None = None) -> Iterator[SymptomEvent]:
         """What an object and everything that it owns said, as far as it was kept."""
@@ -148,6 +156,29 @@ class Scene:
     def is_fresh(self, event: SymptomEvent) -> bool:
         """Whether an event is of the present; one without a time may be."""
         return event.at is None or event.at >= self.now - FRESH
+
+    def alarms(self, uid: str) -> list[SymptomEvent]:
+        """What monitoring systems say is in alarm about an object now."""
+        return [e for e in self.events(uid, MONITOR) if self.is_fresh(e)]
+
+    def is_of_now(self, uid: str, event: SymptomEvent) -> bool:
+        """Whether what an object said bears on the present: it is fresh, or an alarm about the object still rings."""
+        if self.is_fresh(event):
+            return True
+        return event.at is not None and event.at >= self.now - ALARMED and bool(self.alarms(uid))
+
+
+def _has_ended_well(document: Document, pods: Sequence[Document]) -> bool:
+    """Whether a job, or a pod of nobody, is done; one that is started at times has nothing to do in between."""
+    if document.resource.kind == "Job" and any(
+        c.get("type") == "Complete" and c.get("status") == "True"
+        for _, c in entries(document.body, "status", "conditions")
+    ):
+        return True
+    if not pods:
+        return document.resource.kind == "CronJob"
+    phases = [text(p.body, "status", "phase") for p in pods]
+    return "Succeeded" in phases and not {"Pending", "Running"} & set(phases)
 
 
 def _documents(graph: EnvironmentGraph, facet: Facet) -> Iterable[Document]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
+from graph.diagnosis.mechanisms.losses import homeless, refusal
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.mechanisms.storage import unbound_claims
@@ -45,30 +46,44 @@ def _of_workload(scene: Scene, workload: Workload, waiting: Sequence[Document]) 
     if claims:
         yield from claims
         return
-    kind, why, path = _constraint(scene, workload, said.text if said else "")
+    left = next(((pod, found) for pod in waiting if (found := refusal(pod.body)) is not None), None)
+    kind, why, path = _constraint(scene, workload, said.text if said else left[1][0] if left else "")
     if kind:
-        state = Sign(text=why, uid=workload.uid, path=path)
+        signs = [Sign(text=why, uid=workload.uid, path=path)]
+        if said:
+            signs.insert(0, _said(said))
+        elif left:
+            pod, (_, index) = left
+            signs.append(Sign(text=_SAYS, uid=pod.resource.uid, path=f"/status/conditions/{index}"))
+        strength = _strength(said is not None or left is not None, why)
         yield Mechanism(
             resource=workload.uid,
             kind=kind,
             summary=f"No node takes the pods of {workload.document.resource.display}: {why}",
-            signs=(_said(said), state) if said else (state,),
-            strength=_strength(said, why),
+            signs=tuple(signs),
+            # Pods that lost their node fitted before: that others do not take them follows from the loss.
+            strength=strength * _EFFECT if homeless(scene, workload, waiting) else strength,
         )
+
+
+_EFFECT = 0.3
 
 
 _EITHER = "no node meets its node affinity or selector."
 
 
-def _strength(said: SymptomEvent | None, why: str) -> float:
+def _strength(is_said: bool, why: str) -> float:
     """Surest where the scheduler spoke and the objects agree; the scheduler tells no selector from an affinity."""
     if why == _EITHER:
         return 0.5
-    return 1.0 if said else 0.8
+    return 1.0 if is_said else 0.8
+
+
+_SAYS = "The scheduler says why no node fits."
 
 
 def _said(event: SymptomEvent) -> Sign:
-    return Sign(text="The scheduler says why no node fits.", event=event)
+    return Sign(text=_SAYS, event=event)
 
 
 def _constraint(scene: Scene, workload: Workload, message: str) -> tuple[str, str, str]:
