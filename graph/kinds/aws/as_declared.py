@@ -124,24 +124,6 @@ def same_protocol(one: Json, other: Json) -> bool:
     return _PROTOCOLS.get(left, left) == _PROTOCOLS.get(right, right)
 
 
-def _network_acl(live: Object, declared: Object) -> Object:
-    """The live list has protocols by number; a declaration may name them, and leaves out what does not apply."""
-    found: Object = {}
-    for side in ("ingress", "egress"):
-        wanted = {entry.get("rule_no"): entry for _, entry in entries(declared.get(side))}
-        found[side] = [
-            _numbered_rule(entry, wanted.get(entry.get("rule_no"), {})) for _, entry in entries(live.get(side))
-        ]
-    return {side: rules for side, rules in found.items() if side in live}
-
-
-def _numbered_rule(live: Object, declared: Object) -> Object:
-    rule = dict(live)
-    if declared and same_protocol(live.get("protocol"), declared.get("protocol")):
-        rule["protocol"] = declared.get("protocol")
-    return rule
-
-
 def _membership(live: Object, declared: Object) -> Object:
     """A membership declares some groups of a user; others are declared elsewhere or by nobody."""
     wanted = strings(declared.get("groups"))
@@ -161,8 +143,6 @@ def _target(_: Object, declared: Object) -> Object:
 _SHAPES: Final[dict[str, Callable[[Object, Object], Object]]] = {
     "aws_security_group": _security_group,
     "aws_default_security_group": _security_group,
-    "aws_network_acl": _network_acl,
-    "aws_default_network_acl": _network_acl,
     "aws_db_instance": _database,
     **dict.fromkeys(
         (

@@ -125,7 +125,7 @@ def caller_classes(forms: Sequence[Form]) -> list[CallerClass]:
     named = sorted({caller for form in forms for caller in form.callers or ()})
     # Nobody can say whom a canonical user is, or whom a statement about all others is meant to leave out.
     unsure = [c for c in named if c[0] == "CanonicalUser" or (c[1] == "*" and c != EVERYBODY)]
-    others = [n for n, form in enumerate(forms) if form.is_for_others]
+    others = sorted({tuple(sorted(form.callers or ())) for form in forms if form.is_for_others})
     if len(unsure) + len(others) > _MOST_UNSURE:
         raise Unclear("too many principals are named in ways that may overlap")
     found: dict[tuple[Reach | None, ...], Caller] = {}
@@ -133,11 +133,8 @@ def caller_classes(forms: Sequence[Form]) -> list[CallerClass]:
         for also in product((False, True), repeat=len(unsure)):
             is_named = {*names, *(c for c, yes in zip(unsure, also, strict=True) if yes)}
             for left_out in product((False, True), repeat=len(others)):
-                outside = {n for n, yes in zip(others, left_out, strict=True) if yes}
-                reached = tuple(
-                    (None if n in outside else Reach.EVERYBODY) if form.is_for_others else _reach(form, is_named)
-                    for n, form in enumerate(forms)
-                )
+                outside = {frozenset(o) for o, yes in zip(others, left_out, strict=True) if yes}
+                reached = tuple(_reach(form, is_named, outside) for form in forms)
                 found.setdefault(reached, caller)
     return [CallerClass(reached=reached, example=caller) for reached, caller in found.items()]
 
@@ -167,7 +164,9 @@ def _people(named: Sequence[Caller]) -> Iterator[tuple[Caller, set[Caller]]]:
                     yield caller, {*names, other}
 
 
-def _reach(form: Form, names: set[Caller]) -> Reach | None:
+def _reach(form: Form, names: set[Caller], outside: set[frozenset[Caller]]) -> Reach | None:
+    if form.is_for_others:
+        return None if form.callers in outside else Reach.EVERYBODY
     return max((reach_of(c) for c in names & (form.callers or set())), default=None)
 
 

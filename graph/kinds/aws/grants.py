@@ -34,7 +34,7 @@ from graph.kinds.aws.permission import matches
 from graph.kinds.aws.principal import Reach
 from graph.kinds.aws.request import Context, Request
 from graph.kinds.aws.statement import is_deny, match
-from graph.kinds.aws.statement_form import Caller, Form, Unclear, forms_of
+from graph.kinds.aws.statement_form import VARIABLE, Caller, Form, Unclear, forms_of
 
 _MOST_WORK: Final = 400_000
 """Classes times statements; about a second."""
@@ -315,19 +315,24 @@ def _contexts(facts: Mapping[Test | Variable, bool]) -> Iterator[dict[str, tuple
             # The value that a negated test names is what makes it false.
             if holds is ("not" not in fact.operator) and fact.operator != "null" and fact.values:
                 found[fact.key] = (_example(fact),)
+                found.update(_given(fact.values[0], found))
             elif fact.operator == "null" and holds is (fact.values == ("false",)):
                 found.setdefault(fact.key, ("x",))
         elif holds:
-            names = (held.partition("}")[0].partition(",")[0].strip() for held in fact[1].split("${")[1:])
-            found.update({name: ("x",) for name in names if name not in found})
+            found.update(_given(fact[1], found))
     if found:
         yield found
-    if len(found) > 1:
-        yield from ({key: values} for key, values in found.items())
+        yield from ({key: values} for key, values in found.items() if len(found) > 1)
+
+
+def _given(pattern: str, held: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return a value for each variable of a pattern that has none yet."""
+    names = (part.partition("}")[0].partition(",")[0].strip() for part in pattern.split("${")[1:])
+    return {name: ("x",) for name in names if name not in held}
 
 
 def _example(test: Test) -> str:
-    value = test.values[0]
+    value = VARIABLE.sub("x", test.values[0])
     if test.operator == "ipaddress":
         return str(ipaddress.ip_network(value, strict=False)[0]) if "/" in value else value
     if test.operator.endswith(("lessthan", "greaterthan")) and value.lstrip("-").replace(".", "", 1).isdigit():

@@ -44,6 +44,7 @@ _KEYS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "aws_api_gateway_resource": (("rest_api_id", "id"),),
     "aws_api_gateway_method": (("rest_api_id", "resource_id", "http_method"),),
     "aws_api_gateway_integration": (("rest_api_id", "resource_id", "http_method"),),
+    "aws_api_gateway_deployment": (("rest_api_id", "id"),),
     "aws_api_gateway_stage": (("rest_api_id", "stage_name"),),
     "aws_apigatewayv2_integration": (("api_id", "id"),),
     "aws_apigatewayv2_route": (("api_id", "id"),),
@@ -84,6 +85,7 @@ _NOT_UNIQUE: Final = frozenset(
     {
         *("aws_security_group", "aws_launch_template", "aws_route53_zone", "aws_eks_node_group"),
         *("aws_lb_listener_rule", "aws_api_gateway_rest_api", "aws_apigatewayv2_api"),
+        *("aws_lambda_alias", "aws_organizations_account", "aws_organizations_organizational_unit"),
     }
 )
 """Types of which several may have the same name in one account and region."""

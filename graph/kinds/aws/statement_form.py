@@ -17,7 +17,8 @@ from graph.kinds.aws.principal import Reach
 from graph.kinds.lenient import strings
 
 EVERYBODY: Final = ("AWS", "*")
-_VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
+_VERSIONS: Final = ("2008-10-17", "2012-10-17")
+VARIABLE: Final = re.compile(r"\$\{[^}]*\}")
 _MEMBERS: Final = frozenset(
     {
         *("Sid", "Effect", "Action", "NotAction", "Resource", "NotResource"),
@@ -42,7 +43,7 @@ class Patterns(NamedTuple):
 
     def open(self) -> tuple[str, ...]:
         """Return the patterns with each variable replaced by `*`: what they may cover at most."""
-        return tuple(_VARIABLE.sub("*", p) for p in self.patterns)
+        return tuple(VARIABLE.sub("*", p) for p in self.patterns)
 
 
 Caller = tuple[str, str]
@@ -76,6 +77,8 @@ def forms_of(document: Json) -> list[Form]:
     listed = found if isinstance(found, list) else [found]
     if len(statements(document)) != len(listed):
         raise Unclear("a statement is no object")
+    if document.get("Version", _VERSIONS[0]) not in _VERSIONS:
+        raise Unclear(f"the version {document['Version']!r} does not exist")
     has_variables = "${" in str(found)
     if has_variables and document.get("Version") != "2012-10-17":
         raise Unclear("what may be policy variables stands in a document of a version without them")

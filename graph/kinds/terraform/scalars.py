@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from graph.document import Json
+from graph.kinds.aws.as_declared import same_protocol
 from graph.kinds.terraform.plan import is_nothing
 from graph.kinds.terraform.sensitive import is_masked
 
@@ -28,6 +29,8 @@ def spelled_alike(attribute: str, one: Json, other: Json, identities: Mapping[st
     """
     if (one is None or other is None) and is_nothing(one) and is_nothing(other):
         return "T08"
+    if attribute in ("protocol", "ip_protocol") and same_protocol(one, other):
+        return "T17"
     if not isinstance(one, str) or not isinstance(other, str):
         return "T17" if _as_text(one) is not None and _as_text(one) == _as_text(other) else None
     if is_masked(one) or is_masked(other):

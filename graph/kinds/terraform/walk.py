@@ -51,6 +51,7 @@ SETS = frozenset(
         "operations",
         "origin",
         "origin_ssl_protocols",
+        "parameter",
         "prefix_list_ids",
         "propagating_vgws",
         "public_access_cidrs",

@@ -223,6 +223,16 @@ def launch_templates(calls: Calls) -> Iterator[Found]:
         yield Found("aws_launch_template", values, {})
 
 
+_ALIAS: Final[dict[str, Way]] = {
+    "id": "AliasArn",
+    "arn": "AliasArn",
+    "name": "Name",
+    "description": lambda body: body.get("Description") or "",
+    "function_version": "FunctionVersion",
+    "routing_config": block("RoutingConfig", additional_version_weights="AdditionalVersionWeights"),
+}
+
+
 def functions(calls: Calls) -> Iterator[Found]:
     for body in calls.pages("lambda", "list_functions", "Functions"):
         name = body["FunctionName"]
@@ -230,6 +240,8 @@ def functions(calls: Calls) -> Iterator[Found]:
         body["concurrency"] = calls.part("lambda", "get_function_concurrency", FunctionName=name)
         yield Found("aws_lambda_function", shaped(body, _FUNCTION), {})
         yield from _permissions(calls, name)
+        for alias in calls.listed("lambda", "list_aliases", "Aliases", of="aws_lambda_alias", FunctionName=name) or ():
+            yield Found("aws_lambda_alias", {**shaped(alias, _ALIAS), "function_name": name}, {})
 
 
 def event_sources(calls: Calls) -> Iterator[Found]:

@@ -45,6 +45,14 @@ _CLUSTER: Final[dict[str, Way]] = {
     "cluster_members": each("DBClusterMembers", "DBInstanceIdentifier"),
     "tags": tags("TagList"),
 }
+_SUBNETS: Final[dict[str, Way]] = {
+    "id": "CacheSubnetGroupName",
+    "name": "CacheSubnetGroupName",
+    "arn": "ARN",
+    "description": "CacheSubnetGroupDescription",
+    "subnet_ids": each("Subnets", "SubnetIdentifier"),
+    "vpc_id": "VpcId",
+}
 _GROUP: Final[dict[str, Way]] = {
     "id": "ReplicationGroupId",
     "replication_group_id": "ReplicationGroupId",
@@ -103,6 +111,54 @@ def clusters(calls: Calls) -> Iterator[Found]:
             for m in body.get("DBClusterMembers") or ()
         ]
         yield Found("aws_rds_cluster", shaped(body, _CLUSTER), {"status": body.get("Status"), "members": members})
+
+
+def parameter_groups(calls: Calls) -> Iterator[Found]:
+    yield from _parameters(
+        calls, "aws_db_parameter_group", "DB", "describe_db_parameter_groups", "describe_db_parameters"
+    )
+
+
+def cluster_parameter_groups(calls: Calls) -> Iterator[Found]:
+    yield from _parameters(
+        calls,
+        "aws_rds_cluster_parameter_group",
+        "DBCluster",
+        "describe_db_cluster_parameter_groups",
+        "describe_db_cluster_parameters",
+    )
+
+
+def _parameters(calls: Calls, type: str, kind: str, groups: str, parameters: str) -> Iterator[Found]:
+    """Yield groups with those settings that somebody made; all others have the value of the engine."""
+    name = f"{kind}ParameterGroupName"
+    for body in calls.pages("rds", groups, f"{kind}ParameterGroups"):
+        own = str(body[name])
+        values: Object = {
+            "id": own,
+            "name": own,
+            "arn": body.get(f"{kind}ParameterGroupArn"),
+            "family": body.get("DBParameterGroupFamily"),
+            "description": body.get("Description"),
+        }
+        if own.startswith("default."):
+            # Nobody can change these, and there is one for every engine and version.
+            yield Found(type, values, {"is_default": True})
+            continue
+        made = calls.listed("rds", parameters, "Parameters", of=type, **{name: own, "Source": "user"})
+        if made is not NOT_READ:
+            values["parameter"] = [
+                {"name": p.get("ParameterName"), "value": p.get("ParameterValue"), "apply_method": p.get("ApplyMethod")}
+                for p in made
+                if p.get("ParameterValue") is not None
+            ]
+        yield Found(type, values, {})
+
+
+def cache_subnet_groups(calls: Calls) -> Iterator[Found]:
+    for body in calls.pages("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups"):
+        live = {"is_default": True} if body.get("CacheSubnetGroupName") == "default" else {}
+        yield Found("aws_elasticache_subnet_group", shaped(body, _SUBNETS), live)
 
 
 def caches(calls: Calls) -> Iterator[Found]:

@@ -117,6 +117,13 @@ def rest_apis(calls: Calls) -> Iterator[Found]:
         yield Found("aws_api_gateway_rest_api", values, {})
         for path in paths or ():
             yield from _path(api, path)
+        deployments = calls.listed(
+            "apigateway", "get_deployments", "items", of="aws_api_gateway_deployment", restApiId=api
+        )
+        for made in deployments or ():
+            values = {"id": made["id"], "rest_api_id": api, "description": made.get("description") or ""}
+            # What was deployed before stays for ever; only a stage says which one is used.
+            yield Found("aws_api_gateway_deployment", values, {"is_default": True})
         stages = calls.part("apigateway", "get_stages", of="aws_api_gateway_stage", restApiId=api)
         for stage in stages.get("item") or () if stages else ():
             values = {"rest_api_id": api, **shaped(stage, _REST_STAGE)}

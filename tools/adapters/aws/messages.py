@@ -138,6 +138,12 @@ def log_groups(calls: Calls) -> Iterator[Found]:
         yield Found("aws_cloudwatch_log_group", shaped(body, _LOG_GROUP), {})
 
 
+def event_buses(calls: Calls) -> Iterator[Found]:
+    for body in calls.pages("events", "list_event_buses", "EventBuses"):
+        values: Object = {"id": body["Name"], "name": body["Name"], "arn": body.get("Arn")}
+        yield Found("aws_cloudwatch_event_bus", values, {"is_default": True} if body["Name"] == "default" else {})
+
+
 def event_rules(calls: Calls) -> Iterator[Found]:
     for bus in calls.pages("events", "list_event_buses", "EventBuses"):
         for body in calls.pages("events", "list_rules", "Rules", EventBusName=bus["Name"]):

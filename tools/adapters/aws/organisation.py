@@ -1,4 +1,4 @@
-"""Policies of an organisation, and to which roots, units and accounts they are attached.
+"""Policies of an organisation, to which roots, units and accounts they are attached, and how these are nested.
 
 Only the management account and delegated administrators may read them; for all others they are a named gap.
 """
@@ -25,6 +25,8 @@ _POLICY: Final[dict[str, Way]] = {
     "tags": tags("tagged.Tags"),
 }
 
+_ACCOUNT: Final[dict[str, Way]] = {"id": "Id", "arn": "Arn", "name": "Name", "email": "Email", "status": "Status"}
+
 
 def policies(calls: Calls) -> Iterator[Found]:
     for kind in _TYPES:
@@ -50,6 +52,27 @@ def policies(calls: Calls) -> Iterator[Found]:
             )
             for target in targets or ():
                 yield Found(_ATTACHMENT, {"policy_id": entry["Id"], "target_id": target.get("TargetId")}, live)
+
+
+def members(calls: Calls) -> Iterator[Found]:
+    """Yield units and accounts with what they belong to; one that nobody declares is part of the organisation."""
+    live = {"belongs_to": "the organisation"}
+    try:
+        parents = [root["Id"] for root in calls.pages("organizations", "list_roots", "Roots")]
+    except ClientError as error:
+        if code_of(error) == _NO_ORGANISATION:
+            return
+        raise
+    while parents:
+        parent = parents.pop()
+        for entry in calls.pages("organizations", "list_accounts_for_parent", "Accounts", ParentId=parent):
+            yield Found("aws_organizations_account", {**shaped(entry, _ACCOUNT), "parent_id": parent}, live)
+        for entry in calls.pages(
+            "organizations", "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=parent
+        ):
+            parents.append(entry["Id"])
+            values = {"id": entry["Id"], "arn": entry.get("Arn"), "name": entry.get("Name"), "parent_id": parent}
+            yield Found("aws_organizations_organizational_unit", values, live)
 
 
 def _listed(calls: Calls, kind: str) -> list[dict[str, str]]:

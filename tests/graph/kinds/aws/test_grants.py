@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graph.kinds.aws.actions import NOTHING_KNOWN, Action, Catalogue, installed
+from graph.kinds.aws.canonical import parse
 from graph.kinds.aws.globs import combinations
 from graph.kinds.aws.grants import Comparison, Direction, Sameness, compare_grants
 
@@ -363,6 +366,20 @@ def test_what_two_policies_grant(before: Any, after: Any, answer: Sameness, dire
     back = compare_grants(after, before, catalogue=WORLD)
     opposite = {Direction.BROADER: Direction.NARROWER, Direction.NARROWER: Direction.BROADER}
     assert (back.answer, back.direction) == (answer, opposite.get(direction, direction))
+
+
+@pytest.mark.shared
+def test_agrees_with_the_published_table_of_equivalent_policies(shared: Path) -> None:
+    """What the table calls equivalent is never found to grant something else, nor the other way round."""
+    table = json.loads((shared / "data/iam/policy_equivalence.json").read_text())
+    answers: Counter[tuple[bool, Sameness]] = Counter()
+    for pair in table:
+        if not pair.get("invalid_input"):
+            found = compare_grants(parse(pair["a"]), parse(pair["b"]))
+            answers[pair["equivalent"], found.answer] += 1
+    assert answers[True, DIFFERENT] == answers[False, SAME] == 0
+    assert answers[True, SAME] >= 22
+    assert answers[False, DIFFERENT] >= 8
 
 
 def test_a_witness_is_a_request_in_words() -> None:

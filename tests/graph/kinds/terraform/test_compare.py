@@ -222,6 +222,7 @@ ALIASED = {"id": "0f0f0f0f-1111-2222-3333-444455556666", "arn": KEY}
         pytest.param("x", "enabled", None, False, "T08", id="null-and-false"),
         pytest.param("x", "kms_key_id", KEY, KEY.rpartition("/")[2], "T16", id="key-by-id"),
         pytest.param("x", "port", "80", 80, "T17", id="number-as-text"),
+        pytest.param("x", "protocol", "tcp", "6", "T17", id="protocol-by-number"),
         pytest.param("x", "fqdn", "API.example.com.", "api.example.com", "T17", id="dns-name"),
         pytest.param("x", "expires", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00.123+01:00", "T17", id="time"),
         pytest.param("x", "cidr_block", "2001:db8:0::/48", "2001:db8::/48", "T17", id="cidr"),

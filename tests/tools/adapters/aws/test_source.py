@@ -77,6 +77,11 @@ def _source(url: str, state: ManifestSource, **more: Any) -> AwsSource:
     return AwsSource("aws", access, declared=(state,), stack="shop", salt=SALT, clock=lambda: NOW, **more)
 
 
+def _some(*types: str) -> list[Any]:
+    """Return the readers of some types, for tests that need no others."""
+    return [reader for reader in READERS if set(types) & set(reader.types)]
+
+
 def _found(report: DriftReport) -> set[tuple[str, str, str]]:
     return {(f.resource.display, f.path, f.verdict.value) for f in report.findings}
 
@@ -550,7 +555,9 @@ def test_a_refused_kind_is_a_gap_and_nothing_of_it_is_called_gone(estate: Estate
         raise ClientError(error, "ListQueues")
         yield
 
-    readers = [r if "aws_sqs_queue" not in r.types else _with(r, refuse) for r in READERS]
+    readers = [
+        r if "aws_sqs_queue" not in r.types else _with(r, refuse) for r in _some("aws_sqs_queue", "aws_sns_topic")
+    ]
     source = _source(estate.url, estate.state, readers=readers)
     snapshot = source.read()
     state = estate.state.read().documents
@@ -562,6 +569,33 @@ def test_a_refused_kind_is_a_gap_and_nothing_of_it_is_called_gone(estate: Estate
     assert "AccessDenied" in about["aws_sqs_queue_policy.orders"]
     assert snapshot.hides("tf://shop/@123456789012/eu-west-1/aws_sqs_queue/mine")
     assert not snapshot.hides("tf://shop/@123456789012/eu-west-1/aws_sns_topic/mine")
+
+
+class _Refusing:
+    """A client that may do nothing."""
+
+    def can_paginate(self, _: str) -> bool:
+        return False
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def refuse(**_: Any) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+
+        return refuse
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda r: r.types[0])
+def test_no_reader_takes_a_refusal_for_nothing(reader: Any) -> None:
+    """Whatever is refused ends the reading or is noted; an account that may not be read is never an empty one."""
+    calls = Calls(Place("123456789012", "aws", REGION), {service: _Refusing() for service in reader.services})
+    with pytest.raises(ClientError):
+        list(reader.read(calls))
+
+
+def test_all_that_is_read_is_looked_up_under_its_own_type() -> None:
+    """No type is given by two readers: one of them would hide what the other could not read."""
+    types = [type for reader in READERS for type in reader.types]
+    assert len(types) == len(set(types))
 
 
 def _with(reader: Any, read: Callable[[Calls], Iterator[Any]]) -> Any:
@@ -593,7 +627,8 @@ def test_what_is_out_of_reach_is_not_comparable(estate: Estate, tmp_path: Path) 
     state = ManifestSource(
         "state", tmp_path, facet=Facet.APPLIED, cluster="c", stack="far", salt=SALT, clock=lambda: NOW
     )
-    snapshot = _source(estate.url, state).read()
+    readers = _some("aws_sqs_queue", "aws_sns_topic", "aws_dynamodb_table")
+    snapshot = _source(estate.url, state, readers=readers).read()
     blind = {u.resource.kind for u in snapshot.unreadable if u.resource}
     assert blind == {"aws_glue_job", "aws_sns_topic", "aws_sqs_queue"}
 

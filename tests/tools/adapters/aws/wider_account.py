@@ -14,6 +14,7 @@ def build_wider(account: Account) -> None:
     for step in (
         _access_list,
         _databases,
+        _settings,
         _caches,
         _rest_api,
         _http_api,
@@ -123,6 +124,39 @@ def _databases(a: Account) -> None:
     )
 
 
+def _settings(a: Account) -> None:
+    made = a.rds.create_db_parameter_group(
+        DBParameterGroupName="ledger", DBParameterGroupFamily="postgres15", Description="ledger"
+    )["DBParameterGroup"]
+    _set(a, "max_connections", "200")
+    a.declare(
+        "aws_db_parameter_group.ledger",
+        id="ledger",
+        name="ledger",
+        arn=made["DBParameterGroupArn"],
+        family="postgres15",
+        description="ledger",
+        parameter=[{"name": "max_connections", "value": "200", "apply_method": "immediate"}],
+    )
+    version = a.lambda_.publish_version(FunctionName="orders")["Version"]
+    alias = a.lambda_.create_alias(FunctionName="orders", Name="live", FunctionVersion=version)
+    a.declare(
+        "aws_lambda_alias.live",
+        id=alias["AliasArn"],
+        arn=alias["AliasArn"],
+        name="live",
+        function_name=a.ids["function"],
+        function_version=version,
+    )
+    bus = a.events.create_event_bus(Name="orders")["EventBusArn"]
+    a.declare("aws_cloudwatch_event_bus.orders", id="orders", name="orders", arn=bus)
+
+
+def _set(a: Account, name: str, value: str) -> None:
+    setting = {"ParameterName": name, "ParameterValue": value, "ApplyMethod": "immediate"}
+    a.rds.modify_db_parameter_group(DBParameterGroupName="ledger", Parameters=[setting])
+
+
 def _caches(a: Account) -> None:
     group = a.elasticache.create_replication_group(
         ReplicationGroupId="basket",
@@ -203,6 +237,7 @@ def _rest_api(a: Account) -> None:
         integration_http_method="POST",
         uri=invocation(a.ids["function"]),
     )
+    a.declare("aws_api_gateway_deployment.orders", id=deployment, rest_api_id=api, description="")
     a.declare(
         "aws_api_gateway_stage.live",
         id=f"ags-{api}-live",
@@ -368,6 +403,15 @@ def _organisation(a: Account) -> None:
     made = a.organizations.create_policy(
         Name="no-users", Description="no users", Type="SERVICE_CONTROL_POLICY", Content=document
     )["Policy"]["PolicySummary"]
+    unit = a.organizations.create_organizational_unit(ParentId=root, Name="shops")["OrganizationalUnit"]
+    a.organizations.create_account(AccountName="other", Email="other@example.com")
+    a.declare(
+        "aws_organizations_organizational_unit.shops",
+        id=unit["Id"],
+        arn=unit["Arn"],
+        name="shops",
+        parent_id=root,
+    )
     a.organizations.attach_policy(PolicyId=made["Id"], TargetId=root)
     a.ids.update(guard=made["Id"], root=root)
     a.declare(
@@ -490,6 +534,21 @@ ALTERATIONS: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
         "/values/instance_class",
         CHANGED,
     ),
+    (
+        "a setting of databases",
+        lambda a: _set(a, "max_connections", "20"),
+        "aws_db_parameter_group.ledger",
+        "/values/parameter/0/value",
+        CHANGED,
+    ),
+    (
+        "which version an alias means",
+        lambda a: a.lambda_.update_alias(FunctionName="orders", Name="live", FunctionVersion="$LATEST"),
+        "aws_lambda_alias.live",
+        "/values/function_version",
+        CHANGED,
+    ),
+    ("a bus", lambda a: a.events.delete_event_bus(Name="orders"), "aws_cloudwatch_event_bus.orders", "", GONE),
     (
         "a cache",
         lambda a: a.elasticache.delete_cache_cluster(CacheClusterId="pages"),
