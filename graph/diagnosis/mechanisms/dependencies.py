@@ -17,9 +17,29 @@ _FAILS = re.compile(
     r"\b50[234]\b|service unavailable|bad gateway|gateway time-?out|circuit breaker\W.{0,40}\bopen\b"
     r"|(upstream|downstream|provider|gateway|dependency)\b.{0,60}\b(down|unavailable|unreachable|timed? ?out|refused"
     r"|fail)"
-    r"|health of .{0,80}\bdown\b|deadline exceeded|connect(ion)? (refused|timed? ?out|reset)|no route to host",
+    r"|health of .{0,80}\bdown\b|deadline exceeded|connect(ion)? (refused|timed? ?out|reset)|no route to host"
+    r"|\bE(CONNREFUSED|CONNRESET|TIMEDOUT|HOSTUNREACH|AI_AGAIN)\b|\bENOTFOUND\b|i/o timeout|max retries exceeded"
+    r"|LEADER_NOT_AVAILABLE|NOT_LEADER|NoBrokersAvailable|code = Unavailable",
     re.IGNORECASE,
 )
+"""Outcomes that only a call has."""
+_PEER = re.compile(
+    r"\w+://\S|\bdial (tcp|udp)\b|\b[a-z0-9-]+(\.[a-z0-9-]+)+:\d{2,5}\b"
+    r"|\b(from|to|of|calling|by|at) [a-z0-9-]+(\.[a-z0-9-]+)+"
+    r"|\b(redis|memcached?|kafka|rabbitmq|amqp|smtp|ldap|vault|mongo\w*|elasticsearch|opensearch|postgres\w*"
+    r"|psycopg\w*|mysql|grpc|rpc|s3|sqs|sns|dynamodb|broker|endpoint|identity provider|idp|third[- ]party|partner"
+    r"|vendor)\b",
+    re.IGNORECASE,
+)
+"""Something that is called."""
+_OUTCOME = re.compile(
+    r"(\b(answered|returned|responded|status|code|http|got|said)\b|->|=>)\W{0,4}(with )?(5\d\d|429|421|45\d)\b"
+    r"|\b(5\d\d [A-Z][a-z]+|429)\b|too many requests|rate[- ]limit|quota|unavailable|not available"
+    r"|tim(ed|e) ?-?out|refused|unreachable|closed (the )?connection|handshake|no (answer|response|reply)"
+    r"|not respond",
+    re.IGNORECASE,
+)
+"""How a call ends badly, where the line also names what was called."""
 _BETTER = re.compile(
     r"recovered|recovery|breaker.{0,40}\bclosed\b|healthy again|reconnected|back to normal", re.IGNORECASE
 )
@@ -32,7 +52,7 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
         if not scene.works(workload):
             continue
         lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
-        telling = [e for e in lines if _FAILS.search(e.text) and not is_quiet(e)]
+        telling = [e for e in lines if tells_of_call(e.text) and not is_quiet(e)]
         if sum(e.count for e in telling) < _LEAST or has_passed(telling, lines):
             continue
         name = workload.document.resource.display
@@ -43,6 +63,14 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
             signs=tuple(Sign(text="It complains of what it calls.", event=e) for e in telling[-3:]),
             strength=0.45,
         )
+
+
+def tells_of_call(said: str) -> bool:
+    """Whether a line complains of what a call to something else came to, not of what the caller itself ran out of."""
+    return bool(_FAILS.search(said) or (_PEER.search(said) and _OUTCOME.search(said) and not _OWN.search(said)))
+
+
+_OWN = re.compile(r"\bpool\b|too many open files|queue (is )?full|no space left|out of memory", re.IGNORECASE)
 
 
 def has_passed(telling: Sequence[SymptomEvent], lines: Sequence[SymptomEvent]) -> bool:
