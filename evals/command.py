@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agents.model import Model
+from evals.ablation import FILE
 from evals.run import Finished, case_folders, run, write
 from evals.suites import SETS, suite_of
 from graph.errors import Invalid, NotFound, PlumblineError
@@ -102,7 +105,16 @@ def report(data: Path, found: Path, out: Path, *, model: str = "") -> tuple[tupl
     if not scored:
         raise Invalid("no set has a truth.jsonl to compare with", where=str(data))
     results = [replace(evaluate(n, data / n, found / f"{n}.jsonl"), model=model) for n in scored]
-    return write_report(results, absent, out), absent
+    return write_report(results, absent, out, ablated=_ablated(found)), absent
+
+
+def _ablated(found: Path) -> Any:
+    """What `plumbline eval ablation` wrote into a folder; None where it did not."""
+    path = found / FILE
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise Invalid(f"not JSON: {error}", where=str(path)) from error
 
 
 def summary(name: str, finished: list[Finished], out: Path) -> str:

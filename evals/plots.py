@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
 from evals.figures import reliability, summaries
+from evals.parts import WHOLE
 from evals.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -20,11 +21,38 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 _OURS, _THEIRS = "#14507a", "#b3541e"
+_SERIES = (_OURS, _THEIRS, "#4f7f3f", "#7a4f9a", "#6b7682")
 
 
 def draw(results: Sequence[SetResult], out: Path) -> dict[str, str]:
     """Draw the plots into a folder; return their file names by what they show."""
     return {"overview": _overview(results, out), "reliability": _reliability(results, out)}
+
+
+def draw_ablation(ablated: Mapping[str, Any], out: Path) -> dict[str, str]:
+    """Draw the share right of each variant by set, of those that have something to take away."""
+    rows = [o for o in ablated["outcomes"] if o["variant"] == WHOLE or o["touched"]]
+    sets = [name for name in dict.fromkeys(o["set"] for o in rows) if sum(o["set"] == name for o in rows) > 1]
+    variants = list(dict.fromkeys(o["variant"] for o in rows))
+    figure, axes = pyplot.subplots(figsize=(8, 0.75 * len(sets) + 1.6))
+    for index, variant in enumerate(variants):
+        mine = {o["set"]: o for o in rows if o["variant"] == variant and o["set"] in sets}
+        places = [sets.index(name) + 0.15 * (index - (len(variants) - 1) / 2) for name in mine]
+        values = [o["right"]["value"] for o in mine.values()]
+        ends = [
+            [abs(v - o["right"]["interval"][i]) for v, o in zip(values, mine.values(), strict=True)] for i in (0, 1)
+        ]
+        axes.errorbar(
+            values, places, xerr=ends, fmt="o", markersize=4, color=_SERIES[index % len(_SERIES)], label=variant
+        )
+    counts = {o["set"]: o["n"] for o in rows}
+    axes.set_yticks(range(len(sets)), [f"{name} (n={counts[name]})" for name in sets])
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlabel("share right, 95 % interval")
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
+    return {"ablation": _save(figure, out / "ablation.png")}
 
 
 def _overview(results: Sequence[SetResult], out: Path) -> str:

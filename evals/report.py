@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evals.baselines import RULES, predictions
+from evals import ablation
+from evals.baselines import FOLDER
+from evals.baselines.rules import RULES, predictions
 from evals.failures import Failure, failure, worst
 from evals.figures import Summary, quantile, reliability, share, summaries
 from evals.published import PUBLISHED
@@ -37,6 +39,7 @@ class SetResult:
     """Predictions of cases that have no answer to compare with."""
     parse_s: tuple[float, ...] = ()
     baselines: Mapping[str, tuple[Summary, ...]] = field(default_factory=dict)
+    """Of simple rules, and of methods that were run on these cases, by name"""
     model: str = ""
     """Name of the language model that took part; empty for none."""
 
@@ -69,15 +72,27 @@ def evaluate(name: str, data: Path, found: Path) -> SetResult:
         failures=tuple(failure(name, truth[s.case], given[s.case], s) for s in scores if not s.is_right),
         unknown=len(given.keys() - truth.keys()),
         parse_s=tuple(float(p.get("parse_s") or 0.0) for p in given.values()),
-        baselines={rule: _baseline(name, rule, data, truth) for rule in RULES.get(name, ())},
+        baselines={
+            **{f"rule: {rule}": _baseline(name, rule, data, truth) for rule in RULES.get(name, ())},
+            **{f"{p.stem}, run here": _method(name, p, truth) for p in _methods(found.parent / FOLDER / name)},
+        },
     )
 
 
-def write_report(results: Sequence[SetResult], absent: Mapping[str, str], out: Path) -> tuple[Path, Path]:
-    """Write `report.md` and `report.html` into a folder, with the plots; return their paths."""
+def write_report(
+    results: Sequence[SetResult], absent: Mapping[str, str], out: Path, *, ablated: Mapping[str, Any] | None = None
+) -> tuple[Path, Path]:
+    """Write `report.md` and `report.html` into a folder, with the plots; return their paths.
+
+    Args:
+        results: of the sets that were scored.
+        absent: set to the reason why it is not among them.
+        out: the folder.
+        ablated: what `plumbline eval ablation` wrote; None where it was not run.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    plots = _plots(results, out)
-    markdown = "\n".join(_markdown(results, absent, plots)) + "\n"
+    plots = _plots(results, ablated, out)
+    markdown = "\n".join(_markdown(results, absent, ablated, plots)) + "\n"
     paths = out / "report.md", out / "report.html"
     paths[0].write_text(markdown, encoding="utf-8")
     paths[1].write_text(_html(markdown, out), encoding="utf-8")
@@ -104,7 +119,21 @@ def _baseline(name: str, rule: str, data: Path, truth: Mapping[str, Any]) -> tup
     return tuple(summaries([score(name, truth[case], given.get(case, {})) for case in truth]))
 
 
-def _markdown(results: Sequence[SetResult], absent: Mapping[str, str], plots: Mapping[str, str]) -> Iterator[str]:
+def _methods(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.jsonl"))
+
+
+def _method(name: str, path: Path, truth: Mapping[str, Any]) -> tuple[Summary, ...]:
+    given = {line["case"]: line for line in _lines(path)}
+    return tuple(summaries([score(name, truth[case], given.get(case, {})) for case in truth]))
+
+
+def _markdown(
+    results: Sequence[SetResult],
+    absent: Mapping[str, str],
+    ablated: Mapping[str, Any] | None,
+    plots: Mapping[str, str],
+) -> Iterator[str]:
     yield "# Evaluation\n"
     yield "Answers of the product's own path, without a language model unless a set says so. Intervals are 95 %."
     yield "Published figures are of whole sets, ours of the cases at hand: compare with care, and look at n."
@@ -118,6 +147,7 @@ def _markdown(results: Sequence[SetResult], absent: Mapping[str, str], plots: Ma
         yield "## Can the confidence be trusted?\n"
         yield f"![Share of right answers by stated confidence]({plots['reliability']})\n"
     yield from _trust(results)
+    yield from _ablation(ablated, plots)
     yield from _worst(results)
     for result in results:
         yield from _one(result)
@@ -136,6 +166,21 @@ def _overview(results: Sequence[SetResult]) -> Iterator[str]:
             f"| {result.name} | {len(result.scores)} | {first.name} | {_number(first)} | {wrong} | {unanswered} "
             f"| {quantile(seconds, 0.5):.3f} | {quantile(seconds, 0.95):.3f} |"
         )
+    yield ""
+
+
+def _ablation(ablated: Mapping[str, Any] | None, plots: Mapping[str, str]) -> Iterator[str]:
+    yield "## What declared state, change history and relations are worth\n"
+    if ablated is None:
+        yield f"Not measured: `plumbline eval ablation --out DIR` writes {ablation.FILE} beside the predictions.\n"
+        return
+    yield "The same cases with one part taken away. Changes are over the cases that have that part, with intervals of"
+    yield "95 %, and p is McNemar's exact test. Rules were written with every part at hand: what a part is worth to"
+    yield "rules that were written without it is not measured. Transplants have the manifests from before the fault as"
+    yield "declared state.\n"
+    if "ablation" in plots:
+        yield f"![Share right with each part taken away]({plots['ablation']})\n"
+    yield ablation.table(ablated)
     yield ""
 
 
@@ -178,8 +223,9 @@ def _one(result: SetResult) -> Iterator[str]:
     yield "| Who | Figure | Value | n | Model |\n|---|---|---|---|---|"
     for one in summaries(result.scores):
         yield f"| **Plumbline** | {one.name} | {_number(one)} | {one.n} | {'yes' if result.model else 'no'} |"
-    for rule, figures in result.baselines.items():
-        yield f"| rule: {rule} | {figures[0].name} | {_number(figures[0])} | {figures[0].n} | no |"
+    for who, figures in result.baselines.items():
+        for one in figures:
+            yield f"| {who} | {one.name} | {_number(one)} | {one.n} | no |"
     if not PUBLISHED.get(result.name):
         yield "| nobody (nothing published was found) | | | | |"
     for known in PUBLISHED.get(result.name, ()):
@@ -223,13 +269,13 @@ def _number(one: Summary) -> str:
     return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
-def _plots(results: Sequence[SetResult], out: Path) -> dict[str, str]:
+def _plots(results: Sequence[SetResult], ablated: Mapping[str, Any] | None, out: Path) -> dict[str, str]:
     """Draw the plots; without the plotting library the tables stand alone, and the report says so by lacking them."""
     try:
         from evals import plots
     except ImportError:
         return {}
-    return plots.draw(results, out)
+    return plots.draw(results, out) | (plots.draw_ablation(ablated, out) if ablated else {})
 
 
 def _data(results: Sequence[SetResult], absent: Mapping[str, str]) -> dict[str, Any]:

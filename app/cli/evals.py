@@ -99,55 +99,55 @@ def cases(
 ) -> None:
     """Write the demo's incidents as a set of cases, with the answers apart, for `plumbline eval demo`."""
     from app.demo.incidents import worlds
-    from evals.world import World
     from evals.world_file import write_case
 
     out.mkdir(parents=True, exist_ok=True)
     answers = []
     for one in worlds():
-        expected = one.scenario.expected
-        telemetry, gaps = one.gathered
-        world = World(
-            graph=one.graph,
-            alerts=one.alerts,
-            telemetry=telemetry,
-            gaps=gaps,
-            open_incidents=one.before,
-            deployers=one.deployers,
-            is_declared=True,
-        )
-        write_case(world, out, one.scenario.name)
-        truth = {"verdict": expected.verdict.value, "cause": expected.cause_resource, "kind": expected.cause_kind}
-        answers.append({"case": one.scenario.name, **truth})
-        typer.echo(f"written: {out / 'cases' / one.scenario.name}")
+        world, truth = _case_of(one)
+        write_case(world, out, truth["case"])
+        answers.append(truth)
+        typer.echo(f"written: {out / 'cases' / truth['case']}")
     (out / "truth.jsonl").write_text("".join(json.dumps(a) + "\n" for a in answers), encoding="utf-8")
 
 
 @commands.command("ablation")
-def ablation(*, as_json: AsJson = False) -> None:
-    """Measure what declared state, change history and relations are worth, on the demo's incidents."""
+def ablation(
+    *,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder that holds a folder for each set; the demo alone when absent.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for ablation.json, for the report.")] = None,
+    apps: Annotated[int, typer.Option("--apps", min=1, help="Applications that get each transplanted fault.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what declared state, change history and relations are worth: the same incidents without one of them."""
     from app.demo.incidents import worlds
-    from evals.ablation import Incident, ablate, table
+    from evals.ablation import FILE, as_rows, measure, table
 
-    def incident(world: Any) -> Incident:
-        expected = world.scenario.expected
-        return Incident(
-            name=world.scenario.name,
-            graph=world.graph,
-            alerts=world.alerts,
-            deployers=world.deployers,
-            open_incidents=world.before,
-            verdict=expected.verdict,
-            cause=expected.cause_resource,
-        )
+    found = as_rows(list(measure(data, (_case_of(one) for one in worlds()), apps=apps)))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    show(found, as_json, lambda _: typer.echo(table(found)))
 
-    outcomes = ablate([incident(world) for world in worlds()])
-    rows = [
-        {"state_model": o.variant, "right": o.right.value, "true_cause_first": o.named.value}
-        | {"wrong_accusations": o.accused.value, "n": o.right.n, "median_s": o.median_s, "not_right": list(o.wrong)}
-        for o in outcomes
-    ]
-    show(rows, as_json, lambda _: typer.echo(table(outcomes)))
+
+def _case_of(one: Any) -> tuple[Any, dict[str, str]]:
+    """One incident of the demo as a world, and what is right about it."""
+    from evals.world import World
+
+    expected, (telemetry, gaps) = one.scenario.expected, one.gathered
+    world = World(
+        graph=one.graph,
+        alerts=one.alerts,
+        telemetry=telemetry,
+        gaps=gaps,
+        open_incidents=one.before,
+        deployers=one.deployers,
+        is_declared=True,
+    )
+    truth = {"verdict": expected.verdict.value, "cause": expected.cause_resource, "kind": expected.cause_kind}
+    return world, {"case": one.scenario.name, **truth}
 
 
 def _one_set(name: str, question: str) -> None:

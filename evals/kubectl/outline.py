@@ -21,7 +21,7 @@ class Line:
     @property
     def label(self) -> str:
         """What stands before the first colon; the whole text where there is none."""
-        found = _LABELLED.match(self.text)
+        found = _LABELLED.match(self.text) if ":" in self.text else None
         return found["label"].strip() if found else self.text
 
     @property
@@ -33,7 +33,7 @@ class Line:
 
     def get(self, label: str) -> Line | None:
         """The first line below with this label."""
-        return next((line for line in self.below if line.label == label), None)
+        return next((line for line in self.below if line.text.startswith(label) and line.label == label), None)
 
     def text_of(self, label: str) -> str:
         """The value of the first line below with this label; empty when there is none."""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -15,7 +16,7 @@ from evals.kubectl.events import events, listed_events
 from evals.kubectl.listed import listed
 from evals.kubectl.logs import lines
 from evals.kubectl.objects import CLUSTER_SCOPED, described
-from evals.kubectl.outline import outline
+from evals.kubectl.outline import Line, outline
 from graph.diagnosis.mechanisms.nodes import UNIT_STOPPED
 from graph.document import Object
 from graph.errors import Invalid
@@ -52,11 +53,10 @@ class Recording:
         """The objects that existed, by what tells most of them: YAML, describe with the manifest, a table."""
         manifests = {d.resource.uid: d.body for d in self.declared()}
         found: dict[str, Document] = {}
-        for body in self._printed():
-            if (document := _document(body, self._namespace)) is not None:
-                found.setdefault(document.resource.uid, document)
-        for body in self._described():
-            document = _document(body, self._namespace)
+        for printed in self._printed():
+            found.setdefault(printed.resource.uid, printed)
+        for plural, text in self._texts():
+            _, document = _seen(plural, text, self._namespace)
             if document is not None and document.resource.uid not in found:
                 whole = _completed(manifests.get(document.resource.uid, {}), document.body)
                 found[document.resource.uid] = Document(resource=document.resource, body=whole)
@@ -70,19 +70,15 @@ class Recording:
         """The manifests of the applications, as they were applied."""
         found: dict[str, Document] = {}
         for _, text in self._answers.get("GetAppYAML", ()):
-            for body in _yaml(str(text)):
-                document = _document(body, self._namespace)
-                if document is not None:
-                    found.setdefault(document.resource.uid, document)
+            for document in _applied(str(text), self._namespace):
+                found.setdefault(document.resource.uid, document)
         return list(found.values())
 
     def symptoms(self) -> Iterator[SymptomEvent]:
         """Events of objects, lines of their logs, and services of nodes that do not run."""
         told = set()
         for plural, text in self._texts():
-            root = outline(text)
-            body = described(plural, root)
-            document = _document(body, self._namespace) if body else None
+            root, document = _seen(plural, text, self._namespace)
             if document is not None:
                 told.add(document.resource.uid)
                 yield from events(root, resource=document.resource.uid, now=self.now)
@@ -155,17 +151,11 @@ class Recording:
             if (plural := arguments.get("resource_type", "")) not in _SINGULAR:
                 yield plural, str(text)
 
-    def _described(self) -> Iterator[Object]:
-        for plural, text in self._texts():
-            body = described(plural, outline(text))
-            if body is not None:
-                yield body | ({"data": settings(text)} if plural == "configmaps" else {})
-
-    def _printed(self) -> Iterator[Object]:
+    def _printed(self) -> Iterator[Document]:
         """Objects that were printed whole, as YAML."""
         for arguments, text in self._answers.get("GetResources", ()):
             if arguments.get("name") and str(text).startswith("apiVersion:"):
-                yield from _yaml(str(text))
+                yield from _applied(str(text), self._namespace)
 
     def _listed(self) -> Iterator[Object]:
         """Objects of tables, the widest of each kind; labels stand in another one than selectors and nodes."""
@@ -216,11 +206,25 @@ def _document(body: Any, namespace: str) -> Document | None:
         return None
 
 
-def _yaml(text: str) -> list[Any]:
+# The same text is asked for several times within a recording, and by every fault that is put into one: what it says is
+# read once. Documents are never changed by those who hold them.
+@lru_cache(maxsize=1024)
+def _seen(plural: str, text: str, namespace: str) -> tuple[Line, Document | None]:
+    """The outline of what was described, and the object; None for a kind that is not read."""
+    root = outline(text)
+    body = described(plural, root)
+    if body is not None and plural == "configmaps":
+        body |= {"data": settings(text)}
+    return root, _document(body, namespace) if body is not None else None
+
+
+@lru_cache(maxsize=512)
+def _applied(text: str, namespace: str) -> tuple[Document, ...]:
     try:
-        return [b for b in yaml.load_all(text, Loader=yaml.CSafeLoader) if isinstance(b, dict)]
+        bodies = [b for b in yaml.load_all(text, Loader=yaml.CSafeLoader) if isinstance(b, dict)]
     except yaml.YAMLError:
-        return []
+        return ()
+    return tuple(d for b in bodies if (d := _document(b, namespace)) is not None)
 
 
 def _completed(manifest: Any, live: Any) -> Any:

@@ -6,7 +6,7 @@ Only what the benchmark's own agents can reach is read; metrics files and full l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from evals.suite import Prediction
 from evals.suites.files import read_object
 from evals.world import World, alert_of, commented, diagnosed, environment
 from graph.diagnosis.result import Cause, Diagnosis
+from graph.environment import EnvironmentGraph
 from graph.relation import RelationType
 from graph.relations import derive
 from graph.telemetry import Telemetry
@@ -28,33 +29,23 @@ _ANSWERS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
+class Case:
+    """One recording, read."""
+
     world: World
+    """What the product sees"""
+    graph: EnvironmentGraph
+    """The whole of what was recorded, by which resources get the names of the set, however little the product sees"""
     labels: Mapping[str, Any]
 
 
 class _Suite:
-    def load(self, folder: Path, labels: Mapping[str, Any]) -> _Case:
+    def load(self, folder: Path, labels: Mapping[str, Any]) -> Case:
         query = read_object(folder / "query.json", needs=("query", "namespace"))
-        answers = {k: v for k, v in read_object(folder / "tool_cache.json", needs=()).items() if not _HIDDEN.search(k)}
-        recording = Recording(answers, query["namespace"])
-        live, declared = recording.live(), recording.declared()
-        graph = environment(
-            now=recording.now,
-            actual=live,
-            intended=declared,
-            relations=derive(live),
-            symptoms=[*recording.symptoms(), *client_errors(answers.get("GetAlerts:{}"), recording)],
-        )
-        alert = alert_of(title=query["query"], at=recording.now, labels={"namespace": query["namespace"]})
-        telemetry = Telemetry(
-            calls=tuple(recording.calls()),
-            checks=tuple(recording.checks()),
-            anomalies=tuple(anomalies(answers.get("GetAlerts:{}"), recording)),
-        )
-        return _Case(world=World(graph=graph, alerts=(alert,), telemetry=telemetry), labels=labels)
+        answers = read_object(folder / "tool_cache.json", needs=())
+        return posed(query["query"], query["namespace"], answers, labels)
 
-    def answer(self, case: _Case, model: Model | None) -> Prediction:
+    def answer(self, case: Case, model: Model | None) -> Prediction:
         found = diagnosed(case.world)
         ranked = list(_ranked(case, found))[:_ANSWERS]
         return {"ranked": ranked, "abstained": not ranked, "note": found.summary, **commented(found, model)}
@@ -63,7 +54,42 @@ class _Suite:
 SUITE = _Suite()
 
 
-def _ranked(case: _Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
+def posed(query: str, namespace: str, answers: Mapping[str, Any], labels: Mapping[str, Any]) -> Case:
+    """Read a recording.
+
+    Args:
+        query: the question, in words.
+        namespace: the one that it is about.
+        answers: what each tool printed, by `Tool:{arguments as JSON}`.
+        labels: closed lists of the set; empty when there are none.
+    """
+    answers = {k: v for k, v in answers.items() if not _HIDDEN.search(k)}
+    recording = Recording(answers, namespace)
+    live = recording.live()
+    graph = environment(
+        now=recording.now,
+        actual=live,
+        intended=recording.declared(),
+        relations=derive(live),
+        symptoms=[*recording.symptoms(), *client_errors(answers.get("GetAlerts:{}"), recording)],
+    )
+    alert = alert_of(title=query, at=recording.now, labels={"namespace": namespace})
+    telemetry = Telemetry(
+        calls=tuple(recording.calls()),
+        checks=tuple(recording.checks()),
+        anomalies=tuple(anomalies(answers.get("GetAlerts:{}"), recording)),
+    )
+    return Case(world=World(graph=graph, alerts=(alert,), telemetry=telemetry), graph=graph, labels=labels)
+
+
+def object_of(case: Case, cause: Cause) -> str | None:
+    """Name what a cause is about as the set names objects; None when it has no name there."""
+    listed: Iterable[Mapping[str, Any]] = case.labels.get("root_causes", ())
+    target = next((str(c["target"]) for c in listed if c["name"] == _name_of(cause)), None)
+    return _entity(case, cause, target or _target(case, cause))
+
+
+def _ranked(case: Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
     causes = {c["name"]: c for c in case.labels.get("root_causes", ())}
     seen = set()
     for cause in diagnosis.causes:
@@ -77,20 +103,20 @@ def _ranked(case: _Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
         yield {"entity": entity, "cause": name, "category": label.get("fault_taxonomy"), "score": cause.confidence}
 
 
-def _target(case: _Case, cause: Cause) -> str:
+def _target(case: Case, cause: Cause) -> str:
     """What kind of thing has a fault, where the set does not tell."""
     if cause.kind == "quota_exceeded":
         return "namespace"
-    resource = case.world.graph.resource(cause.resource) if cause.resource in case.world.graph else None
+    resource = case.graph.resource(cause.resource) if cause.resource in case.graph else None
     return "node" if resource is not None and resource.kind == "Node" else "app"
 
 
-def _entity(case: _Case, cause: Cause, target: str) -> str | None:
+def _entity(case: Case, cause: Cause, target: str) -> str | None:
     """Name the resource as the set does; what is not on its list has no name there.
 
     An app covers its workload, its Service, and what only it reads.
     """
-    resource = case.world.graph.resource(cause.resource) if cause.resource in case.world.graph else None
+    resource = case.graph.resource(cause.resource) if cause.resource in case.graph else None
     namespace = case.world.alerts[0].labels["namespace"]
     if target == "node":
         return f"node/{resource.name}" if resource is not None and resource.kind == "Node" else None
@@ -99,10 +125,10 @@ def _entity(case: _Case, cause: Cause, target: str) -> str | None:
     listed = case.labels.get("objects", {}).get(namespace, {}).get("app")
     names = [cause.resource.rpartition("/")[2]]
     if resource is not None and resource.kind == "Service":
-        served = case.world.graph.outgoing(cause.resource)
+        served = case.graph.outgoing(cause.resource)
         names += [r.target.rpartition("/")[2] for r in served if r.type is RelationType.SELECTS]
     else:
-        names += [r.source.rpartition("/")[2] for r in case.world.graph.incoming(cause.resource)]
+        names += [r.source.rpartition("/")[2] for r in case.graph.incoming(cause.resource)]
     return next((f"app/{name}" for name in names if listed is None or name in listed), None)
 
 

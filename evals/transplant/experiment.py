@@ -1,7 +1,8 @@
 """Runs transplanted faults through the product and says how often it names application and fault.
 
-Three experiments: everything said (`all`), one source of evidence hidden (`no events`, `no logs`, `no describe`), and
-noise added (`noise`). Hidden evidence may make an answer uncertain; it must not make it confidently wrong.
+Three experiments: everything said (`all`), evidence hidden (`no events`, `no logs`, `no manifest`, `no words` without
+events and logs, `half` of what was described and logged), and noise added (`noise`). Hidden evidence may make an answer
+uncertain; it must not make it confidently wrong.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -50,13 +49,27 @@ class Outcome(NamedTuple):
 def healthy(data: Path, *, most: int | None = None) -> list[tuple[str, Tape]]:
     """Recordings whose objects show no fault once what systems said is taken away, by case; at most so many."""
     found: list[tuple[str, Tape]] = []
+    labels = labels_of(data)
     for folder in sorted((data / "cases").iterdir()):
         tape = _read(folder).quiet()
-        if all(float(a["score"]) < _TRACE for a in _answer(tape, _labels(data))):
+        if all(float(a["score"]) < _TRACE for a in _answer(tape, labels)):
             found.append((folder.name, tape))
         if len(found) == most:
             break
     return found
+
+
+class Planted(NamedTuple):
+    """A fault that was put into a recording."""
+
+    fault: str
+    app: str
+    expected: tuple[str, str]
+    """Entity and cause in the words of the set."""
+    before: Tape
+    after: Tape
+    rng: random.Random
+    """For whatever else is to be chosen by chance"""
 
 
 def outcomes(
@@ -68,7 +81,32 @@ def outcomes(
     bases: int = 2,
     recordings: Sequence[tuple[str, Tape]] | None = None,
 ) -> Iterator[Outcome]:
-    """Put each fault into some applications of some recordings, and ask.
+    """Put each fault into some applications of some recordings, and ask, with each sort of evidence hidden in turn.
+
+    Args: as those of `planted`.
+    """
+    labels = labels_of(data)
+    for one in planted(data, faults=faults, seed=seed, apps=apps, bases=bases, recordings=recordings):
+        for hidden, hide in HIDDEN.items():
+            shown = Tape(one.after.answers, one.after.namespace)
+            hide(shown, one.rng)
+            ranked = _answer(shown, labels)
+            top = ranked[0] if ranked else {}
+            answered = (str(top.get("entity", "")), str(top.get("cause", "")))
+            sure = float(top.get("score") or 0.0)
+            yield Outcome(one.fault, hidden, one.app, one.expected, answered, sure)
+
+
+def planted(
+    data: Path,
+    *,
+    faults: Mapping[str, Fault] = ALL,
+    seed: int = 0,
+    apps: int = 3,
+    bases: int = 2,
+    recordings: Sequence[tuple[str, Tape]] | None = None,
+) -> Iterator[Planted]:
+    """Put each fault into some applications of some recordings.
 
     Args:
         data: folder of the set.
@@ -78,19 +116,17 @@ def outcomes(
         bases: how many recordings of each system are used.
         recordings: those that are healthy, where they are known; all of the set are tried when None.
     """
-    labels, chosen = _labels(data), defaultdict(list)
+    chosen: dict[str, list[Tape]] = defaultdict(list)
     for _, tape in healthy(data) if recordings is None else recordings:
         chosen[tape.namespace].append(tape)
     for namespace in sorted(chosen):
         for base, tape in enumerate(chosen[namespace][:bases]):
             for name, fault in faults.items():
                 rng = random.Random(f"{seed}/{namespace}/{base}/{name}")  # noqa: S311  (a choice of cases)
-                yield from _of_fault(tape, name, fault, rng, labels, apps)
+                yield from _of_fault(tape, name, fault, rng, apps)
 
 
-def _of_fault(
-    tape: Tape, name: str, fault: Fault, rng: random.Random, labels: dict[str, Any], apps: int
-) -> Iterator[Outcome]:
+def _of_fault(tape: Tape, name: str, fault: Fault, rng: random.Random, apps: int) -> Iterator[Planted]:
     candidates = tape.apps()
     first, others = candidates[0], rng.sample(candidates[1:], len(candidates) - 1)
     tried = 0
@@ -99,14 +135,7 @@ def _of_fault(
         kind = fault(changed, app, rng)
         if kind is None:
             continue
-        expected = _expected(kind, app, tape.namespace)
-        for hidden, hide in HIDDEN.items():
-            shown = Tape(changed.answers, changed.namespace)
-            hide(shown, rng)
-            ranked = _answer(shown, labels)
-            top = ranked[0] if ranked else {}
-            answered = (str(top.get("entity", "")), str(top.get("cause", "")))
-            yield Outcome(name, hidden, app, expected, answered, float(top.get("score") or 0.0))
+        yield Planted(name, app, _expected(kind, app, tape.namespace), tape, changed, rng)
         tried += 1
         if tried >= apps:
             return
@@ -143,6 +172,20 @@ def _no_manifest(tape: Tape, rng: random.Random) -> None:  # noqa: ARG001
         del tape.answers[key]
 
 
+def _no_words(tape: Tape, rng: random.Random) -> None:
+    """Neither events nor logs: what the objects themselves show."""
+    _no_events(tape, rng)
+    _no_logs(tape, rng)
+
+
+def _half(tape: Tape, rng: random.Random) -> None:
+    """Every other object was not described, and every other log not read."""
+    for key in [k for k in tape.answers if k.startswith(("DescribeResource", "GetErrorLogs"))]:
+        if rng.random() < _LOST:
+            del tape.answers[key]
+
+
+_LOST = 0.5
 _NOISE = (
     "WARN retrying request after connection reset by peer",
     "ERROR user 4711 not found",
@@ -181,6 +224,8 @@ HIDDEN: dict[str, Callable[[Tape, random.Random], None]] = {
     "no events": _no_events,
     "no logs": _no_logs,
     "no manifest": _no_manifest,
+    "no words": _no_words,
+    "half": _half,
     "noise": _noise,
     "shuffled": _shuffled,
 }
@@ -191,20 +236,16 @@ def _read(folder: Path) -> Tape:
     return Tape(read_object(folder / "tool_cache.json", needs=()), namespace)
 
 
-def _labels(data: Path) -> dict[str, Any]:
+def labels_of(data: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((data / "labels.json").read_text(encoding="utf-8"))
     return found
 
 
-def _answer(tape: Tape, labels: dict[str, Any]) -> list[dict[str, Any]]:
-    """Write a case in the layout of the set, and run the set's own adapter on it."""
-    folder = Path(tempfile.mkdtemp(prefix="transplant-"))
-    try:
-        (folder / "query.json").write_text(json.dumps({"query": "Something is wrong.", "namespace": tape.namespace}))
-        (folder / "tool_cache.json").write_text(json.dumps(tape.answers), encoding="utf-8")
-        found: list[dict[str, Any]] = cloud_opsbench.SUITE.answer(cloud_opsbench.SUITE.load(folder, labels), None)[
-            "ranked"
-        ]
-        return found
-    finally:
-        shutil.rmtree(folder)
+def posed(tape: Tape, labels: Mapping[str, Any]) -> cloud_opsbench.Case:
+    """Return what a recording says as a case of the set, read by the set's own adapter."""
+    return cloud_opsbench.posed("Something is wrong.", tape.namespace, tape.answers, labels)
+
+
+def _answer(tape: Tape, labels: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = cloud_opsbench.SUITE.answer(posed(tape, labels), None)["ranked"]
+    return found

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from graph.diagnosis.accounting import accounts_of, unexplained
+from graph.diagnosis.ailments import Way
 from graph.diagnosis.blame import change_verdict, remedy
 from graph.diagnosis.context import Context
 from graph.diagnosis.detectors.broken import broken
@@ -216,8 +217,20 @@ def _first_failing(context: Context, accounts: Sequence[Account]) -> str:
 
 
 def _suffering(context: Context, accounts: Sequence[Account]) -> tuple[str, ...]:
-    """Whom the leading account reaches; without one, all others that complain at the same time."""
-    if accounts and accounts[0].steps:
-        return accounts[0].victims
-    named = set(context.subjects) | {""}
-    return tuple(dict.fromkeys(c.service for c in context.complaints if c.service not in named))
+    """Whom the leading account reaches, and who complains at the same time while nobody knows whom it depends on.
+
+    An account follows links that are known. Of one without any it can't tell, and whoever complains is not acquitted by
+    that; one that is only asked for more than usual does not suffer. Without an account, all others that complain.
+    """
+    complain = dict.fromkeys(c.service for c in context.complaints if c.service not in {*context.subjects, ""})
+    if not (accounts and accounts[0].steps):
+        return tuple(complain)
+    linked = {end for link in context.links for end in (link.source, link.target)}
+    explained = {uid for a in accounts for uid in (a.origin, *a.victims)}
+    lone = [u for u in complain if u not in linked and u not in explained and not _is_only_loaded(context, u)]
+    return (*accounts[0].victims, *lone)
+
+
+def _is_only_loaded(context: Context, uid: str) -> bool:
+    signs = context.unwell.get(uid, ())
+    return bool(signs) and all(sign.way is Way.LOADED for sign in signs)

@@ -7,8 +7,9 @@ origin predicts who else is slow; the one whose prediction fits best what was me
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
@@ -140,19 +141,23 @@ def _delayed(scene: Scene, calls: _Calls, slow: Mapping[str, Anomaly]) -> Iterat
         return
     seen = frozenset(slow)
     own = _own(calls, slow)
-    # A slow node lets several services add delay, not one of them alone.
-    spread = sorted(own.values())[-2] if len(own) > 1 else 0.0
+    grown = {uid: a.now - (a.usual or 0.0) for uid, a in slow.items()}
     weighed: list[tuple[float, float, str, str]] = []
     for uid in seen:
         above = {uid, *calls.upstream(uid)}
         fit = max(_fit(above & _known(calls, slow), seen), _fit(above | calls.callees[uid], seen))
+        level = max(
+            _level_fit(calls, grown, partial(_arrives, uid)),
+            _level_fit(calls, grown, partial(_touches, uid)),
+        )
         # What it adds itself is worth less than what its delay explains: levels are those of different callers.
-        weighed.append((fit * (_BY_FIT + (1 - _BY_FIT) * own[uid]), 0.0, uid, "network_delay"))
+        weighed.append((fit * (_BY_FIT + (1 - _BY_FIT) * own[uid]) * level, 0.0, uid, "network_delay"))
     for node in scene.live.of("Node"):
-        predicted, share = _by_node(calls, node.resource.name, seen)
+        name = node.resource.name
+        predicted, share = _by_node(calls, name, seen)
         if len(predicted) > 1:
-            fit = _fit(predicted, seen)
-            weighed.append((fit * (_BY_FIT + (1 - _BY_FIT) * spread), share, node.resource.uid, "node_network_delay"))
+            level = _level_fit(calls, grown, partial(calls.crosses, node=name))
+            weighed.append((_fit(predicted, seen) * level, share, node.resource.uid, "node_network_delay"))
     weighed.sort(key=lambda w: (-round(w[0], 6), -w[1], w[2]))
     best = weighed[0][0]
     for fit, share, uid, kind in weighed[:_MOST]:
@@ -160,6 +165,47 @@ def _delayed(scene: Scene, calls: _Calls, slow: Mapping[str, Anomaly]) -> Iterat
         what = "The network of node" if kind.startswith("node") else "The network or work of"
         summary = f"{what} {display_uid(uid)} is slow: that fits best who else is slow and who is not."
         yield _mechanism(uid, kind, summary, anomalies, fit * (fit / best) * (0.8 + 0.1 * share))
+
+
+def _arrives(uid: str, _: str, callee: str) -> bool:
+    return callee == uid
+
+
+def _touches(uid: str, caller: str, callee: str) -> bool:
+    return uid in (caller, callee)
+
+
+def _level_fit(calls: _Calls, grown: Mapping[str, float], is_delayed: Callable[[str, str], bool]) -> float:
+    """How well an equal delay of some calls explains by how much each service has become slower, 0 to 1.
+
+    Who waits for several delayed calls waits for their sum, or for the longest where it makes them at once: the better
+    of both counts. What arrives late is late for the callers whose calls are delayed.
+    """
+    return max(_level_fit_of(calls, grown, is_delayed, combine) for combine in (sum, max))
+
+
+def _level_fit_of(
+    calls: _Calls,
+    grown: Mapping[str, float],
+    is_delayed: Callable[[str, str], bool],
+    combine: Callable[[Iterable[float]], float],
+) -> float:
+    waits: dict[str, float] = {}
+
+    def wait(uid: str) -> float:
+        """Delays that are in the answer of a service, in units of one."""
+        if uid not in waits:
+            waits[uid] = 0.0  # a call that comes back to its caller adds nothing that can be told
+            waits[uid] = combine([0.0, *(wait(c) + is_delayed(uid, c) for c in sorted(calls.callees[uid]))])
+        return waits[uid]
+
+    expected = {uid: wait(uid) + any(is_delayed(c, uid) for c in calls.callers[uid]) for uid in grown}
+    units = sorted(grown[uid] / e for uid, e in expected.items() if e > 0 and grown[uid] > 0)
+    if not units:
+        return 0.0
+    unit = units[len(units) // 2]
+    pairs = [(much, unit * expected[uid]) for uid, much in grown.items() if much > 0]
+    return sum(min(pair) / max(pair) for pair in pairs) / len(pairs)
 
 
 def _own(calls: _Calls, slow: Mapping[str, Anomaly]) -> dict[str, float]:

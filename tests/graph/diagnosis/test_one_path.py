@@ -189,6 +189,24 @@ def test_the_origin_is_whose_malfunction_the_others_wait_for() -> None:
     assert found.unexplained == ()
 
 
+def test_who_complains_and_is_not_known_to_depend_on_anything_is_not_acquitted() -> None:
+    """An account follows links: of whom none is known it can't tell, of a service that calls others it can."""
+    graph = environment(
+        *("shop", "cart", "mail", "relay", "search"),
+        relations=[relation("shop", "cart"), relation("mail", "relay")],
+    )
+    telemetry = Telemetry(
+        series=(
+            series("cart", "heap_used", *[10] * 6, *[90] * 6),
+            series("shop", "error_rate_pct", *[0] * 8, *[40] * 4),
+        ),
+        logs=(line("search", "upstream timed out"), line("mail", "upstream timed out")),
+    )
+    found = ask(graph, "cart", telemetry)
+    assert found.accounts[0].victims == (uid("shop"),)
+    assert found.suffering == (uid("shop"), uid("search"))
+
+
 def test_two_faults_at_a_time_explain_each_their_own_victims() -> None:
     """What the first account can't reach is told by a second one, and what none reaches is said."""
     graph = environment(

@@ -15,7 +15,7 @@ from graph.evidence import SymptomEvent
 from graph.resource import Facet
 from graph.telemetry import Anomaly, Call, Check, Signal, Telemetry
 from tests.graph.builders import k8s, manifest, service, workload
-from tests.graph.diagnosis.mechanisms.scenes import NOW, POD, WEB, event, found, line, node, pod, version_of
+from tests.graph.diagnosis.mechanisms.scenes import NOW, POD, WEB, event, everything, found, line, node, pod, version_of
 
 PENDING = pod("web", phase="Pending", ready=False, node="")
 DOWN = pod("web", ready=False)
@@ -430,3 +430,22 @@ def test_the_origin_of_slowness_explains_who_is_slow_and_who_is_not(slow: tuple[
     many = mechanisms(Scene(graph, Telemetry(calls=CALLS, anomalies=_slow(*slow))))
     best = max((m for m in many if m.kind == "network_delay"), key=lambda m: m.strength)
     assert best.resource == k8s("Deployment", origin)
+
+
+def test_a_slow_node_is_told_from_a_slow_caller_by_how_much_each_service_adds() -> None:
+    """Each call that crosses the node adds the same: who waits for three such calls is three times as late."""
+    homes = {"edge": "n1", "cart": "n2", "pay": "n3", "mail": "n2", "db": "n1"}
+    objects = [workload(n, replicas=1, ready=1) for n in homes] + [node(n) for n in ("n1", "n2", "n3")]
+    objects += [pod(of, node=where) for of, where in homes.items()]
+
+    def best(**late: float) -> str:
+        anomalies = [
+            Anomaly(resource=k8s("Deployment", n), signal=Signal.LATENCY, metric="p90", usual=10.0, now=10.0 + more)
+            for n, more in late.items()
+        ]
+        many = everything(objects, telemetry=Telemetry(calls=CALLS, anomalies=tuple(anomalies)))
+        return max((m for m in many if m.kind.endswith("network_delay")), key=lambda m: m.strength).resource
+
+    # edge and db live on n1: each call from edge, and each to db, crosses its border.
+    assert best(edge=500.0, cart=200.0, pay=200.0, mail=100.0, db=100.0) == k8s("Node", "n1")
+    assert best(edge=300.0, cart=100.0, pay=100.0, mail=100.0) == k8s("Deployment", "edge")
