@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import auth
-from app.api.bodies import Observation, plain
+from app.api.bodies import Change, Observation, plain
 from app.api.coverage import coverage_body
 from app.api.incidents import incident_body, incident_summary, investigate
 from app.api.outcomes import Memory, OutcomeRequest, RemoveRequest, remove_memory, tell_outcome
@@ -24,8 +24,10 @@ from app.store.users import PrincipalKind, Role, User
 from app.web.before_after import before_after, difference
 from app.web.filters import FILTERS
 from app.web.picture import elements
+from graph import change as domain
+from graph.attribution import attribute
 from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
-from graph.document import digest
+from graph.document import Object, digest
 from graph.drift import compare_graph
 from graph.errors import NotAllowed, NotFound
 from graph.ignoring import sift
@@ -33,6 +35,7 @@ from graph.incident import IncidentStatus
 from graph.plan_text import LineKind, describe, diff_lines
 from graph.remediation import advice
 from graph.resource import display_uid
+from graph.source_gaps import is_complete, source_gaps
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,6 +46,9 @@ _UNDECIDED = {ProposalStatus.PENDING, ProposalStatus.APPROVED, ProposalStatus.RU
 
 _MOST_BLIND = 50
 """Blind spots on a page; the API gives all of them."""
+
+_MOST_ATTRIBUTED = 100
+"""Findings on a page of which is told who and when; more than a person reads, and each costs a look at the history."""
 
 _MARKS = {LineKind.ADD: "+", LineKind.REMOVE: "\u2212"}
 
@@ -217,12 +223,28 @@ def environment(request: Request, user: Viewer, name: str) -> Response:
     sifted = sift(compare_graph(graph), rules, today=graph.as_of.date())
     report = sifted.report
     shown = {**plain(report_json(report)), "ignored": len(sifted.ignored), "expired": list(sifted.expired)}
+    deployers = services_of(request).environments.deployers(name)
     findings = [
-        {**body, "lines": difference(found.intended, found.actual)}
-        for body, found in zip(shown["findings"], report.findings, strict=True)
+        {
+            **body,
+            "lines": difference(found.intended, found.actual),
+            "change": _change(attribute(graph, found, deployers=deployers)) if number < _MOST_ATTRIBUTED else None,
+        }
+        for number, (body, found) in enumerate(zip(shown["findings"], report.findings, strict=True))
     ]
-    seen = coverage_body(graph, report, limit=_MOST_BLIND).model_dump(mode="json")
-    return _page("environment", "Environments", request, user, name=name, report=shown, findings=findings, seen=seen)
+    return _page(
+        "environment",
+        "Environments",
+        request,
+        user,
+        name=name,
+        report=shown,
+        findings=findings,
+        attributed=_MOST_ATTRIBUTED,
+        complete=is_complete(graph),
+        gaps=[plain(gap) for gap in source_gaps(graph)],
+        seen=coverage_body(graph, report, limit=_MOST_BLIND).model_dump(mode="json"),
+    )
 
 
 @router.get("/audit")
@@ -290,8 +312,18 @@ def problem_page(request: Request, status: int, message: str) -> Response:
         status, "Not possible"
     )
     user = auth.current_user(request) if status < 500 else None
-    content = _render("error", "", request, user, title=title, message=message, back=request.url.path)
+    way, back = _way_back(request)
+    content = _render("error", "", request, user, title=title, message=message, way=way, back=back)
     return HTMLResponse(content, status)
+
+
+def _way_back(request: Request) -> tuple[str, str]:
+    """Name and path of where to go on: a page that failed leads to its list, a form to the page it stands on."""
+    place = request.url.path.split("/")[1]
+    known = {"proposals": "approvals", "environments": "environments", "memories": "memories"}
+    if request.method != "GET" and place in ("incidents", "proposals"):
+        return "Go back", "/".join(request.url.path.split("/")[:3])
+    return f"All {known.get(place, 'incidents')}", f"/{place if place in known else ''}"
 
 
 def _signed_in(request: Request, user: User) -> Response:
@@ -316,6 +348,11 @@ def _advice(services: Services, environment: str, diagnosis: Diagnosis) -> tuple
     graph = services.environments.graph(environment, as_of=diagnosis.as_of)
     told = advice(graph, diagnosis, now=services.clock())
     return told or ("No action that policy allows answers this cause.",)
+
+
+def _change(change: domain.Change) -> Object:
+    """A change without the values, which stand in the difference beside it."""
+    return Change.of(change).model_dump(mode="json") | {"path": "", "before_after": ()}
 
 
 def _is_moving(found: list[ProposalSummary]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.web.pages import problem_page, router
+from graph.change import Actor, ActorType, Change
 from graph.diagnosis.result import DiagnosisVerdict
 from graph.incident import Alert, AlertStatus
 from tests.app.api import conftest as api
@@ -39,6 +41,49 @@ def test_the_page_of_an_environment_is_named_after_it_and_shows_coverage_once(vi
     page = viewer.get("/environments/demo").text
     assert "<title>demo · Plumbline</title>" in page
     assert page.count("What would be noticed") == 1
+
+
+def test_drift_is_listed_with_who_and_since_when(world: api.World, viewer: TestClient) -> None:
+    """A finding tells who changed it, when and through which channel, as far as the history does."""
+    page = viewer.get("/environments/demo").text
+    assert "shop/ConfigMap/checkout-config" in page
+    assert "<dt>Who</dt><dd>not known</dd>" in page
+    change = Change(
+        id="change-1",
+        uid=k8s("ConfigMap", "checkout-config"),
+        kind="config",
+        path="/data/PAYMENTS_URL",
+        before="http://payments",
+        after="http://wrong",
+        earliest=world.clock.now - timedelta(minutes=6),
+        latest=world.clock.now - timedelta(minutes=6),
+        actor=Actor(name="mira", type=ActorType.HUMAN),
+        source="audit",
+    )
+    world.services.graph_store.record_changes("demo", [change])
+    page = viewer.get("/environments/demo").text
+    assert "<dt>Who</dt><dd>mira</dd>" in page
+    assert f"{change.latest:%H:%M:%S} UTC" in page
+
+
+def test_drift_of_sources_that_are_late_is_not_called_all(world: api.World, viewer: TestClient) -> None:
+    """An old reading hides what came since, which the page says, and never that all is as declared."""
+    assert "There may be more drift" not in viewer.get("/environments/demo").text
+    world.clock.pass_(hours=2)
+    page = viewer.get("/environments/demo").text
+    assert "There may be more drift" in page
+    assert "what came later is unseen" in page
+
+
+@pytest.mark.parametrize(
+    ("path", "back"), [("/incidents/INC-99", "/"), ("/proposals/FIX-99", "/proposals"), ("/nothing", "/")]
+)
+def test_what_does_not_exist_leads_on(viewer: TestClient, path: str, back: str) -> None:
+    """The page of an error leads to a page that exists, not to itself."""
+    page = viewer.get(path)
+    assert page.status_code == 404
+    assert f'class="button" href="{back}"' in page.text
+    assert viewer.get(back).status_code == 200
 
 
 def test_cause_without_a_fix_says_why(world: api.World, viewer: TestClient) -> None:
