@@ -13,14 +13,17 @@ _MOST_FAULTS = 3
 _MOST_SIGNS = 20
 
 
-def accounts_of(context: Context, leading: str) -> tuple[Account, ...]:
-    """Return the account that begins at the leading cause, or the best one, and those of what it leaves unexplained.
+def accounts_of(context: Context, leading: Sequence[str]) -> tuple[Account, ...]:
+    """Return the account that begins nearest to the leading cause, and those of what it leaves unexplained.
 
     Args:
         context: the question.
-        leading: uid of the leading cause; empty when there is none.
+        leading: uids from the leading cause to the resource of the alert; empty when there is none. A cause that can't
+            be unwell itself, such as a policy, shows in the first on this way that is. Where no account begins on it,
+            the best one is told.
     """
-    first = next((a for a in context.accounts if a.origin == leading), next(iter(context.accounts), None))
+    begins = {a.origin: a for a in reversed(context.accounts)}
+    first = next((begins[uid] for uid in leading if uid in begins), next(iter(context.accounts), None))
     found = [first] if first is not None else []
     found += _others(context, _left(context.unwell, found))
     return tuple(_told(context, a) for a in found[:_MOST_FAULTS])

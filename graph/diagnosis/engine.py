@@ -177,7 +177,7 @@ def _result(context: Context, ranked: Sequence[Ranked]) -> Diagnosis:
         shown = tuple(replace(c, path=()) for c in shown)
     is_well = found is DiagnosisVerdict.HEALTHY
     changed_by = None if is_well else change_verdict(context, ranked)
-    accounts = () if is_well else accounts_of(context, shown[0].resource if shown else "")
+    accounts = () if is_well else accounts_of(context, _way(shown[0]) if shown else ())
     cited = {i for s in _statements(shown, changed_by, accounts) for i in s.evidence}
     alert_notes = set(context.note_alerts())
     return Diagnosis(
@@ -196,6 +196,11 @@ def _result(context: Context, ranked: Sequence[Ranked]) -> Diagnosis:
         suffering=() if is_well else _suffering(context, accounts),
         remedy=remedy(context, ranked) if shown else None,
     )
+
+
+def _way(cause: Cause) -> tuple[str, ...]:
+    """From the resource of a cause to that of the alert."""
+    return (cause.resource, *(uid for uid in reversed(cause.path) if uid != cause.resource))
 
 
 def _statements(

@@ -67,6 +67,7 @@ RULES: dict[str, Rule] = {
     "dependency_healthy": Rule(-26, "what lies between shows no trouble"),
     "other_complaint": Rule(-12, "the systems complain of something that this does not explain"),
     "complaint_older": Rule(-24, "the first such complaint is older than the change"),
+    "known_elsewhere": Rule(-8, "another incident is about it, and is clearly older than the alert"),
     "nothing_fails": Rule(-10, "no system complains although complaints were read"),
     "far": Rule(-2, "each further step makes it less likely"),
 }
@@ -180,13 +181,20 @@ def is_measured(hypothesis: Hypothesis) -> bool:
 
 
 def is_rival(one: Hypothesis, other: Hypothesis) -> bool:
-    """Whether two hypotheses tell different stories; what one run or one record did is one story."""
-    if one is other:
+    """Whether one hypothesis makes another doubtful: it tells a different story of this alert.
+
+    What one run or one record did is one story. What an older incident is about does not compete with what is new.
+    """
+    if one is other or (_is_known_elsewhere(one) and not _is_known_elsewhere(other)):
         return False
     left, right = one.change, other.change
     if left is None or right is None:
         return True
     return not ((left.run and left.run == right.run) or set(left.evidence) & set(right.evidence))
+
+
+def _is_known_elsewhere(hypothesis: Hypothesis) -> bool:
+    return any(p.rule == "known_elsewhere" for p in hypothesis.points)
 
 
 def merged(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:

@@ -26,6 +26,7 @@ _WITHOUT_TROUBLE = frozenset({"network_policy", "selector_mismatch", "port_misma
 """Kinds that leave what they cut off in good health."""
 _MAX_CITED = 3
 _STALE = timedelta(hours=24)
+_APART = timedelta(minutes=10)
 
 
 def weighed(context: Context, hypothesis: Hypothesis) -> Hypothesis:
@@ -311,6 +312,24 @@ def _about_drift(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
         yield Point(rule="about_drift", text=text, evidence=tuple(context.ledger.alert(a) for a in about))
 
 
+def _known_elsewhere(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
+    """What had an incident of its own for some time when this alert came may be behind it, but did not bring it about.
+
+    Alerts of one cause come within minutes of each other, so that a younger incident is left out.
+    """
+    change = hypothesis.change
+    if change is None:
+        return
+    for incident in sorted(context.open_incidents, key=lambda i: (i.opened_at, i.id)):
+        later = context.started_at - incident.opened_at
+        is_about_it = hypothesis.resource in incident.subjects and change.latest <= incident.opened_at
+        if is_about_it and later >= _APART and incident.is_open_at(context.started_at, context.started_at):
+            name = context.name(hypothesis.resource)
+            text = f"{incident.id} has been about {name} since {_span(later)} before this alert."
+            yield Point(rule="known_elsewhere", text=text, evidence=(context.ledger.incident(incident),))
+            return
+
+
 JUDGES: tuple[Callable[[Context, Hypothesis], Iterable[Point]], ...] = (
     _time,
     _path,
@@ -320,5 +339,6 @@ JUDGES: tuple[Callable[[Context, Hypothesis], Iterable[Point]], ...] = (
     _network,
     _silence,
     _about_drift,
+    _known_elsewhere,
 )
 """Each looks at one side. They don't know of each other, so their order does not matter."""

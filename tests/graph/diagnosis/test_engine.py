@@ -375,6 +375,33 @@ def test_two_close_causes_make_both_doubtful() -> None:
     assert "tells" in found.missing[0]
 
 
+def test_what_an_older_incident_is_about_does_not_make_a_new_cause_doubtful() -> None:
+    """Of two causes on the way, the one that has an incident of its own since long leaves the alert to the other."""
+    scene = Scene()
+    long_before = AT - timedelta(minutes=30)
+    policy = tf("aws_iam_role_policy.checkout")
+    scene.alter(policy, "/values/policy", narrowed(), at=long_before)
+    scene.say("checkout", DENIED)
+    image_by_hand(scene)
+    assert scene.diagnose().verdict is DiagnosisVerdict.INCONCLUSIVE
+    scene.open_incidents.append(_incident(subjects=(policy,), opened_at=long_before + timedelta(minutes=1)))
+    found = scene.diagnose()
+    assert (found.verdict, found.causes[0].resource) == (DiagnosisVerdict.CAUSE_FOUND, CHECKOUT)
+    known = next(c for c in found.causes if c.resource == policy)
+    assert any("i-9 has been about" in s.text for s in known.against)
+    assert problems(found) == []
+
+
+def test_what_an_older_incident_is_about_is_still_found_when_nothing_else_changed() -> None:
+    """A late alert of the same cause is told as such."""
+    scene = Scene()
+    permission(scene)
+    policy = tf("aws_iam_role_policy.checkout")
+    scene.open_incidents.append(_incident(subjects=(policy,), opened_at=AT))
+    found = scene.diagnose(alert(at=AT + timedelta(minutes=14)))
+    assert (found.verdict, found.causes[0].resource) == (DiagnosisVerdict.CAUSE_FOUND, policy)
+
+
 def test_without_a_subject_differences_are_listed_with_low_confidence() -> None:
     """An alert that names nothing gets the environment's drift as a hint, never as a cause."""
     scene = Scene()
