@@ -27,7 +27,7 @@ _CALLS_EACH = 2.0
 """Calls that a service makes to another for one that it gets: so much more of its own may fail."""
 _UNSEEN, _SILENT, _MOST_SILENT = 0.05, 0.1, 0.6
 """Blame for new instances that are not up yet; for each reading that they had the chance to make; and at most."""
-_LEAST = 0.02
+_LEAST, _LITTLE = 0.02, 0.05
 _WEIGHTS = (Signal.AVAILABILITY, Signal.LATENCY, Signal.CPU, Signal.MEMORY)
 _LIKELY = 0.5
 """Least blame from which on a release is named as the one."""
@@ -69,6 +69,7 @@ def rank_releases(releases: Sequence[Release], telemetry: Telemetry, *, at: floa
             *question.asking(release),
             *question.silence(release),
         ]
+        reasons = reasons or list(question.a_little(release))
         reasons.sort(key=lambda r: (r.worth, r.text), reverse=True)
         blamed.append(Blamed(release=release, score=sum(r.worth for r in reasons), reasons=tuple(reasons)))
     return tuple(sorted(blamed, key=lambda b: (-round(b.score, 6), -b.release.started_at, b.release.service)))
@@ -113,6 +114,15 @@ class _Question:
             if found.worse > _LEAST:
                 text = f"Its new instances {found.what} than the old ones ({found.new:.3g} against {found.old:.3g})."
                 yield Reason(worth=found.worse, text=text, about=(release.service,))
+
+    def a_little(self, release: Release) -> Iterable[Reason]:
+        """New instances that are slower by more than starting explains, though by less than anybody feels: a weak sign,
+        for where there is no other."""
+        series = self._of.get((release.service, Signal.LATENCY), ())
+        for found in differences(series, release.new, since=release.started_at, until=self._at):
+            if found.worse > 0:
+                text = f"Its new instances {found.what} than the old ones ({found.new:.3g} against {found.old:.3g})."
+                yield Reason(worth=_LITTLE * found.worse, text=text, about=(release.service,))
 
     def asking(self, release: Release) -> Iterable[Reason]:
         """Compare the calls that new instances make with those that old ones make: a callee is the same for both."""

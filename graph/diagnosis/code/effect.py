@@ -27,6 +27,7 @@ class Effect(StrEnum):
     DISK_SLOWER = "has a slower or smaller disk"
     # Caches.
     CACHES_SHORTER = "keeps cached entries for a shorter time"
+    KEEPS_LOCAL = "keeps in one process what all of them need"
     CACHES_LONGER = "keeps cached entries for longer"
     CACHES_FEWER = "keeps fewer entries in a cache"
     DROPS_CACHE = "no longer uses a cache, or looks under another key"

@@ -92,6 +92,9 @@ MARKS: tuple[Mark, ...] = (
         None,
         _E.POOLS_MORE,
     ),
+    _row(r"single_?thread|limitedparallelism\(1\)|max_?workers\s*=\s*1\b|semaphore\(1\)", _E.POOLS_FEWER, None),
+    # What one process keeps is not there for the others, nor after a restart.
+    _row(r"memory_?store|in_?memory|:memory:|local_?cache|in_?process|localfile|/tmp/", _E.KEEPS_LOCAL, None),
     # Caches.
     _row(
         r"\w*(cache|memo|redis)\w*\.(get|load|fetch|find|read|compute)\w*|@cacheable|lru_cache|@cached"
@@ -113,7 +116,8 @@ MARKS: tuple[Mark, ...] = (
         _E.GROWS_WITHOUT_BOUND,
     ),
     # Waiting.
-    _row(r"\bsleep\(|thread\.sleep|time\.after\(|delay\(\d", _E.SLEEPS, None),
+    _row(r"\bsleep\(|thread\.sleep|time\.after\(|delay\(\d", _E.SLEEPS, _E.RUNS_OFTENER),
+    _row(r"exponential|\bexpo\b|jitter|randomi[sz]ed", None, _E.RETRIES_MORE),
     _row(
         r"\w+sync\(|runblocking|\.block\(\)|thread\.sleep|time\.sleep\(|requests\.(get|post)\(|pbkdf2"
         r"|\.result\(\)|getawaiter\(\)\.getresult|block_on\(|child_process|\.get\(\)\.get\(",

@@ -42,13 +42,15 @@ _NEARLY = 0.05
 MEANINGS: tuple[Meaning, ...] = (
     # Probes before time-outs: `readinessProbe.timeoutSeconds` is one.
     _row(r"probe|liveness|readiness|health_?check", _E.STRICTER_PROBES, None, None, _E.STRICTER_PROBES),
+    # It asks others to come later.
+    _row(r"retry_after", None, None),
     _row(
         r"(retry|retries|attempt|redeliver)\w*(delay|wait|interval|backoff|base)|backoff|jitter",
         _E.RETRIES_MORE,
         None,
         _E.RETRIES_MORE,
     ),
-    _row(r"retr(y|ies)|attempts|redeliver|max_receive", _E.RETRIES_FEWER, _E.RETRIES_MORE, None, new=_E.RETRIES_MORE),
+    _row(r"retr(y|ies)|attempts?|redeliver|max_receive", _E.RETRIES_FEWER, _E.RETRIES_MORE, None, new=_E.RETRIES_MORE),
     # How long a store waits until it looks for a deadlock, and what it writes about locks, leads to none.
     _row(
         r"deadlock_time_?out|log_lock|print_all_deadlocks|lock_monitor|log_(min_)?duration|slow_query_log", None, None

@@ -62,12 +62,21 @@ class Shift:
     @property
     def change(self) -> float | None:
         """The new amount as a multiple of the old one; above 1 for more; None when they can't be compared."""
-        old, new = amount(self.before or ""), amount(self.after or "")
+        read = _cores if "cpu" in self.key else amount
+        old, new = read(self.before or ""), read(self.after or "")
         if old is None or new is None:
             return None
         if old == 0 or new == 0:
             return float("inf") if new > old else 1.0 if new == old else 0.0
         return new / old
+
+
+def _cores(text: str) -> float | None:
+    """Cores of a processor: `500m` is half of one."""
+    bare = text.strip("\"' ")
+    if bare.endswith("m") and bare[:-1].isdigit():
+        return int(bare[:-1]) / 1000
+    return amount(bare)
 
 
 def shifts(patch: Patch) -> tuple[Shift, ...]:

@@ -57,8 +57,10 @@ def shaped(patch: Patch) -> Iterator[Effect]:
     if _calls_in_loops(after) > _calls_in_loops(before) and gained >= lost:
         # Several calls that became one in a loop were only written shorter.
         yield Effect.CALLS_IN_LOOP
-    elif gained > lost:
+    elif gained > lost and _lines_that_call(patch.added) > _lines_that_call(patch.removed):
         yield Effect.CALLS_MORE
+    if _looks_through(patch):
+        yield Effect.COSTS_MORE
     if _grows(patch):
         yield Effect.GROWS_WITHOUT_BOUND
     if _backtracks(patch, "+") > _backtracks(patch, "-"):
@@ -90,6 +92,27 @@ def _calls_in_loops(lines: Sequence[Line]) -> int:
             if is_whole and re.search(r"\w+\(", body) and _REMOTE.search(body):
                 count += 1
     return count
+
+
+def _lines_that_call(lines: Sequence[str]) -> int:
+    return sum(bool(re.search(r"\w\(", line)) for line in lines)
+
+
+def _looks_through(patch: Patch) -> bool:
+    """What was looked up in a set or a map is looked for in a list."""
+    lost = {m["name"] for line in patch.removed if (m := _HASHED.search(line))}
+    gained = {m["name"] for line in patch.added if (m := _LISTED.search(line))}
+    after = "\n".join(line.text for line in patch.side("+"))
+    return any(
+        re.search(rf"\bin {name}\b|\b{name}\.(includes|contains|index_?of|find|some)\b", after, re.IGNORECASE)
+        for name in lost & gained
+    )
+
+
+_HASHED = re.compile(
+    r"(?P<name>\w+)\s*:?=\s*(?:\{|set\(|frozenset\(|dict\(|new (?:Set|Map|Hash\w+)|.*\.(?:toSet|to_set|toMap)\()"
+)
+_LISTED = re.compile(r"(?P<name>\w+)\s*:?=\s*(?:\[|list\(|new (?:Array\w*|\w*List)|.*\.(?:toList|to_a|map)\b)")
 
 
 def _grows(patch: Patch) -> bool:

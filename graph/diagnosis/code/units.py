@@ -51,6 +51,9 @@ def converted(patch: Patch) -> Iterator[Effect]:
     """Yield that an amount is read in another unit, and what that makes of it."""
     old, new = (_unit("\n".join(lines)) for lines in (patch.removed, patch.added))
     lost, gained = patch.lost, patch.gained
+    if _times(lost) != _times(gained) and _AMOUNT.search(gained) and _same_but_factor(patch):
+        yield Effect.CHANGES_UNIT
+        return
     if old is None or not gained:
         return
     new = new if new is not None else _bare(lost, gained)
@@ -62,6 +65,20 @@ def converted(patch: Patch) -> Iterator[Effect]:
     effect = None if means is None else means[1] if new < old else means[2]
     if effect is not None:
         yield effect
+
+
+def _times(text: str) -> int:
+    """How many thousands an amount is multiplied by, less those that it is divided by."""
+    return sum(1 if found[0].startswith("*") else -1 for found in _THOUSAND.finditer(text))
+
+
+def _same_but_factor(patch: Patch) -> bool:
+    """Whether lines differ in a thousand only."""
+    return any(_bare_of(old) == _bare_of(new) for old, new in patch.pairs())
+
+
+def _bare_of(line: str) -> str:
+    return re.sub(r"[\s()]|int|round|math\.\w+", "", _THOUSAND.sub("", line), flags=re.IGNORECASE)
 
 
 def _unit(text: str) -> float | None:

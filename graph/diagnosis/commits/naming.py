@@ -33,6 +33,7 @@ _PLAIN = frozenset(
     call calls called client response handler new old user users items item result message messages info warn
     warning debug trace level host port path file index api app config default per sec min max duration
     utilization p99 p95 slow fail rate second minute minutes and the for are was could can cannot unable invalid
+    cpu disk throttled throttling attempt attempts retry retries retrying cache pool lock thread threads
     consumer producer lag worker workers backlog depth queue statement
     alter table column add insert into index constraint drop create update delete relation database statement
     expected process internal public private class func function def const var let import package end self ctx

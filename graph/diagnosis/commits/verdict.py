@@ -16,7 +16,7 @@ from graph.diagnosis.commits.outside import Apart, outside
 from graph.diagnosis.commits.place import Place, place_of
 from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.commits.timing import timely
-from graph.diagnosis.commits.trouble import Trouble
+from graph.diagnosis.commits.trouble import VAGUE, Trouble
 from graph.diagnosis.hypothesis import Reason
 
 LIKELY = 0.9
@@ -24,6 +24,10 @@ LIKELY = 0.9
 _BEST_OF_FEW, _CLEARLY = 0.3, 1.3
 """Points from which one is named that has this many times the points of the next, when nothing speaks for a cause
 outside: the best guess, with little confidence."""
+_LEAST = 0.45
+"""Worth that one reason must have, but for the time: many faint ones are found for any commit."""
+_ALIKE = 1.04
+"""Times the points of the next from which on a commit is told apart from it."""
 _TELLING = 0.75
 """Worth of an effect from which on a diff could matter to what it names."""
 _CONTRACT = 0.7
@@ -42,6 +46,8 @@ class Suspect:
     points: float
     reasons: tuple[Reason, ...]
     """Strongest first; their sum is `points`"""
+    telling: float
+    """Worth of its strongest reason but for the time at which it came"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +84,10 @@ def rank_commits(scene: Scene) -> CommitVerdict:
     told, rare = named(scene), rarity(readings.values())
     suspects = []
     for commit in scene.commits:
-        reasons = _reasons(commit, readings[commit.version], scene, told, rare)
+        reasons, telling = _reasons(commit, readings[commit.version], scene, told, rare)
         points = sum(r.worth for r in reasons)
         if points > 0:
-            suspects.append(Suspect(commit=commit, points=round(points, 3), reasons=reasons))
+            suspects.append(Suspect(commit=commit, points=round(points, 3), reasons=reasons, telling=telling))
     suspects.sort(key=lambda s: (-s.points, s.commit.version))
     apart = outside(scene)
     best = suspects[0] if suspects else None
@@ -97,25 +103,29 @@ def rank_commits(scene: Scene) -> CommitVerdict:
 
 
 def _is_guilty(suspects: Sequence[Suspect], apart: Apart | None) -> bool:
-    best = suspects[0].points
+    best, second = suspects[0].points, suspects[1].points if len(suspects) > 1 else 0.0
+    if suspects[0].telling < _LEAST or best < _ALIKE * second:
+        return False
     if apart is not None:
         return best >= LIKELY and best > apart.points
-    second = suspects[1].points if len(suspects) > 1 else 0.0
     return best >= LIKELY or (best >= _BEST_OF_FEW and best >= _CLEARLY * second)
 
 
 def _reasons(
     commit: Change, reading: DiffReading, scene: Scene, told: dict[str, frozenset[str]], rare: dict[str, float]
-) -> tuple[Reason, ...]:
-    """Everything that speaks for or against one commit; nothing for one that never ran or does nothing."""
+) -> tuple[tuple[Reason, ...], float]:
+    """Everything that speaks for or against one commit, and what the strongest is worth but for the time; nothing for
+    one that never ran or does nothing."""
     place = _placed(commit, reading, scene)
     if place.since is None or (commit.diff and reading.is_cosmetic):
-        return ()
+        return (), 0.0
     if not commit.diff:
-        return _at(place.closeness, unread(commit, told))
+        blind = _at(place.closeness, unread(commit, told))
+        return blind, max((r.worth for r in blind), default=0.0)
     fit = list(fits(reading, scene, place))
     is_contract = bool(reading.effects & _CONTRACTS)
-    is_telling = is_contract or any(r.worth >= _TELLING for r in fit)
+    # Where nobody says in which way it fails, what is named is all there is.
+    is_telling = is_contract or any(r.worth >= _TELLING for r in fit) or not scene.troubles.keys() - VAGUE
     names = list(shared(reading, told, rare, is_telling=is_telling))
     closeness = max(place.closeness, _CONTRACT) if names and is_contract else place.closeness
     if closeness > place.closeness:
@@ -125,7 +135,8 @@ def _reasons(
     most = sum(r.worth for r in reasons)
     late = _at(place.closeness, timely(place, scene)) if reasons else ()
     late = tuple(replace(r, worth=round(min(r.worth, most), 3)) for r in late)
-    return tuple(sorted((*reasons, *late), key=lambda r: (r.worth, r.text), reverse=True))
+    telling = max((r.worth for r in reasons), default=0.0)
+    return tuple(sorted((*reasons, *late), key=lambda r: (r.worth, r.text), reverse=True)), telling
 
 
 def _at(closeness: float, reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-_FILES = tuple(Path(__file__).with_name(name) for name in ("incidents.yaml", "decoys.yaml", "more.yaml"))
+_FILES = tuple(Path(__file__).with_name(name) for name in ("incidents.yaml", "decoys.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
