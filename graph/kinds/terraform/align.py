@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graph.document import Json
 from graph.document import canonical as text_of
 
-_IDENTITY = ("Sid", "name", "key", "id", "device_name", "sid", "path", "type")
+_IDENTITY = ("Sid", "name", "key", "id", "device_name", "origin_id", "rule_no", "sid", "path", "type")
 """Members that name an entry among its siblings, strongest first."""
 
 _LIKENESS = 0.5

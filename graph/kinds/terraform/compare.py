@@ -279,11 +279,15 @@ def _with_unknown_from(intended: Object, baseline: Object) -> Object:
     values: Json = mapping(intended, "values")
     for path in strings(intended.get("unknown")):
         inner = path.removeprefix("/values")
+        attribute = pointer(*tokens(inner)[:1])
+        if get(values, attribute) is ABSENT:
+            # An expression with an unknown part is unknown as a whole.
+            values = put(values, attribute, get(baseline, attribute))
+            continue
         try:
             values = put(values, inner, get(baseline, inner))
         except (KeyError, ValueError):
             # The baseline has another shape there; then nothing is claimed of the whole attribute.
-            attribute = pointer(*tokens(inner)[:1])
             values = put(values, attribute, get(baseline, attribute))
     return values if isinstance(values, dict) else {}
 

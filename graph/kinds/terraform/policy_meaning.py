@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from graph.document import Json
@@ -34,7 +36,7 @@ def meaning_of(values: Three) -> Meaning:
         left, right = getattr(held, other), getattr(held, one)
         if is_nothing(left) or is_nothing(right) or _form(left) == _form(right) or _is_named_otherwise(left, right):
             continue
-        found = compare_grants(left, right)
+        found = _compared(text_of(left), text_of(right))
         if found.answer is Sameness.SAME:
             catalogue = catalogue or found.catalogue
             held = held._replace(**{one: left})
@@ -44,7 +46,13 @@ def meaning_of(values: Three) -> Meaning:
     declared = held.intended if _form(held.intended) != _form(held.actual) else held.applied
     if is_nothing(declared) or is_nothing(held.actual) or _is_named_otherwise(declared, held.actual):
         return Meaning(held, False, "")
-    return Meaning(held, False, _note(compare_grants(declared, held.actual)))
+    return Meaning(held, False, _note(_compared(text_of(declared), text_of(held.actual))))
+
+
+@lru_cache(maxsize=256)
+def _compared(before: str, after: str) -> Comparison:
+    """Compare two policies; a drift stays for many readings, and a large policy takes long."""
+    return compare_grants(json.loads(before), json.loads(after))
 
 
 def _note(found: Comparison) -> str:

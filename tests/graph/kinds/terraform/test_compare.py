@@ -397,3 +397,25 @@ def test_masked_against_plain_is_not_comparable() -> None:
     assert findings == []
     assert "sensitive" in unclear[0].reason
     assert "plain" not in unclear[0].reason
+
+
+def test_a_list_with_an_unknown_part_is_not_compared() -> None:
+    """What the code takes from another resource is known after an apply only; the rest of the resource is compared."""
+    code = make("x_y.x", {"size": 1}, unknown=["/values/subnets/0"])
+    held = [make("x_y.x", {"size": size, "subnets": ["a"]}) for size in (1, 2)]
+    findings, mild, _ = compare(intended=[code], applied=held[:1], actual=held[1:])
+    assert [(f.path, f.verdict) for f in findings] == [("/values/size", Verdict.OUT_OF_BAND_CHANGE)]
+    assert not mild
+
+
+def test_a_block_that_leaves_out_defaults_is_the_one_that_has_them() -> None:
+    """Rules of a subnet go by their number, origins by their id, however much the code leaves to the provider."""
+    declared = {"ingress": [{"rule_no": 100, "action": "allow", "protocol": "tcp", "from_port": 443, "to_port": 443}]}
+    full = {"cidr_block": "10.0.0.0/8", "ipv6_cidr_block": "", "icmp_type": 0, "icmp_code": 0}
+    state = {"ingress": [{**declared["ingress"][0], **full, "protocol": "6"}]}
+    findings, mild = facets("aws_network_acl", declared, state, state)
+    assert not findings
+    assert [(f.path, f.rule) for f in mild] == [("/values/ingress/0/protocol", "T17")]
+    actual = {"ingress": [{**state["ingress"][0], "action": "deny"}]}
+    findings, _ = facets("aws_network_acl", declared, state, actual)
+    assert [(f.path, f.verdict) for f in findings] == [("/values/ingress/0/action", Verdict.OUT_OF_BAND_CHANGE)]

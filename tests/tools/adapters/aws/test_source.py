@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -499,7 +500,9 @@ ALTERATIONS: list[Alteration] = [
 ]
 
 
-def test_nothing_is_found_in_an_untouched_account_and_then_exactly_what_was_altered(estate: Estate) -> None:
+def test_nothing_is_found_in_an_untouched_account_and_then_exactly_what_was_altered(
+    estate: Estate, tmp_path: Path
+) -> None:
     """An account as its state describes it has no drift; some seventy changes by hand are as many findings."""
     snapshot, report = estate.look()
     assert _found(report) == set()
@@ -507,6 +510,7 @@ def test_nothing_is_found_in_an_untouched_account_and_then_exactly_what_was_alte
         f"{r['type']}.{r['name']}" for r in estate.account.resources
     }
     _relations(snapshot)
+    assert _against_the_code(estate, snapshot, tmp_path) == set()
     for _, alter, _, _, _ in ALTERATIONS:
         alter(estate.account)
     found = {_in_short(*one) for one in _found(estate.look()[1])}
@@ -517,6 +521,16 @@ def test_nothing_is_found_in_an_untouched_account_and_then_exactly_what_was_alte
 def _in_short(address: str, path: str, verdict: str) -> tuple[str, str, str]:
     """Name what nobody declared by its type alone: its id is made up by the emulator."""
     return (address.split("/")[2] if verdict == NEW else address), path, verdict
+
+
+def _against_the_code(estate: Estate, snapshot: Snapshot, folder: Path) -> set[tuple[str, str, str]]:
+    """Compare with the code as the declared state; return what is found of the resources that it declares."""
+    shutil.copy(Path(__file__).with_name("wider.tf"), folder / "main.tf")
+    code = ManifestSource("code", folder, facet=Facet.INTENDED, cluster="c", stack="shop", salt=SALT, clock=lambda: NOW)
+    declared = code.read().documents
+    assert len(declared) > 15
+    report = compare(intended=declared, applied=estate.state.read().documents, actual=snapshot.documents)
+    return {one for one in _found(report) if one[0] in {d.resource.display for d in declared}}
 
 
 def _relations(snapshot: Snapshot) -> None:
