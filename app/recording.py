@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from app.store.graph import GraphStore
 from app.store.graph_versions import Recorded
@@ -17,6 +19,9 @@ from graph.relation import Relation
 from graph.relations import derive
 from graph.resource import Facet
 from graph.version import Delta, Document, Snapshot
+
+_AT_ONCE = 500
+"""Resources whose documents are read together."""
 
 _NOT_SIGNIFICANT = frozenset({"status"})
 _NOT_SIGNIFICANT_METADATA = frozenset({"resourceVersion", "managedFields", "generation", "selfLink"})
@@ -44,25 +49,54 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._tell = tell
-        self._derived: dict[tuple[str, str, Facet], tuple[Sequence[Document], Sequence[Relation]]] = {}
+        self._news: Counter[str] = Counter()
+        """How often something of an environment has changed, so far."""
+        self._derived: dict[tuple[str, str, Facet], int] = {}
+        """After which of these the relations of a source were found last."""
         self._unrelated: set[str] = set()
         self._related_in_s: dict[str, float] = {}
         self._relating = threading.Lock()
         self._lock = threading.Lock()
         self._resting: dict[str, threading.RLock] = {}
 
-    def record(self, environment: str, snapshots: Sequence[Snapshot], *, is_all: bool) -> None:
-        """Store what sources said at one time; `is_all` when these are all sources of state that there are."""
+    def record(
+        self, environment: str, snapshots: Sequence[Snapshot], *, is_all: bool, is_read_again: bool = True
+    ) -> None:
+        """Store what sources said at one time.
+
+        Args:
+            environment: its name.
+            snapshots: what they said.
+            is_all: whether these are all sources of state that there are.
+            is_read_again: whether they will give the same documents the next time.
+        """
+        touched: dict[str, datetime] = {}
         with self.at_rest(environment):
-            others = [] if is_all else self._stored(environment, except_for={s.source for s in snapshots})
-            everything = [*(d for s in snapshots for d in s.documents), *others]
-            touched: dict[str, datetime] = {}
             for snapshot in snapshots:
-                touched |= _touched(self._record(environment, snapshot, everything), snapshot.taken_at)
+                recorded = self._store.record(
+                    environment, snapshot, None, significant=significant_part, is_read_again=is_read_again
+                )
+                touched |= _touched(recorded, snapshot.taken_at)
+            self._news[environment] += bool(touched)
+            self._restate(environment, snapshots, is_all=is_all)
         # Told when all are stored: a declaration without what runs looks like drift.
         if touched:
             self._unrelated.add(environment)
             self._tell(News(environment=environment, touched=touched))
+
+    def _restate(self, environment: str, snapshots: Sequence[Snapshot], *, is_all: bool) -> None:
+        """Store the relations that the sources state. They are a function of all documents, which seldom change."""
+        now = self._news[environment]
+        due = [s for s in snapshots if self._derived.get((environment, s.source, s.facet)) != now]
+        if not due:
+            return
+        others = [] if is_all else self._stored(environment, except_for={s.source for s in snapshots})
+        everything = [*(d for s in snapshots for d in s.documents), *others]
+        for snapshot in due:
+            own = {d.resource.uid for d in snapshot.documents}
+            relations = _derive(snapshot.documents, everything)
+            self._store.restate(environment, snapshot, [r for r in relations if r.source in own])
+            self._derived[environment, snapshot.source, snapshot.facet] = now
 
     def at_rest(self, environment: str) -> AbstractContextManager[object]:
         """Keep what belongs together from being seen while only a part of it is stored."""
@@ -72,10 +106,11 @@ class Recorder:
     def hear(self, environment: str, said: Snapshot | Delta) -> None:
         """Store what a watched source says."""
         if isinstance(said, Snapshot):
-            self.record(environment, [said], is_all=False)
+            self.record(environment, [said], is_all=False, is_read_again=False)
             return
         recorded = self._store.record_delta(environment, said, {}, significant=significant_part)
         if any(recorded):
+            self._news[environment] += 1
             self._unrelated.add(environment)
             self._tell(News(environment=environment, touched=_touched(recorded, said.at)))
 
@@ -98,28 +133,11 @@ class Recorder:
             for source, facet in sources.items():
                 own = [d for name, d in everything if name == source and graph.version(d.resource.uid, facet)]
                 stated: dict[str, list[Relation]] = {d.resource.uid: [] for d in own}
-                for relation in self._derive(environment, source, facet, own, [d for _, d in everything]):
+                for relation in _derive(own, [d for _, d in everything]):
                     if relation.source in stated:
                         stated[relation.source].append(relation)
                 self._store.relate(environment, source, facet, stated)
             self._related_in_s[environment] = time.perf_counter() - begun
-
-    def _record(self, environment: str, snapshot: Snapshot, everything: Sequence[Document]) -> Recorded:
-        own = {d.resource.uid for d in snapshot.documents}
-        relations = self._derive(environment, snapshot.source, snapshot.facet, snapshot.documents, everything)
-        stated = [r for r in relations if r.source in own]
-        return self._store.record(environment, snapshot, stated, significant=significant_part)
-
-    def _derive(
-        self, environment: str, source: str, facet: Facet, own: Sequence[Document], everything: Sequence[Document]
-    ) -> Sequence[Relation]:
-        around = [*own, *_others(everything, own)]
-        key = (environment, source, facet)
-        known = self._derived.get(key)
-        # Relations are a function of the documents; most of the time not one of them has changed.
-        relations = known[1] if known and known[0] == around else derive(around)
-        self._derived[key] = around, relations
-        return relations
 
     def _stored(self, environment: str, *, except_for: set[str]) -> list[Document]:
         """Return what other sources said last."""
@@ -132,11 +150,16 @@ def _touched(recorded: Recorded, at: datetime) -> dict[str, datetime]:
 
 def _documents(graph: EnvironmentGraph) -> Iterable[tuple[str, Document]]:
     """Yield each facet of each resource with the name of its source."""
-    for resource in graph:
-        for facet in graph.facets(resource.uid):
-            version = graph.version(resource.uid, facet)
-            if version is not None:
+    resources = iter(graph)
+    while some := [r.uid for r in islice(resources, _AT_ONCE)]:
+        found = {(v.resource.uid, facet): v for facet in Facet for v in graph.versions(some, facet)}
+        for uid in some:
+            for version in (found[uid, facet] for facet in graph.facets(uid) if (uid, facet) in found):
                 yield version.source, Document(resource=version.resource, body=version.body, origin=version.origin)
+
+
+def _derive(own: Sequence[Document], everything: Sequence[Document]) -> Sequence[Relation]:
+    return derive([*own, *_others(everything, own)])
 
 
 def significant_part(document: Document) -> Json:

@@ -53,9 +53,10 @@ class GraphStore:
         self,
         environment: str,
         snapshot: Snapshot,
-        relations: Sequence[Relation],
+        relations: Sequence[Relation] | None,
         *,
         significant: Significant = whole_body,
+        is_read_again: bool = True,
     ) -> Recorded:
         """Store what one source said at one time.
 
@@ -64,8 +65,10 @@ class GraphStore:
         Args:
             environment: name of the environment; made when it is new.
             snapshot: what the source said.
-            relations: edges that the snapshot's documents state.
+            relations: edges that the snapshot's documents state; None: they are as they were, or `restate` follows.
             significant: returns the part of a document whose change makes a new version.
+            is_read_again: whether the source will give the same documents again, so that it is worth to remember
+                their hashes, and with them the documents.
         """
         key = (environment, snapshot.source, snapshot.facet)
         hashes = Hashes(significant, self._hashes.get(key))
@@ -78,7 +81,9 @@ class GraphStore:
                 read = read._replace(next_read_at=next_reading(session, source, snapshot.taken_at))
             recorded = record_versions(session, environment, snapshot, hashes, read=read, stamp=stamp)
             if not is_late:
-                self._record_facts(session, environment, snapshot, relations, stamp)
+                self._record_condition(session, environment, snapshot, stamp)
+                if relations is not None:
+                    self._record_relations(session, environment, snapshot, relations, stamp)
                 if snapshot.complete:
                     remember_reading(session, source, snapshot.taken_at)
             source.first_read_at = min(source.first_read_at or snapshot.taken_at, snapshot.taken_at)
@@ -86,8 +91,18 @@ class GraphStore:
                 source.read_at = max(source.read_at or snapshot.taken_at, snapshot.taken_at)
             source.error = ""
             session.add(source)
-        self._hashes[key] = hashes.done()
+        if is_read_again:
+            self._hashes[key] = hashes.done()
         return recorded
+
+    def restate(self, environment: str, snapshot: Snapshot, relations: Sequence[Relation]) -> None:
+        """Store the relations that the documents of a recorded snapshot state; not used when it is not the newest."""
+        with self._database.session() as session:
+            stamp = self._write(session, environment)
+            row = self._source(session, environment, snapshot.source, snapshot.facet)
+            newest = Read(row.read_at, row.heard_at).until
+            if newest is None or newest <= snapshot.taken_at:
+                self._record_relations(session, environment, snapshot, relations, stamp)
 
     def record_delta(
         self,
@@ -246,11 +261,10 @@ class GraphStore:
         with self._database.reading() as session:
             return list(session.exec(select(EnvironmentRow.name).order_by(EnvironmentRow.name)))
 
-    def _record_facts(
+    def _record_relations(
         self, session: Session, environment: str, snapshot: Snapshot, relations: Sequence[Relation], stamp: Stamp
     ) -> None:
         stated = [(r.source, r) for r in relations]
-        places = _places(snapshot.unreadable)
         listed = {d.resource.uid for d in snapshot.documents}
         scope = _scope(environment, FactKind.RELATION, snapshot.facet, snapshot.source)
         sync_facts(
@@ -261,6 +275,9 @@ class GraphStore:
             stamp=stamp,
             keep=lambda uid: uid not in listed and snapshot.hides(uid),
         )
+
+    def _record_condition(self, session: Session, environment: str, snapshot: Snapshot, stamp: Stamp) -> None:
+        places = _places(snapshot.unreadable)
         for kind, wanted in ((FactKind.UNREADABLE, places), (FactKind.OUTAGE, [])):
             scope = _scope(environment, kind, snapshot.facet, snapshot.source)
             sync_facts(session, scope, wanted, at=snapshot.taken_at, stamp=stamp)

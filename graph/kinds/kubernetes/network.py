@@ -6,7 +6,7 @@ Semantics: https://kubernetes.io/docs/concepts/services-networking/network-polic
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graph.document import Json, pointer
 from graph.kinds.kubernetes.inventory import Inventory, cluster_of, labels_of, uid_near
@@ -15,6 +15,11 @@ from graph.kinds.kubernetes.workloads import Workload, by_namespace
 from graph.kinds.lenient import entries, mapping, strings
 from graph.relation import Relation, RelationType
 from graph.version import Document
+
+_Places: TypeAlias = Mapping[tuple[str, str | None], Sequence[Workload]]
+"""Workloads by (cluster, namespace)"""
+_Labels: TypeAlias = dict[tuple[str, str | None], Mapping[str, str]]
+"""Labels of the namespaces that were looked at so far, by (cluster, namespace)"""
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """Label that the API server puts on every namespace."""
@@ -27,6 +32,7 @@ def policy_relations(inventory: Inventory, all_workloads: Sequence[Workload]) ->
     admits everybody gives ALLOWS to the workloads of the policy's own namespace.
     """
     by_place = by_namespace(all_workloads)
+    labels: _Labels = {}
     for policy in inventory.of("NetworkPolicy"):
         types = directions(policy)
         for workload in by_place.get((cluster_of(policy), policy.resource.namespace), ()):
@@ -39,7 +45,7 @@ def policy_relations(inventory: Inventory, all_workloads: Sequence[Workload]) ->
                     detail=",".join(types),
                 )
         if "Ingress" in types:
-            yield from _admitted(policy, inventory, all_workloads, by_place)
+            yield from _admitted(policy, inventory, by_place, labels)
 
 
 def directions(policy: Document) -> tuple[str, ...]:
@@ -60,51 +66,55 @@ def guards(policy: Document, workload: Workload) -> bool:
     )
 
 
-def _admitted(
-    policy: Document,
-    inventory: Inventory,
-    all_workloads: Sequence[Workload],
-    by_place: Mapping[tuple[str, str | None], Sequence[Workload]],
-) -> Iterator[Relation]:
-    beside = by_place.get((cluster_of(policy), policy.resource.namespace), ())
+def _admitted(policy: Document, inventory: Inventory, by_place: _Places, labels: _Labels) -> Iterator[Relation]:
+    own = (cluster_of(policy), policy.resource.namespace)
     for index, rule in entries(policy.body, "spec", "ingress"):
         ports = ",".join(f"{p.get('port', 'all')}/{p.get('protocol', 'TCP')}" for _, p in entries(rule, "ports"))
         peers = entries(rule, "from")
         reaches_out = any("namespaceSelector" in peer for _, peer in peers)
-        for workload in all_workloads if reaches_out else beside:
-            if cluster_of(workload.document) != cluster_of(policy):
+        for place in [p for p in by_place if p[0] == own[0]] if reaches_out else [own]:
+            # Namespaces are few and workloads many: a selector is held against the namespace once.
+            if place not in labels:
+                labels[place] = _namespace_labels(policy, place[1], inventory)
+            near = [(i, peer) for i, peer in peers if _admits_namespace(policy, peer, place[1], labels[place])]
+            if peers and not near:
                 continue
-            way = pointer("spec", "ingress", index)
-            if peers:
-                found = next((i for i, p in peers if admits(policy, p, workload, inventory)), None)
-                if found is None:
-                    continue
-                way += pointer("from", found)
-            yield Relation(
-                source=policy.resource.uid,
-                target=workload.uid,
-                type=RelationType.ALLOWS,
-                via=way,
-                detail=ports,
-            )
+            for workload in by_place.get(place, ()):
+                way = pointer("spec", "ingress", index)
+                if peers:
+                    found = next((i for i, peer in near if _admits_pods(peer, workload)), None)
+                    if found is None:
+                        continue
+                    way += pointer("from", found)
+                yield Relation(
+                    source=policy.resource.uid,
+                    target=workload.uid,
+                    type=RelationType.ALLOWS,
+                    via=way,
+                    detail=ports,
+                )
 
 
 def admits(policy: Document, peer: Json, workload: Workload, inventory: Inventory) -> bool:
     """Whether one peer of a rule selects the pods of a workload; an address block never does."""
+    labels = _namespace_labels(workload.document, workload.namespace, inventory)
+    return _admits_namespace(policy, peer, workload.namespace, labels) and _admits_pods(peer, workload)
+
+
+def _admits_namespace(policy: Document, peer: Json, namespace: str | None, labels: Mapping[str, str]) -> bool:
+    selector = mapping(peer).get("namespaceSelector")
+    return namespace == policy.resource.namespace if selector is None else matches(selector, labels)
+
+
+def _admits_pods(peer: Json, workload: Workload) -> bool:
     pods, namespaces = mapping(peer).get("podSelector"), mapping(peer).get("namespaceSelector")
-    if pods is None and namespaces is None:
-        return False
-    if namespaces is None:
-        if workload.namespace != policy.resource.namespace:
-            return False
-    elif not matches(namespaces, _namespace_labels(workload, inventory)):
-        return False
-    return pods is None or matches(pods, workload.labels)
+    return namespaces is not None if pods is None else matches(pods, workload.labels)
 
 
-def _namespace_labels(workload: Workload, inventory: Inventory) -> dict[str, str]:
-    name = workload.namespace or ""
-    document = inventory.get(uid_near(workload.document, kind="Namespace", name=name))
+def _namespace_labels(near: Document, namespace: str | None, inventory: Inventory) -> dict[str, str]:
+    """Return the labels of a namespace of the cluster of a document."""
+    name = namespace or ""
+    document = inventory.get(uid_near(near, kind="Namespace", name=name))
     return {NAME_LABEL: name, **(labels_of(document.body) if document else {})}
 
 
