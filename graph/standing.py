@@ -40,6 +40,8 @@ class Standing:
     """Declared objects that show where the manifests of their folder went, to the folder; None: nobody asked yet."""
     programs: Mapping[str, frozenset[str]]
     """Observed workloads to the names of the programs that they run."""
+    operators: frozenset[str]
+    """Those of them that may be operators."""
     definitions: Set[str]
     """uids of the definitions of custom resources."""
     custom: CustomTypes
@@ -58,7 +60,7 @@ class Standing:
         return Overview(
             adopted={one.resource.uid: other.resource.uid for one, other in adopted},
             custom=self.custom,
-            operators=operators(frozenset[str]().union(*self.programs.values())),
+            operators=self.operators,
             minor=newest_minor(frozenset(self.services.values())),
             namespaces={namespace for namespace, _, _ in kept if namespace},
             kinds={(group, kind) for namespace, group, kind in kept if not namespace},
@@ -112,11 +114,13 @@ def _built(graph: EnvironmentGraph) -> Standing:
             elif resource.kind == SERVICE:
                 services[resource.uid] = resource.name
     pairs = {name: pair for name in names if (pair := _pair(graph, name))}
+    running = _programs(graph, workloads)
     return Standing(
         declared=declared,
         pairs=pairs,
         settled=_settled(graph, (r.uid for r in graph)) if _needs_settled(pairs) else None,
-        programs=_programs(graph, workloads),
+        programs=running,
+        operators=_operators(running),
         definitions=definitions,
         custom=_custom(graph, definitions),
         services=services,
@@ -147,8 +151,8 @@ def _changed(before: Standing, old: EnvironmentGraph, new: EnvironmentGraph, tou
         running = _programs(new, [r.uid for r in come if r.kind in WORKLOADS and Facet.ACTUAL in new.facets(r.uid)])
         was = {r.uid: before.programs[r.uid] for r in gone if r.uid in before.programs}
         if running != was:
-            kept = {uid: names for uid, names in before.programs.items() if uid not in was}
-            after = replace(after, programs=kept | running)
+            kept = {uid: names for uid, names in before.programs.items() if uid not in was} | running
+            after = replace(after, programs=kept, operators=_operators(kept))
     if DEFINITION in kinds:
         definitions = (before.definitions - touched) | {r.uid for r in come if r.kind == DEFINITION}
         custom = _custom(new, definitions)
@@ -183,6 +187,10 @@ def _settled(graph: EnvironmentGraph, uids: Iterable[str]) -> dict[str, str]:
 
 def _programs(graph: EnvironmentGraph, uids: Iterable[str]) -> dict[str, frozenset[str]]:
     return {d.resource.uid: frozenset(programs(d)) for d in _documents(graph, uids, Facet.ACTUAL)}
+
+
+def _operators(running: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    return operators(frozenset[str]().union(*running.values()))
 
 
 def _custom(graph: EnvironmentGraph, definitions: Set[str]) -> CustomTypes:

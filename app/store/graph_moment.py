@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, func, or_, type_coerce
 from sqlmodel import col
 
+from app.store.column_types import Utc
 from app.store.rows.graph import FactRow, VersionRow
+
+
+def unindexed(column: Any) -> Any:
+    """Return a column of times in a form for which no index is used.
+
+    SQLite keeps no statistics of its own accord, and takes a range of times for a better way to a few named rows than
+    their names: it would look at all that ever began.
+    """
+    return type_coerce(func.coalesce(column, column), Utc)
 
 
 class Moment(NamedTuple):
@@ -32,12 +42,13 @@ class Moment(NamedTuple):
         """Condition that something had been learned."""
         return [] if self.known_at is None else [recorded_at <= self.known_at]
 
-    def holds(self, table: type[VersionRow] | type[FactRow]) -> list[ColumnElement[bool]]:
-        """Condition that a row held at this time, as far as was known."""
+    def holds(self, table: type[VersionRow] | type[FactRow], *, of_some: bool = False) -> list[ColumnElement[bool]]:
+        """Condition that a row held at this time, as far as was known; `of_some` where few rows are named besides."""
         unended = [col(table.valid_to).is_(None), col(table.valid_to) > self.as_of]
         if self.known_at is not None:
             unended.append(col(table.closed_at) > self.known_at)
-        return [col(table.valid_from) <= self.as_of, or_(*unended), *self.was_known(col(table.recorded_at))]
+        begun = unindexed(col(table.valid_from)) if of_some else col(table.valid_from)
+        return [begun <= self.as_of, or_(*unended), *self.was_known(col(table.recorded_at))]
 
     def differs(self, table: type[VersionRow] | type[FactRow]) -> list[ColumnElement[bool]]:
         """Conditions of which a row fulfils one when it held at this time and does not now, or the other way round."""

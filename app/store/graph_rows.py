@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 
 from app.store.graph_facts import FactKind
 from app.store.graph_index import Entry, Held, entry_of
-from app.store.graph_moment import Moment
+from app.store.graph_moment import Moment, unindexed
 from app.store.rows.graph import BlobRow, FactRow, SourceRow, VersionRow
 from graph.codec import decode
 from graph.environment import SourceState
@@ -63,7 +63,7 @@ def entries_at(
         col(VersionRow.last_seen),
         col(VersionRow.recorded_at),
         col(VersionRow.revision),
-    ).where(col(VersionRow.environment) == environment, *moment.holds(VersionRow))
+    ).where(col(VersionRow.environment) == environment, *moment.holds(VersionRow, of_some=uids is not None))
     times: dict[datetime, datetime] = {}
     found: dict[str, dict[Facet, tuple[Resource, Held]]] = defaultdict(dict)
     for row in _rows(session, statement, col(VersionRow.uid), uids):
@@ -109,7 +109,7 @@ def relations_at(
         .where(
             col(FactRow.environment) == environment,
             col(FactRow.kind) == FactKind.RELATION.value,
-            *moment.holds(FactRow),
+            *moment.holds(FactRow, of_some=subjects is not None),
         )
         .order_by(col(FactRow.id))
     )
@@ -187,6 +187,7 @@ def history_at(
 
     Their documents are empty objects: they stand elsewhere. At most the newest 500 are told.
     """
+    begins = unindexed(col(VersionRow.valid_from))
     statement = (
         select(
             col(VersionRow.id),
@@ -203,10 +204,10 @@ def history_at(
             col(VersionRow.environment) == environment,
             col(VersionRow.uid) == uid,
             col(VersionRow.facet) == facet.value,
-            col(VersionRow.valid_from) <= moment.as_of,
+            begins <= moment.as_of,
             *moment.was_known(col(VersionRow.recorded_at)),
         )
-        .order_by(col(VersionRow.valid_from).desc(), col(VersionRow.recorded_at).desc(), col(VersionRow.id).desc())
+        .order_by(begins.desc(), col(VersionRow.recorded_at).desc(), col(VersionRow.id).desc())
         .limit(_MOST_VERSIONS)
     )
     found = []
@@ -272,15 +273,16 @@ def gone_by(
         present: tells whether a resource exists at the moment.
         uids: which may be meant; None: all.
     """
+    begins = col(VersionRow.valid_from) if uids is None else unindexed(col(VersionRow.valid_from))
     statement = (
         select(col(VersionRow.uid), type_coerce(col(VersionRow.resource), Text))
         .where(
             col(VersionRow.environment) == environment,
-            col(VersionRow.valid_from) <= moment.as_of,
+            begins <= moment.as_of,
             *moment.was_known(col(VersionRow.recorded_at)),
             moment.was_written(),
         )
-        .order_by(col(VersionRow.uid), col(VersionRow.valid_from))
+        .order_by(col(VersionRow.uid), begins)
     )
     if uids is None:
         statement = statement.where(or_(col(VersionRow.valid_to).is_not(None), col(VersionRow.closed_at).is_not(None)))

@@ -24,11 +24,14 @@ class Layers(Mapping[K, V], Generic[K, V]):
 
     __slots__ = ("_base", "_count", "_top")
 
-    def __init__(self, base: dict[K, V], top: dict[K, V | None] | None = None) -> None:
-        """Take over `base`, which nobody may change any more; None in `top` stands for a key that is gone."""
+    def __init__(self, base: dict[K, V], top: dict[K, V | None] | None = None, *, count: int | None = None) -> None:
+        """Take over `base`, which nobody may change any more; None in `top` stands for a key that is gone.
+
+        `count` is the number of keys, which only with a `top` has to be given.
+        """
         self._base = base
         self._top = top or {}
-        self._count: int | None = None if self._top else len(base)
+        self._count = len(base) if count is None else count
 
     def changed(self, updates: Mapping[K, V | None]) -> Layers[K, V]:
         """Return a mapping with other values for some keys; None removes one."""
@@ -36,7 +39,8 @@ class Layers(Mapping[K, V], Generic[K, V]):
             return self
         top = {**self._top, **updates}
         if len(top) <= _MOST_ON_TOP:
-            return Layers(self._base, top)
+            count = self._count + sum((value is not None) - (key in self) for key, value in updates.items())
+            return Layers(self._base, top, count=count)
         base = {k: v for k, v in self._base.items() if k not in top}
         base.update((k, v) for k, v in top.items() if v is not None)
         return Layers(base)
@@ -59,6 +63,4 @@ class Layers(Mapping[K, V], Generic[K, V]):
         return chain(kept, (k for k, v in self._top.items() if v is not None and k not in self._base))
 
     def __len__(self) -> int:
-        if self._count is None:
-            self._count = sum(1 for _ in self)
         return self._count

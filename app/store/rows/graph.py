@@ -117,7 +117,7 @@ class FactRow(SQLModel, table=True):
             sqlite_where=_CURRENT,
             postgresql_where=_CURRENT,
         ),
-        Index("graph_facts_history", "environment", "valid_from"),
+        Index("graph_facts_history", "environment", "kind", "valid_from"),
         Index("graph_facts_ended", "environment", "valid_to"),
         Index("graph_facts_revision", "environment", "revision"),
         Index("graph_facts_subject", "environment", "kind", "subject"),

@@ -1,0 +1,13 @@
+"""Facts that are few, such as outages, are found without a look at the relations, which are many"""
+
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_index("graph_facts_history", "graph_facts")
+    op.create_index("graph_facts_history", "graph_facts", ["environment", "kind", "valid_from"])
