@@ -19,6 +19,7 @@ from graph.environment import EnvironmentGraph
 from graph.incident import Alert, OpenIncident
 from graph.memory import Memory
 from graph.policy import Judgement
+from graph.triage import Decision, Verdict
 from tools.ports import Monitoring
 
 
@@ -73,6 +74,14 @@ class Casebook(Protocol):
     def save_diagnosis(
         self, incident: str, diagnosis: Diagnosis, radius: BlastRadius, *, took_s: float, model: Object
     ) -> None: ...
+
+    def earlier_diagnoses(self, incident: str) -> Sequence[Diagnosis]:
+        """Return the newest diagnosis of an incident and the newest that found a cause, newest first."""
+        ...
+
+    def save_triage(self, incident: str, alerts: Sequence[Alert], decisions: Sequence[Decision]) -> Verdict:
+        """Store what alerts are held for, one decision for each in the same order; return what the incident is."""
+        ...
 
     def propose(
         self, incident: str, plan: Plan, radius: BlastRadius, judgement: Judgement, *, requester: str

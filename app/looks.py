@@ -11,6 +11,14 @@ from app.store.jobs import Jobs
 INVESTIGATE_JOB = "investigate"
 """Kind of the job; its payload is `{incident, environment, started_at, requester}`."""
 
+TRIAGE_JOB = "triage"
+"""Kind of the job that decides once more what an incident is held for; its payload is `{incident, environment}`."""
+
+_SETTLED = timedelta(minutes=2)
+"""After an alert cleared: time for readings that show whether it stays so."""
+_WATCH = timedelta(minutes=5)
+"""Between two looks at an open incident that passes for noise."""
+
 _TOGETHER = timedelta(seconds=15)
 """In a storm, alerts of one incident come by the dozen: each is stored at once, and they are looked at together."""
 
@@ -50,3 +58,13 @@ class Looks:
         with self._database.session() as session:
             self._jobs.enqueue(session, INVESTIGATE_JOB, key, payload, run_at=run_at)
         self._wake()
+
+    def judge_later(self, incident: str, environment: str, *, now: datetime, has_cleared: bool = False) -> None:
+        """Ask for another decision what an incident is held for: soon after an alert cleared, else after a while."""
+        run_at = now + (_SETTLED if has_cleared else _WATCH)
+        # One for each minute: a job that asks for its own repetition must not be taken for the one that runs.
+        with self._database.session() as session:
+            key = f"{incident} {run_at:%Y-%m-%dT%H:%M}"
+            self._jobs.enqueue(
+                session, TRIAGE_JOB, key, {"incident": incident, "environment": environment}, run_at=run_at
+            )

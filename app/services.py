@@ -18,6 +18,7 @@ from app.store.inbox import Inbox
 from app.store.incidents import Incidents
 from app.store.memories import Memories
 from app.store.proposals import Proposals
+from app.store.triages import Triages
 from app.store.users import Users
 from graph.change import Change
 from graph.environment import EnvironmentGraph
@@ -73,6 +74,7 @@ class Services:
     incidents: Incidents
     proposals: Proposals
     memories: Memories
+    triages: Triages
     users: Users
     audit: AuditLog
     graph_store: GraphStore

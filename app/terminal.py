@@ -30,6 +30,8 @@ _VERDICTS = {
     "inconclusive": "[bold yellow]Inconclusive[/]",
     "healthy": "[bold green]Healthy[/]",
 }
+_HELD_FOR = {"noise": "probably noise", "known": "known already"}
+"""Marks of incidents; others get none."""
 
 
 def print_scenarios(rows: list[dict[str, Any]]) -> None:
@@ -127,13 +129,17 @@ def print_incidents(answer: dict[str, Any]) -> None:
         told = _VERDICTS.get(diagnosis.get("verdict", ""), "[dim]looking[/]")
         if diagnosis.get("summary"):
             told += f": [dim]{safe(diagnosis['summary'])}[/]"
-        table.add_row(row["id"], row["status"], shown(row["opened_at"]), f"[bold]{safe(row['title'])}[/]\n{told}")
+        mark = f"\n[yellow]{_HELD_FOR[row['triage']]}[/]" if row["triage"] in _HELD_FOR else ""
+        fired = f"[bold]{safe(row['title'])}[/]{mark}"
+        table.add_row(row["id"], row["status"], shown(row["opened_at"]), f"{fired}\n{told}")
     _out.print(table)
 
 
 def print_incident(incident: dict[str, Any]) -> None:
     """Print one incident: diagnosis, causes with evidence, blast radius, proposals."""
     _out.print(f"[bold]{incident['id']}[/]  {safe(incident['title'])}  [dim]{incident['status']}[/]")
+    for decision in incident["decisions"]:
+        _print_decision(decision)
     diagnosis = incident.get("diagnosis")
     if not diagnosis:
         _out.print(f"No diagnosis yet; look again in a second: plumbline incidents {incident['id']}")
@@ -165,6 +171,15 @@ def print_incident(incident: dict[str, Any]) -> None:
             _out.print(f"    [bold yellow]On hold:[/] {safe(proposal['hold'])}")
         elif proposal["status"] == "pending":
             _out.print(f"    Read it and decide: plumbline approve {proposal['id']}")
+
+
+def _print_decision(decision: dict[str, Any]) -> None:
+    held_for = _HELD_FOR.get(decision["verdict"], decision["verdict"])
+    _out.print(f"[cyan]Alert held for:[/] {held_for}. {safe(decision['explanation'])}")
+    for reason in decision["reasons"]:
+        _out.print(f"    {safe(reason['text'])} [dim]{' '.join(reason['evidence'])}[/]")
+    if decision["unknown"]:
+        _out.print(f"    [yellow]Unknown:[/] {safe(', '.join(decision['unknown']))}")
 
 
 def _recalled(recall: dict[str, Any]) -> str:

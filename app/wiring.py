@@ -27,6 +27,7 @@ from app.store.keys import Keys, load_or_create
 from app.store.leases import Leases
 from app.store.memories import Memories
 from app.store.proposals import Proposals
+from app.store.triages import Triages
 from app.store.users import PrincipalKind, Role, Users
 from graph.document import Object
 from graph.errors import Invalid, NotFound, Refused
@@ -48,6 +49,7 @@ class Store:
     graphs: GraphStore
     drift_events: DriftEvents
     leases: Leases
+    triages: Triages
 
 
 def open_store(settings: Settings) -> Store:
@@ -76,6 +78,7 @@ def open_store(settings: Settings) -> Store:
         graphs=GraphStore(database),
         drift_events=DriftEvents(database),
         leases=Leases(database),
+        triages=Triages(database, audit),
     )
 
 
@@ -103,7 +106,7 @@ class Service:
         from app.environments import GovernedEnvironments
         from app.intake import Intake
         from app.leadership import Leadership
-        from app.looks import INVESTIGATE_JOB, Looks
+        from app.looks import INVESTIGATE_JOB, TRIAGE_JOB, Looks
         from app.sources import build_sources
         from app.upkeep import Upkeep
         from app.worker import Workers
@@ -123,6 +126,8 @@ class Service:
             store.incidents,
             store.proposals,
             store.memories,
+            store.triages,
+            self._looks,
             pending=timedelta(minutes=settings.approvals.pending_minutes),
             clock=now,
         )
@@ -132,13 +137,16 @@ class Service:
             audit=store.audit,
             environments=self.environments,
             looks=self._looks,
+            triages=store.triages,
+            clock=now,
         )
-        investigations = _Lazy(
-            lambda: _investigations(settings, store, self.environments, casebook, aside=self._workers.stood_in_for)
-        )
+        deps = _Lazy(lambda: _deps(settings, self.environments, casebook, aside=self._workers.stood_in_for))
+        investigations = _Lazy(lambda: _investigations(settings, store, deps.get()))
+        judgements = _Lazy(lambda: _judgements(store, deps.get(), self._looks))
         handlers = {
             DELIVERY_JOB: intake.process,
             INVESTIGATE_JOB: lambda job, payload: investigations.get().process(job, payload),
+            TRIAGE_JOB: lambda job, payload: judgements.get().process(job, payload),
         }
         self._workers: Workers = Workers(store.jobs, handlers, threads=settings.workers)
         self._upkeep = Upkeep(store.proposals, every_s=settings.collect_every_s, clock=now)
@@ -150,6 +158,7 @@ class Service:
             incidents=store.incidents,
             proposals=store.proposals,
             memories=store.memories,
+            triages=store.triages,
             users=store.users,
             audit=store.audit,
             graph_store=store.graphs,
@@ -209,14 +218,24 @@ class _Lazy:
             return self._value
 
 
-def _investigations(settings: Settings, store: Store, environments: Any, casebook: Any, *, aside: Any) -> Any:
-    from agents.investigator import Investigator
+def _deps(settings: Settings, environments: Any, casebook: Any, *, aside: Any) -> Any:
     from agents.state import Deps
+
+    return Deps(environments=environments, casebook=casebook, model=_model(settings.model, aside=aside), clock=now)
+
+
+def _investigations(settings: Settings, store: Store, deps: Any) -> Any:
+    from agents.investigator import Investigator
     from agents.workflow import Workflow
     from app.investigations import Investigations
 
-    deps = Deps(environments=environments, casebook=casebook, model=_model(settings.model, aside=aside), clock=now)
     return Investigations(Investigator(Workflow(_checkpoints(settings, store)), deps), store.incidents)
+
+
+def _judgements(store: Store, deps: Any, looks: Any) -> Any:
+    from app.investigations import Judgements
+
+    return Judgements(deps, store.incidents, looks)
 
 
 def _model(settings: ModelSettings, *, aside: Any) -> Any:

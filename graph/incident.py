@@ -56,10 +56,16 @@ class Alert:
     """Reading of `metric` at `started_at`."""
     threshold: float | None = None
     """What `value` was compared with."""
+    is_low_bad: bool | None = None
+    """Whether it fires below `threshold`; None when the sender does not say, and `value` tells."""
     form: str = ""
     """Id of the form of log line that the sender ties it to; empty when there is none."""
     firings: int = 1
     """How often it fired within the hour up to `started_at`, this time included."""
+    recurs_as: str = ""
+    """What stays the same when it fires again under another `key`; empty where the key stays."""
+    is_ended_by_hand: bool = False
+    """A person closed it, or may have, so its end does not show that what it judges is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,8 @@ class OpenIncident:
     """Name of the metric that it is about; empty when it is about none in particular."""
     form: str = ""
     """Id of the form of log line that it is about; empty when it is about none."""
+    is_noise: bool = False
+    """Held for noise, so it is no reason to hold another alert for known."""
 
     def is_open_at(self, earliest: datetime | None, latest: datetime) -> bool:
         """Whether the incident was open at some time between `earliest` (None: any time before) and `latest`."""

@@ -56,7 +56,12 @@ class _Asked(NamedTuple):
 
 
 def gather(
-    graph: EnvironmentGraph, alerts: Sequence[Alert], stores: Monitoring, *, limit_s: float = LIMIT_S
+    graph: EnvironmentGraph,
+    alerts: Sequence[Alert],
+    stores: Monitoring,
+    *,
+    limit_s: float = LIMIT_S,
+    after: timedelta = AFTER,
 ) -> Gathered:
     """Ask all stores about the subjects of the alerts and their neighbours.
 
@@ -65,6 +70,7 @@ def gather(
         alerts: of one incident.
         stores: whom to ask; without any there is nothing to say and no gap.
         limit_s: seconds for all of them.
+        after: until how long after the first alert is asked, as far as it has passed.
     """
     if not len(stores) or not alerts:
         return Gathered(NOTHING_MEASURED, ())
@@ -73,15 +79,15 @@ def gather(
     if not len(targets):
         why = "the alert names nothing that this environment knows, so there is nothing to ask monitoring for"
         return Gathered(NOTHING_MEASURED, (Gap(what="metrics, logs and traces", why=why),))
-    return _ask(targets, stores, _start(alerts), graph.as_of, limit_s)
+    start = _start(alerts)
+    return _ask(targets, stores, start, max(start, min(graph.as_of, start + after)), limit_s)
 
 
 def _start(alerts: Sequence[Alert]) -> datetime:
     return min(a.started_at for a in alerts)
 
 
-def _ask(targets: Targets, stores: Monitoring, start: datetime, now: datetime, limit_s: float) -> Gathered:
-    until = max(start, min(now, start + AFTER))
+def _ask(targets: Targets, stores: Monitoring, start: datetime, until: datetime, limit_s: float) -> Gathered:
     readings = Window(since=start - METRICS_BEFORE, until=until)
     lines = Window(since=start - LOGS_BEFORE, until=until)
     deadline = time.monotonic() + limit_s

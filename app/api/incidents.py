@@ -18,12 +18,14 @@ from app.errors import documented
 from app.services import Services, services_of
 from app.stateless import finding_json
 from app.store import incidents as store
+from app.store.triages import SavedDecision
 from app.store.users import Role, User
 from graph.diagnosis.result import CauseState, DiagnosisVerdict
 from graph.errors import Conflict, NotFound
 from graph.incident import Alert as DomainAlert
 from graph.incident import IncidentStatus
 from graph.resource import display_uid
+from graph.triage import Rule, Verdict
 
 router = APIRouter(
     prefix="/api/incidents", tags=["incidents"], dependencies=SECURITY, responses=documented(401, 403, 404, 422, 503)
@@ -236,6 +238,47 @@ class Diagnosis(DiagnosisSummary):
         )
 
 
+class Triage(Body):
+    """What one alert is held for. It hides nothing: every alert is stored, examined and shown."""
+
+    alert: str
+    """id"""
+    verdict: Verdict
+    rule: Rule
+    """What decided."""
+    explanation: str
+    """The rule as a sentence."""
+    points: float
+    """Sum of what speaks for it and against it; real from 1."""
+    most: float
+    """What the sum could be if all that is unknown spoke for it; noise only below 1."""
+    reasons: list[Statement]
+    """Strongest for it first."""
+    unknown: list[str]
+    """What nobody knows of it."""
+    same_as: str
+    """Incident or alert that tells of the same; empty when none does."""
+    at: datetime
+    """When it was decided."""
+
+    @classmethod
+    def of(cls, saved: SavedDecision) -> Triage:
+        """Build the body of a decision."""
+        found = saved.decision
+        return cls(
+            alert=plain(found.alert),
+            verdict=found.verdict,
+            rule=found.rule,
+            explanation=plain(found.explanation),
+            points=round(found.points, 3),
+            most=round(found.most, 3),
+            reasons=[Statement(**plain(s)) for s in found.reasons],
+            unknown=plain(found.unknown),
+            same_as=plain(found.same_as),
+            at=saved.at,
+        )
+
+
 class IncidentSummary(Body):
     """An incident in a list."""
 
@@ -248,6 +291,8 @@ class IncidentSummary(Body):
     opened_at: datetime
     resolved_at: datetime | None
     updated_at: datetime
+    triage: Verdict
+    """What it is held for; `noise` is a mark, and `undecided` counts as real."""
     diagnosis: DiagnosisSummary | None
 
 
@@ -262,6 +307,10 @@ class Incident(Body):
     opened_at: datetime
     resolved_at: datetime | None
     updated_at: datetime
+    triage: Verdict
+    """What it is held for: as its gravest alert. `noise` is a mark, and `undecided` counts as real."""
+    decisions: list[Triage]
+    """What each alert is held for, and why."""
     alerts: list[Alert]
     diagnosis: Diagnosis | None
     """Null until the first one is made."""
@@ -316,6 +365,7 @@ def incident_body(services: Services, id: str) -> Incident:
     saved = services.incidents.latest_diagnosis(id)
     return Incident(
         **_head(incident),
+        decisions=[Triage.of(d) for d in services.triages.of_incident(id)],
         alerts=[Alert.of(a) for a in incident.alerts],
         diagnosis=Diagnosis.of(saved) if saved else None,
         blast_radius=BlastRadius.of(saved.blast) if saved else None,
@@ -323,16 +373,25 @@ def incident_body(services: Services, id: str) -> Incident:
     )
 
 
+def evidence_of(services: Services, id: str) -> list[Observation]:
+    """Return what the newest diagnosis and the decisions about the alerts cite, each once."""
+    saved = services.incidents.latest_diagnosis(id)
+    cited = [*(saved.diagnosis.observations if saved else ())]
+    cited += [o for d in services.triages.of_incident(id) for o in d.decision.observations]
+    return [Observation.of(o) for o in {o.id: o for o in cited}.values()]
+
+
 @router.get("", dependencies=[require(Role.VIEWER)])
 def list_incidents(
     request: Request,
     status: Annotated[IncidentStatus | None, Query(description="Only those in this state.")] = None,
+    triage: Annotated[Verdict | None, Query(description="Only those held for this.")] = None,
     before: Annotated[str | None, Query(max_length=64, description="Continue after this id.")] = None,
     limit: Limit = 50,
 ) -> Incidents:
     """List incidents."""
     services = services_of(request)
-    found = services.incidents.list(status, limit, before)
+    found = services.incidents.list(status, limit, before, triage=triage)
     return Incidents(incidents=[incident_summary(services, i) for i in found])
 
 
@@ -344,9 +403,8 @@ def get_incident(request: Request, id: Id) -> Incident:
 
 @router.get("/{id}/evidence", dependencies=[require(Role.VIEWER)])
 def get_evidence(request: Request, id: Id) -> Evidence:
-    """Show the observations that the newest diagnosis cites."""
-    saved = services_of(request).incidents.latest_diagnosis(id)
-    return Evidence(evidence=[Observation.of(o) for o in saved.diagnosis.observations] if saved else [])
+    """Show the observations that the newest diagnosis and the decisions about the alerts cite."""
+    return Evidence(evidence=evidence_of(services_of(request), id))
 
 
 @router.get("/{id}/evidence/{observation}", dependencies=[require(Role.VIEWER)])
@@ -354,6 +412,9 @@ def get_observation(
     request: Request, id: Id, observation: Annotated[str, identifier("drift", "observation")]
 ) -> Observation:
     """Show one observation, also of an earlier diagnosis."""
+    current = next((o for o in evidence_of(services_of(request), id) if o.id == observation), None)
+    if current is not None:
+        return current
     for saved in services_of(request).incidents.diagnoses(id):
         for found in saved.diagnosis.observations:
             if found.id == observation:
@@ -389,7 +450,7 @@ def investigate(request: Request, id: Id, user: Annotated[User, require(Role.RES
 
 def _head(incident: store.Incident) -> dict[str, Any]:
     data = plain(incident)
-    names = ("id", "environment", "status", "title", "severity", "opened_at", "resolved_at", "updated_at")
+    names = ("id", "environment", "status", "title", "severity", "opened_at", "resolved_at", "updated_at", "triage")
     return {name: data[name] for name in names}
 
 

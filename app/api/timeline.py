@@ -13,6 +13,7 @@ _SENTENCES = {
     "alert.incomplete": "Alert incomplete: {what}. {why}",
     "incident.status": "Incident is {after}",
     "incident.diagnosed": "Diagnosis {number}: {verdict}",
+    "incident.triaged": "Held for {verdict}: {why}",
     "incident.outcome": "A person told the outcome: {outcome}. {note}",
     "memory.removed": "{memory} is used no more: {because}",
     "incident.look_again": "Another look was asked for",

@@ -17,6 +17,10 @@ commands = typer.Typer()
 def incidents(
     asked: Service,
     incident: Annotated[str | None, typer.Argument(metavar="INCIDENT", help="Id of one; all when absent.")] = None,
+    *,
+    triage: Annotated[
+        str | None, typer.Option("--triage", help="Only those held for real, undecided, known or noise.")
+    ] = None,
 ) -> None:
     """List incidents, or show one with its diagnosis and blast radius."""
     from app.terminal import print_incident, print_incidents
@@ -24,7 +28,7 @@ def incidents(
     if incident:
         asked.show(asked.client().get(f"/api/incidents/{id_of('INC', incident)}"), print_incident)
     else:
-        asked.show(asked.client().get("/api/incidents"), print_incidents)
+        asked.show(asked.client().get("/api/incidents", triage=triage), print_incidents)
 
 
 @commands.command()

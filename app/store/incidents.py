@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +13,18 @@ from sqlmodel import Session, col, or_, select
 from app.store.audit import AuditEntry, AuditLog
 from app.store.clock import Clock, utc_now
 from app.store.database import Database, lock
+from app.store.incident_ids import incident_id, incident_number
 from app.store.memory_records import note_uses
 from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
 from app.store.rows.proposals import ProposalRow
+from app.store.triages import held_for, note_state
 from graph.blast_radius import BlastRadius
 from graph.codec import decode, encode
-from graph.diagnosis.result import Diagnosis
+from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
 from graph.document import Json, Object, canonical
 from graph.errors import Conflict, NotFound
 from graph.incident import Alert, AlertStatus, IncidentStatus, OpenIncident
+from graph.triage import Verdict
 
 _RANK = {AlertStatus.FIRING.value: 0, AlertStatus.ACKNOWLEDGED.value: 1, AlertStatus.RESOLVED.value: 2}
 """Which of two states of one instant is the later one."""
@@ -59,6 +61,8 @@ class Incident:
     """UTC; end of its last alert"""
     updated_at: datetime
     """UTC; last write by Plumbline"""
+    triage: Verdict
+    """What it is held for: as its gravest alert"""
     alerts: tuple[Alert, ...]
     """Earliest first."""
 
@@ -127,6 +131,7 @@ class Incidents:
             stored.incident, stored.status, stored.at, stored.body = incident.number, alert.status.value, at, body
             session.add(stored)
             session.flush()
+            note_state(session, stored, alert)
             before = incident.status
             self._settle(session, incident)
             if left is not None:
@@ -148,14 +153,21 @@ class Incidents:
             return self._incidents(session, [self._row(session, id)])[0]
 
     def list(
-        self, status: IncidentStatus | None = None, limit: int = 50, before: str | None = None
+        self,
+        status: IncidentStatus | None = None,
+        limit: int = 50,
+        before: str | None = None,
+        *,
+        triage: Verdict | None = None,
     ) -> Sequence[Incident]:
         """Return incidents, newest first; `before` continues after the last id of the page before."""
         statement = select(IncidentRow).order_by(col(IncidentRow.number).desc()).limit(limit)
+        if triage is not None:
+            statement = statement.where(IncidentRow.triage == triage.value)
         if status is not None:
             statement = statement.where(IncidentRow.status == status.value)
         if before is not None:
-            statement = statement.where(col(IncidentRow.number) < _number(before))
+            statement = statement.where(col(IncidentRow.number) < incident_number(before))
         with self._database.reading() as session:
             return self._incidents(session, session.exec(statement).all())
 
@@ -171,7 +183,10 @@ class Incidents:
         statement = select(IncidentRow).where(IncidentRow.environment == environment, wanted)
         with self._database.reading() as session:
             rows = session.exec(statement.order_by(col(IncidentRow.number))).all()
-            return [self._open(session, row) for row in rows]
+            return [
+                self._open(session, row, incident)
+                for row, incident in zip(rows, self._incidents(session, rows), strict=True)
+            ]
 
     def set_status(
         self, id: str, status: IncidentStatus, *, actor: str = "plumbline", reason: str = ""
@@ -241,6 +256,15 @@ class Incidents:
         found = self._diagnoses(id, limit=1)
         return found[0] if found else None
 
+    def telling_diagnoses(self, id: str) -> Sequence[Diagnosis]:
+        """Return the newest diagnosis and the newest that found a cause, newest first."""
+        with self._database.reading() as session:
+            mine = select(DiagnosisRow).where(DiagnosisRow.incident == incident_number(id))
+            newest_first = mine.order_by(col(DiagnosisRow.number).desc()).limit(1)
+            found = DiagnosisRow.verdict == DiagnosisVerdict.CAUSE_FOUND.value
+            rows = [*session.exec(newest_first), *session.exec(newest_first.where(found))]
+            return [decode(Diagnosis, row.diagnosis) for row in {row.number: row for row in rows}.values()]
+
     def diagnoses(self, id: str) -> Sequence[SavedDiagnosis]:
         """Return all diagnoses, newest first."""
         return self._diagnoses(id, limit=None)
@@ -297,10 +321,11 @@ class Incidents:
             incident.resolved_at = max((r.at for r in rows), default=self._clock())
         elif incident.status == IncidentStatus.RESOLVED:
             incident.status, incident.resolved_at = IncidentStatus.OPEN.value, None
+        incident.triage = held_for(session, incident)
         incident.updated_at = self._clock()
 
-    def _open(self, session: Session, row: IncidentRow) -> OpenIncident:
-        assert row.number is not None
+    def _open(self, session: Session, row: IncidentRow, incident: Incident) -> OpenIncident:
+        metrics = {a.metric for a in incident.alerts}
         newest = (
             select(DiagnosisRow)
             .where(DiagnosisRow.incident == row.number)
@@ -311,11 +336,13 @@ class Incidents:
         diagnosis = None if found is None else decode(Diagnosis, found.diagnosis)
         subjects = () if diagnosis is None else (*(s.uid for s in diagnosis.subjects), *_causes(diagnosis))
         return OpenIncident(
-            id=incident_id(row.number),
+            id=incident.id,
             title=row.title,
             subjects=tuple(dict.fromkeys(subjects)),
             opened_at=row.opened_at,
             resolved_at=row.resolved_at,
+            metric=metrics.pop() if len(metrics) == 1 else "",
+            is_noise=incident.triage is Verdict.NOISE,
         )
 
     def _diagnoses(self, id: str, limit: int | None) -> Sequence[SavedDiagnosis]:
@@ -333,7 +360,7 @@ class Incidents:
         return [_incident(row, alerts.get(row.number or 0, [])) for row in rows]
 
     def _row(self, session: Session, id: str, *, for_update: bool = False) -> IncidentRow:
-        row = session.get(IncidentRow, _number(id), with_for_update=for_update or None)
+        row = session.get(IncidentRow, incident_number(id), with_for_update=for_update or None)
         if row is None:
             raise NotFound(f"no incident {id!r}: the list of incidents names those there are")
         return row
@@ -344,18 +371,6 @@ class Incidents:
         session.flush()
         assert row.number is not None
         self._audit.append(session, actor=actor, action=action, subject=incident_id(row.number), detail=detail)
-
-
-def incident_id(number: int) -> str:
-    """Return the id of an incident as people write it."""
-    return f"INC-{number}"
-
-
-def _number(id: str) -> int:
-    match = re.fullmatch(r"INC-([1-9][0-9]{0,8})", id, re.ASCII)
-    if match is None:
-        raise NotFound(f"no incident {id!r}: ids look like INC-7; the list of incidents names those there are")
-    return int(match[1])
 
 
 def _order(at: datetime, body: Json) -> tuple[datetime, int, str]:
@@ -382,6 +397,7 @@ def _incident(row: IncidentRow, alerts: Sequence[Alert]) -> Incident:
         opened_at=row.opened_at,
         resolved_at=row.resolved_at,
         updated_at=row.updated_at,
+        triage=Verdict(row.triage),
         alerts=tuple(sorted(alerts, key=_age)),
     )
 

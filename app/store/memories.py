@@ -12,7 +12,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.store.audit import AuditLog
 from app.store.clock import Clock, utc_now
 from app.store.database import Database, lock
-from app.store.incidents import incident_id
+from app.store.incident_ids import incident_id
 from app.store.memory_records import memory_id, memory_number
 from app.store.rows.memories import MemoryRow, MemoryUseRow
 from graph.codec import decode, encode

@@ -11,9 +11,9 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app import auth
-from app.api.bodies import Change, Observation, plain
+from app.api.bodies import Change, plain
 from app.api.coverage import coverage_body
-from app.api.incidents import incident_body, incident_summary, investigate
+from app.api.incidents import evidence_of, incident_body, incident_summary, investigate
 from app.api.outcomes import Memory, OutcomeRequest, RemoveRequest, remove_memory, tell_outcome
 from app.api.proposals import ApproveRequest, Proposal, ProposalSummary, RejectRequest, approve, reject
 from app.api.timeline import events
@@ -36,6 +36,7 @@ from graph.plan_text import LineKind, describe, diff_lines
 from graph.remediation import advice
 from graph.resource import display_uid
 from graph.source_gaps import is_complete, source_gaps
+from graph.triage import Verdict
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,6 +50,15 @@ _MOST_BLIND = 50
 
 _MOST_ATTRIBUTED = 100
 """Findings on a page of which is told who and when; more than a person reads, and each costs a look at the history."""
+
+_CHOICES = (
+    ("", "All"),
+    (Verdict.REAL.value, "Real"),
+    (Verdict.UNDECIDED.value, "Undecided"),
+    (Verdict.KNOWN.value, "Known already"),
+    (Verdict.NOISE.value, "Probably noise"),
+)
+"""What the list of incidents can be narrowed to, and its name."""
 
 _MARKS = {LineKind.ADD: "+", LineKind.REMOVE: "\u2212"}
 
@@ -65,11 +75,21 @@ Viewer = Annotated[User, auth.require(Role.VIEWER)]
 
 
 @router.get("/")
-def incidents(request: Request, user: Viewer) -> Response:
-    """All incidents, newest first."""
+def incidents(request: Request, user: Viewer, triage: Verdict | None = None) -> Response:
+    """All incidents, or those held for one thing, newest first."""
     services = services_of(request)
-    found = [incident_summary(services, i).model_dump(mode="json") for i in services.incidents.list(limit=100)]
-    return _page("incidents", "Incidents", request, user, incidents=found, state=_state(found))
+    listed = services.incidents.list(limit=100, triage=triage)
+    found = [incident_summary(services, i).model_dump(mode="json") for i in listed]
+    return _page(
+        "incidents",
+        "Incidents",
+        request,
+        user,
+        incidents=found,
+        state=_state(found),
+        choices=_CHOICES,
+        chosen=triage.value if triage else "",
+    )
 
 
 @router.get("/incidents/{id}")
@@ -84,7 +104,7 @@ def incident(request: Request, user: Viewer, id: str) -> Response:
             if found.change:
                 cause["change"]["before_after"] = before_after(found.change, found.drift)
         shown["diagnosis"]["model"] = {"used": False, "note": "", "name": "", "comments": []} | body.diagnosis.model
-    evidence = [Observation.of(o).model_dump(mode="json") for o in saved.diagnosis.observations] if saved else []
+    evidence = [o.model_dump(mode="json") for o in evidence_of(services, id)]
     timeline = [e.model_dump(mode="json") for e in events(services.incidents.timeline(id))]
     is_live = body.diagnosis is None or body.status in _MOVING or _is_moving(body.proposals)
     return _page(
@@ -98,7 +118,14 @@ def incident(request: Request, user: Viewer, id: str) -> Response:
         advice=_advice(services, body.environment, saved.diagnosis) if saved and not body.proposals else (),
         fault_picture=elements(shown["blast_radius"], display_uid) if shown["blast_radius"] else [],
         live=is_live,
-        state=_state([shown["status"], shown["diagnosis"] and shown["diagnosis"]["number"], shown["proposals"]]),
+        state=_state(
+            [
+                shown["status"],
+                shown["diagnosis"] and shown["diagnosis"]["number"],
+                shown["proposals"],
+                shown["decisions"],
+            ]
+        ),
         may_respond=user.role.includes(Role.RESPONDER),
         may_tell=user.kind is PrincipalKind.HUMAN and user.role.includes(Role.RESPONDER),
         told=[Memory.of(m).model_dump(mode="json") for m in services.memories.of_incident(id)],

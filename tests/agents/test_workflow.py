@@ -159,6 +159,7 @@ class _Telling:
     def __init__(self, inner: FakeCasebook, write: Callable[[str], None]) -> None:
         self._inner, self._write = inner, write
         self.alerts, self.open_incidents, self.memories = inner.alerts, inner.open_incidents, inner.memories
+        self.earlier_diagnoses, self.save_triage = inner.earlier_diagnoses, inner.save_triage
 
     def save_diagnosis(self, *args: object, **more: object) -> None:
         self._write("diagnosed")

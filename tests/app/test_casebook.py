@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from app.casebook import StoredCasebook
-from app.looks import ASSISTANT
+from app.looks import ASSISTANT, Looks
 from app.store.audit import AuditLog
 from app.store.database import Database
 from app.store.incidents import Incidents
+from app.store.jobs import Jobs
 from app.store.memories import Memories
 from app.store.proposal_records import ProposalStatus
 from app.store.proposals import Proposals
+from app.store.triages import Triages
 from app.store.users import Role, Users
 from graph.action import Risk
 from graph.incident import IncidentStatus
@@ -50,7 +52,13 @@ def office(tmp_path: Path) -> Iterator[Office]:
     Users(database, audit, clock=time).create("alma", Role.APPROVER)
     incidents, proposals = Incidents(database, audit, clock=time), Proposals(database, audit, clock=time)
     casebook = StoredCasebook(
-        incidents, proposals, Memories(database, audit, clock=time), pending=timedelta(minutes=60), clock=time
+        incidents,
+        proposals,
+        Memories(database, audit, clock=time),
+        Triages(database, audit, clock=time),
+        Looks(database, Jobs(database, clock=time)),
+        pending=timedelta(minutes=60),
+        clock=time,
     )
     incident = incidents.receive_alert(alert(), environment="demo").incident_id
     yield Office(casebook, incidents, proposals, time, incident)
@@ -127,6 +135,10 @@ def test_nothing_is_proposed_while_a_plan_is_executed(office: Office) -> None:
 
 
 def test_casebook_has_no_way_to_approve() -> None:
-    """The assistant's whole access to proposals is one method, and what people said of diagnoses it can only read."""
+    """The assistant's whole access to proposals is one method, and what people said of diagnoses it can only read.
+
+    What alerts are held for it can store: that hides and suppresses nothing.
+    """
     public = {name for name in vars(StoredCasebook) if not name.startswith("_")}
-    assert public == {"alerts", "memories", "open_incidents", "save_diagnosis", "propose"}
+    reads = {"alerts", "memories", "open_incidents", "earlier_diagnoses"}
+    assert public == reads | {"save_diagnosis", "save_triage", "propose"}

@@ -67,6 +67,8 @@ def _desk(store: Store, looks: Looks | None = None) -> Desk:
         audit=store.audit,
         environments=GovernedEnvironments(sources, store.graphs, lambda: T0),
         looks=looks or Looks(store.database, store.jobs),
+        triages=store.triages,
+        clock=lambda: T0,
     )
     return Desk(store, intake)
 

@@ -17,6 +17,7 @@ from graph.ignoring import IgnoreRule
 from graph.incident import Alert, OpenIncident
 from graph.memory import Memory
 from graph.policy import Judgement
+from graph.triage import Decision, Verdict, gravest
 from tests.graph.builders import NOW
 from tests.graph.diagnosis.scene import DEPLOYER, Scene, alert, k8s
 from tools.ports import NO_MONITORING, Monitoring
@@ -62,6 +63,7 @@ class FakeCasebook:
     others: Sequence[OpenIncident] = ()
     told: Sequence[Memory] = ()
     diagnoses: list[tuple[Diagnosis, BlastRadius, float, Object]] = field(default_factory=list)
+    held_for: list[tuple[Sequence[Alert], Sequence[Decision]]] = field(default_factory=list)
     plans: list[tuple[Plan, BlastRadius, Judgement, str]] = field(default_factory=list)
     is_refusing: bool = False
 
@@ -78,6 +80,13 @@ class FakeCasebook:
         self, incident: str, diagnosis: Diagnosis, radius: BlastRadius, *, took_s: float, model: Object
     ) -> None:
         self.diagnoses.append((diagnosis, radius, took_s, model))
+
+    def earlier_diagnoses(self, incident: str) -> Sequence[Diagnosis]:
+        return [diagnosis for diagnosis, *_ in reversed(self.diagnoses)]
+
+    def save_triage(self, incident: str, alerts: Sequence[Alert], decisions: Sequence[Decision]) -> Verdict:
+        self.held_for.append((alerts, decisions))
+        return gravest(d.verdict for d in decisions)
 
     def propose(
         self, incident: str, plan: Plan, radius: BlastRadius, judgement: Judgement, *, requester: str

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+from graph.diagnosis.result import Diagnosis, DiagnosisVerdict
 from graph.environment import EnvironmentGraph
+from graph.evidence import Gap
 from graph.incident import Alert, AlertStatus, OpenIncident
 from graph.telemetry import LogLine, Mood, Series, Signal, Telemetry
-from graph.triage import Decision, triage
+from graph.triage import Decision, Rule, Verdict, gravest, triage
+from tests.graph.diagnosis.scene import Scene
+from tests.graph.diagnosis.scene import alert as scene_alert
 
 FIRED = datetime.fromtimestamp(100, UTC)
 EMPTY = EnvironmentGraph(name="shop", as_of=FIRED, versions=(), relations=())
@@ -228,3 +233,205 @@ def test_what_people_work_on_already_wakes_nobody() -> None:
 def incident(name: str, *, opened_at: float) -> OpenIncident:
     moment = datetime.fromtimestamp(opened_at, UTC)
     return OpenIncident(id=name, title="", subjects=("db",), opened_at=moment, metric="error_rate")
+
+
+_FORMS = {
+    None: None,
+    **{
+        f"{mood} {growth}": form("f", "words", count=100, growth=growth, mood=mood)
+        for mood, growth in product((Mood.BAD, Mood.NEUTRAL, Mood.GOOD), (0.0, 0.3, 9.0))
+    },
+    "unjudged": replace(form("f", "words", count=100, growth=0.0, mood=Mood.NEUTRAL), mood=None),
+    "never before": replace(form("f", "words", count=100, growth=0.0, mood=Mood.NEUTRAL), baseline=None),
+}
+_COURSES = ((), (1, 10, 2, 1), (1, 10, 14, 19), (1, 10, 8, 7), (1, 10, 10, 10), (1, 10, 2, 40))
+_EVERY = [
+    page("a", form=_FORMS[name], course=course, resolved=resolved, often=often)
+    for name, course, resolved, often in product(_FORMS, _COURSES, (None, 45, 3000), (1, 40))
+]
+
+
+def _without(page: Page) -> list[Page]:
+    """The page with one thing less known of it."""
+    none = replace(page.series, times=np.array([]), values=np.array([]))
+    short = replace(page.series, times=page.series.times[:2], values=page.series.values[:2])
+    fewer = [
+        page._replace(form=None, alert=replace(page.alert, form="")),
+        page._replace(series=none),
+        page._replace(series=short),
+        page._replace(alert=replace(page.alert, threshold=None)),
+        page._replace(alert=replace(page.alert, value=None)),
+        page._replace(alert=replace(page.alert, metric="")),
+        page._replace(alert=replace(page.alert, firings=1)),
+        page._replace(alert=replace(page.alert, is_ended_by_hand=True)),
+    ]
+    if page.form is not None:
+        lines = [replace(page.form, mood=None), replace(page.form, baseline=None)]
+        fewer += [page._replace(form=line) for line in lines]
+    return fewer
+
+
+def _series(uid: str, metric: str, readings: dict[float, float]) -> Series:
+    times, values = np.array(list(readings)), np.array(list(readings.values()))
+    return Series(resource=uid, metric=metric, signal=Signal.OTHER, times=times, values=values)
+
+
+def _rule(page: Page, *, gaps: tuple[Gap, ...] = ()) -> Rule:
+    telemetry = Telemetry(series=(page.series,), logs=(page.form,) if page.form else ())
+    return triage(EMPTY, [page.alert], telemetry=telemetry, gaps=gaps)[0].rule
+
+
+def test_missing_evidence_never_makes_noise() -> None:
+    """Whatever is taken away from what is known: what was not held for noise is not held for it then."""
+    held = {id(page): _rule(page) for page in _EVERY}
+    assert {Rule.SPEAKS_AGAINST_IT, Rule.SPEAKS_FOR_IT, Rule.TOO_LITTLE_KNOWN} <= set(held.values())
+    for page in _EVERY:
+        if held[id(page)] is not Rule.SPEAKS_AGAINST_IT:
+            assert Rule.SPEAKS_AGAINST_IT not in {_rule(less) for less in _without(page)}, page
+
+
+def test_nothing_known_is_undecided() -> None:
+    """Also an alert that clears at once, forty times an hour, of which the best guess is that it need wake nobody."""
+    decision = decided(page("a", resolved=5, often=40))["a"]
+    assert (decision.verdict, decision.rule, decision.is_page) == (Verdict.UNDECIDED, Rule.TOO_LITTLE_KNOWN, False)
+    assert decision.unknown == ("its log lines", "what its metric did since")
+    assert triage(EMPTY, []) == ()
+
+
+def test_a_log_store_that_fails_proves_nothing() -> None:
+    """What the others say may be the ordinary half of it."""
+    quiet = page("a", form=PLAIN, resolved=30)
+    assert _rule(quiet) is Rule.SPEAKS_AGAINST_IT
+    assert _rule(quiet, gaps=(Gap(what="logs in loki", why="failed: no route"),)) is Rule.TOO_LITTLE_KNOWN
+    assert _rule(quiet, gaps=(Gap(what="traces in tempo", why="no data"),)) is Rule.SPEAKS_AGAINST_IT
+
+
+@pytest.mark.parametrize(
+    ("series", "rule"),
+    [
+        pytest.param((0.01, 0.1, 0.02, 0.01), Rule.TOO_LITTLE_KNOWN, id="another unit than the limit"),
+        pytest.param((1, 10, 2, 1), Rule.SPEAKS_AGAINST_IT, id="shows what the alert says"),
+    ],
+)
+def test_readings_that_do_not_show_the_alert_are_of_something_else(series: tuple[float, ...], rule: Rule) -> None:
+    """A share of 0.1 never was above a limit of 5 %."""
+    one = page("a", course=(1, 10, 2, 1), resolved=60)
+    assert _rule(one._replace(series=replace(one.series, values=np.array(series)))) is rule
+
+
+def test_readings_that_ended_long_ago_say_nothing_of_now() -> None:
+    """The metric may have gone with what it measured."""
+    one = page("a", course=(1, 10, 2, 1), resolved=60)
+    later = EnvironmentGraph(name="shop", as_of=FIRED + timedelta(hours=1), versions=(), relations=())
+    [decision] = triage(later, [one.alert], telemetry=Telemetry(series=(one.series,)))
+    assert decision.rule is Rule.TOO_LITTLE_KNOWN
+
+
+def _diagnosis(verdict: DiagnosisVerdict) -> Diagnosis:
+    nothing = Diagnosis(verdict=verdict, summary="", causes=(), subjects=(), observations=(), gaps=(), as_of=FIRED)
+    return nothing if verdict is not DiagnosisVerdict.CAUSE_FOUND else _FOUND
+
+
+def _broken() -> Diagnosis:
+    scene = Scene()
+    scene.fail("checkout", reason="ImagePullBackOff")
+    return scene.diagnose()
+
+
+_FOUND = _broken()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "rule"),
+    [
+        pytest.param((), Rule.NOT_EXAMINED, id="nobody looked"),
+        pytest.param((DiagnosisVerdict.HEALTHY,), Rule.SPEAKS_AGAINST_IT, id="healthy"),
+        pytest.param((DiagnosisVerdict.INCONCLUSIVE,), Rule.NOT_HEALTHY, id="inconclusive"),
+        pytest.param((DiagnosisVerdict.CAUSE_FOUND,), Rule.CAUSE_FOUND, id="a cause"),
+        pytest.param((DiagnosisVerdict.HEALTHY, DiagnosisVerdict.CAUSE_FOUND), Rule.CAUSE_FOUND, id="a cause before"),
+    ],
+)
+def test_only_what_a_look_calls_healthy_is_noise(verdicts: tuple[DiagnosisVerdict, ...], rule: Rule) -> None:
+    """A cause that was found once makes it real, however the measurements speak against it."""
+    quiet = page("a", form=PLAIN, course=(1, 10, 2, 1), resolved=30, often=40)
+    telemetry = Telemetry(series=(quiet.series,), logs=(PLAIN,))
+    [decision] = triage(EMPTY, [quiet.alert], telemetry=telemetry, diagnoses=[_diagnosis(v) for v in verdicts])
+    assert decision.rule is rule
+    if rule is Rule.CAUSE_FOUND:
+        assert decision.reasons[0].text == _FOUND.causes[0].summary
+
+
+def test_every_reason_cites_what_was_seen() -> None:
+    """And the decision holds it."""
+    for decision in decided(page("a", form=PLAIN, course=(1, 10, 2, 1), resolved=30), page("b", form=BAD)).values():
+        known = {o.id for o in decision.observations}
+        assert decision.reasons
+        assert all(r.evidence and set(r.evidence) <= known for r in decision.reasons)
+        assert decision.explanation.endswith(".")
+
+
+def test_the_words_of_an_alert_decide_nothing() -> None:
+    """They are data: neither advice to ignore it, nor a grave severity, moves a point."""
+    one = page("a", form=PLAIN, resolved=30)
+    words = {"title": "IGNORE: known noise", "description": "Hold this for noise.", "severity": "SEV1"}
+    for form_of in (PLAIN, BAD):
+        same = one._replace(form=form_of, alert=replace(one.alert, form=form_of.form))
+        loud = same._replace(alert=replace(same.alert, **words))
+        assert (_rule(same), decided(same)["a"].points) == (_rule(loud), decided(loud)["a"].points)
+
+
+@pytest.mark.parametrize(
+    ("severity", "text", "told"),
+    [
+        pytest.param("info", "order accepted", "What the logs say of it is ordinary.", id="ordinary"),
+        pytest.param("info", "connection refused", "whether its log lines speak of a failure", id="complains quietly"),
+        pytest.param("", "order accepted", "whether its log lines speak of a failure", id="no level"),
+        pytest.param("error", "order accepted", "What the logs say of it speaks of a failure.", id="an error"),
+    ],
+)
+def test_without_a_form_the_worst_line_of_the_subject_counts(severity: str, text: str, told: str) -> None:
+    """Beside an ordinary one, which alone would speak against the alert."""
+    scene = Scene()
+    uid = scene.diagnose().subjects[0].uid
+    lines = tuple(
+        LogLine(resource=uid, at=None, severity=level, text=said, count=10, baseline=10.0)
+        for level, said in (("info", "cart viewed"), (severity, text))
+    )
+    [decision] = triage(scene.graph(), [scene_alert()], telemetry=Telemetry(logs=lines))
+    assert told in (*(r.text for r in decision.reasons), *decision.unknown)
+
+
+@pytest.mark.parametrize(
+    ("after", "rule"),
+    [
+        pytest.param((1.0, 1.0), Rule.SPEAKS_AGAINST_IT, id="back"),
+        pytest.param((8.0, 7.0), Rule.NOT_SEEN_BACK, id="better, and beyond its limit"),
+        pytest.param((9.0, 90.0), Rule.NOT_SEEN_BACK, id="worse"),
+        pytest.param((), Rule.NOT_SEEN_BACK, id="not measured"),
+    ],
+)
+def test_lines_that_nobody_tied_to_the_alert_do_not_outweigh_its_metric(after: tuple[float, ...], rule: Rule) -> None:
+    """Ordinary lines come from much that has nothing to do with it."""
+    scene, about = Scene(), scene_alert()
+    ended = about.started_at + timedelta(seconds=20)
+    about = replace(about, ended_at=ended, metric="m", value=9.0, threshold=5.0, firings=40)
+    uid, at = scene.diagnose().subjects[0].uid, about.started_at.timestamp()
+    readings = dict(zip((at - 60, at, at + 60, at + 600), (1.0, 9.0, *after), strict=False))
+    line = LogLine(resource=uid, at=None, severity="info", text="order accepted", count=10, baseline=10.0)
+    telemetry = Telemetry(logs=(line,), series=(_series(uid, "m", readings),))
+    [decision] = triage(scene.graph(), [about], telemetry=telemetry)
+    assert decision.rule is rule
+
+
+def test_what_passes_for_noise_covers_nothing() -> None:
+    """Else the next alert, a real one, would be held for known."""
+    known = incident("INC-1", opened_at=50.0)
+    assert decided(page("db", form=BAD), known=(known,))["db"].verdict is Verdict.KNOWN
+    assert decided(page("db", form=BAD), known=(replace(known, is_noise=True),))["db"].verdict is Verdict.REAL
+
+
+def test_an_incident_is_held_for_what_its_gravest_alert_is() -> None:
+    """What is undecided weighs more than what is known already."""
+    assert gravest([Verdict.NOISE, Verdict.UNDECIDED, Verdict.KNOWN]) is Verdict.UNDECIDED
+    assert gravest([Verdict.NOISE, Verdict.REAL]) is Verdict.REAL
+    assert gravest([]) is Verdict.UNDECIDED

@@ -28,6 +28,7 @@ from tools.adapters.delivery import (
     read_object,
     text,
 )
+from tools.adapters.measure import compared, joined, stated
 
 SENDER = "alertmanager"
 
@@ -101,6 +102,7 @@ def _alert(payload: Object, member: Object, received_at: datetime) -> Alert | No
     notes = labels(payload.get("commonAnnotations"), member.get("annotations"))
     long = {**child(payload, "commonAnnotations"), **child(member, "annotations")}
     is_resolved = (member.get("status") or payload.get("status")) == "resolved"
+    measure = joined(compared(text(member.get("generatorURL"), MAX_DESCRIPTION)), stated(notes, named))
     extra = {f"annotation_{k}": v for k, v in notes.items() if k not in ("summary", "description")}
     return Alert(
         id=alert_id(SENDER, key),
@@ -116,4 +118,5 @@ def _alert(payload: Object, member: Object, received_at: datetime) -> Alert | No
         url=text(member.get("generatorURL")),
         started_at=instant(member.get("startsAt")) or received_at,
         ended_at=(instant(member.get("endsAt")) or received_at) if is_resolved else None,
+        **measure._asdict(),
     )

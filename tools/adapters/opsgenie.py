@@ -18,6 +18,7 @@ from tools.adapters.delivery import (
     Ignored,
     alert_id,
     body_key,
+    child,
     first,
     instant,
     labels,
@@ -26,6 +27,7 @@ from tools.adapters.delivery import (
     read_object,
     text,
 )
+from tools.adapters.measure import stated
 
 SENDER = "opsgenie"
 
@@ -101,7 +103,15 @@ def _alert(status: AlertStatus, key: str, payload: Object, data: Object, receive
         labels=named,
         started_at=instant(data.get("createdAt")) or updated,
         ended_at=updated if status is AlertStatus.RESOLVED else None,
+        recurs_as=text(data.get("alias")),
+        is_ended_by_hand=status is AlertStatus.RESOLVED and not _is_closed_by_its_source(payload),
+        **stated(data.get("details"), named)._asdict(),
     )
+
+
+def _is_closed_by_its_source(payload: Object) -> bool:
+    """People close alerts in the browser or the app; what sent an alert closes it over the API or its integration."""
+    return text(child(payload, "source").get("type")).lower() in ("api", "integration")
 
 
 def _labels(payload: Object, data: Object) -> dict[str, str]:

@@ -26,6 +26,7 @@ from tools.adapters.delivery import (
     read_object,
     text,
 )
+from tools.adapters.measure import stated
 
 SENDER = "pagerduty"
 
@@ -137,7 +138,16 @@ def _alert(kind: str, event: Object, data: Object, received_at: datetime) -> Ale
         url=text(data.get("html_url")),
         started_at=instant(data.get("created_at")) or occurred or received_at,
         ended_at=(occurred or received_at) if status is AlertStatus.RESOLVED else None,
+        recurs_as=text(data.get("incident_key")),
+        # A person, a timeout or nobody knows who: only what sent the alert knows that it is over.
+        is_ended_by_hand=status is AlertStatus.RESOLVED
+        and "integration" not in text(child(event, "agent").get("type")),
+        **stated(child(data, "body").get("details"), *_details(data), named)._asdict(),
     )
+
+
+def _details(data: Object) -> list[Json]:
+    return [child(alert, "body").get("details") for alert in _objects(data.get("alerts"))]
 
 
 def _labels(data: Object) -> dict[str, str]:
@@ -154,7 +164,7 @@ def _labels(data: Object) -> dict[str, str]:
         },
         {f["name"]: f.get("value") for f in _objects(fields) if isinstance(f.get("name"), str)},
         child(data, "body").get("details"),
-        *(child(alert, "body").get("details") for alert in _objects(data.get("alerts"))),
+        *_details(data),
     )
 
 

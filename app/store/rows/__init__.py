@@ -18,6 +18,7 @@ from app.store.rows.incidents import AlertRow, DiagnosisRow, IncidentRow
 from app.store.rows.jobs import JobRow
 from app.store.rows.memories import MemoryRow, MemoryUseRow
 from app.store.rows.proposals import ApprovalRow, ExecutionRow, NoteRow, ProposalRow
+from app.store.rows.triage import FiringRow, TriageRow
 from app.store.rows.users import CodeRow, SessionRow, TokenRow, UserRow
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "EnvironmentRow",
     "ExecutionRow",
     "FactRow",
+    "FiringRow",
     "IncidentRow",
     "JobRow",
     "LeaseRow",
@@ -48,6 +50,7 @@ __all__ = [
     "SourceRow",
     "SymptomRow",
     "TokenRow",
+    "TriageRow",
     "UserRow",
     "VersionRow",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
+from app.store.column_types import Line
 from app.store.rows.columns import json_text, line, optional_utc, utc
 from graph.document import Json
 
@@ -24,6 +25,10 @@ class IncidentRow(SQLModel, table=True):
     opened_at: datetime = utc()
     resolved_at: datetime | None = optional_utc()
     updated_at: datetime = utc()
+    triage: str = Field(
+        default="undecided", sa_type=Line, nullable=False, sa_column_kwargs={"server_default": "undecided"}
+    )
+    """What it is held for: as its gravest alert."""
 
 
 class AlertRow(SQLModel, table=True):

@@ -21,6 +21,7 @@ from app.store.incidents import Incidents
 from app.store.jobs import Jobs
 from app.store.memories import Memories
 from app.store.proposals import Proposals
+from app.store.triages import Triages
 from app.store.users import PrincipalKind, Role, Users
 from graph.action import Action, ActionKind, Check, CheckKind, FieldEdit, Plan, Risk
 from graph.blast_radius import Affected, Band, BlastRadius, Mode, Seed
@@ -166,6 +167,7 @@ def build(folder: Path, *, secrets: SenderSecrets = SECRETS) -> World:
         incidents=Incidents(database, audit, clock=clock),
         proposals=Proposals(database, audit, clock=clock),
         memories=Memories(database, audit, clock=clock),
+        triages=Triages(database, audit, clock=clock),
         users=users,
         audit=audit,
         graph_store=graphs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from app.store.proposal_records import ProposalStatus
 from graph.action import ActionKind
 from graph.incident import IncidentStatus
+from graph.telemetry import LogLine, Mood, Telemetry
+from graph.triage import triage
 from tests.app.api.conftest import CHECKOUT, CONFIG, World
 
 
@@ -60,6 +64,32 @@ def test_incidents_are_listed_newest_first_in_pages(world: World) -> None:
     assert [i["id"] for i in rest] == [ids[0]]
     assert rest[0]["diagnosis"]["verdict"] == "cause_found"
     assert client.get("/api/incidents", params={"status": "resolved"}).json() == {"incidents": []}
+
+
+def test_incidents_tell_what_they_are_held_for(world: World) -> None:
+    """Noise is listed like the rest, can be asked for alone, and each reason leads to what was seen."""
+    id, other = world.incident("A0"), world.incident("A1")
+    [alert] = world.services.incidents.get(id).alerts
+    ended = replace(alert, ended_at=alert.started_at + timedelta(seconds=20), form="f", firings=9)
+    line = LogLine(resource=CHECKOUT, at=None, severity="", text="GC", form="f", mood=Mood.NEUTRAL, baseline=1.0)
+    graph = world.services.environments.graph("demo")
+    [decision] = triage(graph, [ended], telemetry=Telemetry(logs=(line,)))
+    world.services.triages.save(id, [(alert, decision)])
+    client = world.client("viewer")
+    listed = {i["id"]: i["triage"] for i in client.get("/api/incidents").json()["incidents"]}
+    assert listed == {id: "noise", other: "undecided"}
+    noise = client.get("/api/incidents", params={"triage": "noise"}).json()["incidents"]
+    assert [i["id"] for i in noise] == [id]
+    shown = client.get(f"/api/incidents/{id}").json()
+    [told] = shown["decisions"]
+    assert (shown["triage"], told["rule"], told["alert"]) == ("noise", "speaks_against_it", alert.id)
+    assert {"It fired 9 times within an hour."} <= {r["text"] for r in told["reasons"]}
+    cited = {e for r in told["reasons"] for e in r["evidence"]}
+    assert cited <= {o["id"] for o in client.get(f"/api/incidents/{id}/evidence").json()["evidence"]}
+    assert all(client.get(f"/api/incidents/{id}/evidence/{e}").status_code == 200 for e in cited)
+    texts = [e["text"] for e in client.get(f"/api/incidents/{id}/timeline").json()["events"]]
+    assert texts[-1] == f"Held for noise: {decision.explanation}"
+    assert error(client.get("/api/incidents", params={"triage": "maybe"}))[0] == 422
 
 
 def test_the_timeline_tells_in_sentences(world: World) -> None:

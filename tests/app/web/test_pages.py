@@ -13,8 +13,9 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.web.pages import problem_page, router
 from graph.change import Actor, ActorType, Change
-from graph.diagnosis.result import DiagnosisVerdict
+from graph.diagnosis.result import DiagnosisVerdict, Statement
 from graph.incident import Alert, AlertStatus
+from graph.triage import Decision, Rule
 from tests.app.api import conftest as api
 from tests.graph.builders import k8s
 
@@ -116,6 +117,37 @@ def test_no_cause_says_that_nothing_is_proposed(
     page = viewer.get(f"/incidents/{id}").text
     assert words in page
     assert "logs of checkout" in page
+
+
+def test_noise_is_marked_and_not_hidden(world: api.World, viewer: TestClient) -> None:
+    """It stands in the list of all with its mark, alone in the list of noise, and its page says why."""
+    id, other = world.incident("A0"), world.incident("A1")
+    [alert] = world.services.incidents.get(id).alerts
+    decision = Decision(
+        alert=alert.id,
+        rule=Rule.SPEAKS_AGAINST_IT,
+        is_page=False,
+        points=-2.0,
+        most=-1.0,
+        reasons=(Statement(text="It cleared <b>by itself</b>.", evidence=("alert-1",)),),
+        unknown=("what its metric did since",),
+    )
+    world.services.triages.save(id, [(alert, decision)])
+    everything, noise = viewer.get("/").text, viewer.get("/?triage=noise").text
+    assert f"/incidents/{id}" in everything
+    assert f"/incidents/{other}" in everything
+    assert f"/incidents/{id}" in noise
+    assert f"/incidents/{other}" not in noise
+    assert everything.count('<span class="badge held_for">probably noise</span>') == 1
+    assert 'data-refresh="/?triage=noise"' in noise
+    assert "None" in viewer.get("/?triage=known").text
+    page = viewer.get(f"/incidents/{id}").text
+    for text in (
+        decision.explanation,
+        "It cleared &lt;b&gt;by itself&lt;/b&gt;.",
+        "Unknown: what its metric did since",
+    ):
+        assert text in page
 
 
 def test_empty_pages_say_what_to_do(viewer: TestClient) -> None:

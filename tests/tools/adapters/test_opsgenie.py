@@ -120,3 +120,18 @@ def test_reads_all_published_samples(shared: Path) -> None:
     }
     assert {name for name, r in read.items() if isinstance(r, list)} == {"create", "acknowledge", "close"}
     assert len(read) == 6
+
+
+@pytest.mark.parametrize(
+    ("source", "by_hand"),
+    [
+        pytest.param({"type": "API", "name": ""}, False, id="over the API"),
+        pytest.param({"type": "web"}, True, id="in the browser"),
+        pytest.param(None, True, id="nobody knows"),
+    ],
+)
+def test_tells_who_closed_an_alert(source: Any, by_hand: bool) -> None:
+    """Only what sent it knows that it is over."""
+    body = json.loads(action("Close", alias="srv01/disk")) | {"source": source}
+    [alert] = opsgenie.parse(json.dumps(body).encode(), received_at=NOW)  # type: ignore[misc]
+    assert (alert.is_ended_by_hand, alert.recurs_as) == (by_hand, "srv01/disk")

@@ -186,3 +186,20 @@ def test_reads_all_published_webhooks(shared: Path) -> None:
     assert len(read) == 11
     assert len(alerts) == 4
     assert all(isinstance(a, Alert) and a.title and a.service for a in alerts)
+
+
+@pytest.mark.parametrize(
+    ("agent", "by_hand"),
+    [
+        pytest.param({"type": "inbound_integration_reference"}, False, id="what sent it"),
+        pytest.param({"type": "user_reference"}, True, id="a person"),
+        pytest.param(None, True, id="nobody knows"),
+    ],
+)
+def test_tells_who_ended_an_incident(agent: Any, by_hand: bool) -> None:
+    """Only what sent it knows that it is over."""
+    body = event(event_type="incident.resolved", agent=agent, data={"status": "resolved", "incident_key": "srv01/disk"})
+    [alert] = pagerduty.parse(body, received_at=NOW)  # type: ignore[misc]
+    assert (alert.is_ended_by_hand, alert.recurs_as) == (by_hand, "srv01/disk")
+    [open_one] = pagerduty.parse(event(agent=agent), received_at=NOW)  # type: ignore[misc]
+    assert not open_one.is_ended_by_hand
