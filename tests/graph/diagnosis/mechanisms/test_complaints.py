@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from graph.diagnosis.mechanisms.scene import MONITOR
 from graph.evidence import SymptomEvent
 from tests.graph.builders import workload
-from graph.diagnosis.mechanisms.scene import MONITOR
 from tests.graph.diagnosis.mechanisms.scenes import NOW, POD, WEB, event, found, line, pod
 
 CRASHED = [
