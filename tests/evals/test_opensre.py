@@ -279,6 +279,36 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
             "monitors": [monitor("Alert")],
         },
     ),
+    "its autoscaler may add no more": (
+        "resource_exhaustion",
+        {
+            "pods": [pod()],
+            "events": [
+                event(
+                    "ScalingLimited",
+                    "the desired replica count is more than the maximum replica count",
+                    on="HorizontalPodAutoscaler/api",
+                )
+            ],
+            "monitors": [monitor("Alert")],
+        },
+    ),
+    "a batch was malformed some minutes before": (
+        "data_quality",
+        {
+            "pods": [pod()],
+            "logs": [log("318 of 320 rows rejected: column sku is empty", at="2026-11-20T11:52:00Z")],
+            "monitors": [monitor("Alert")],
+        },
+    ),
+    "a queue did not answer some minutes before": (
+        "dependency_failure",
+        {
+            "pods": [pod()],
+            "logs": [log("Connection to kafka-2:9092 could not be established", at="2026-11-20T11:52:00Z")],
+            "monitors": [monitor("Alert")],
+        },
+    ),
     "a quota stops its ReplicaSet": (
         "resource_exhaustion",
         {
@@ -358,6 +388,27 @@ HEALTHY: dict[str, dict[str, Any]] = {
         ],
         "desired": 2,
         "ready": 1,
+    },
+    "pods of a job that are done": {
+        "pods": [pod(), {**pod("report-1", ready=False, phase="Succeeded", terminated=True), "start_time": OLD}],
+    },
+    "evicted pods that nobody has deleted": {
+        "pods": [
+            pod(),
+            {
+                **pod("api-7f9-old", ready=False, phase="Failed"),
+                "reason": "Evicted",
+                "message": "low on resource: memory",
+            },
+        ],
+    },
+    "warnings while all is well": {
+        "pods": [pod()],
+        "logs": [log("DeprecationWarning: use v2 of the client", status="warn")] * 5,
+    },
+    "clients ask for what does not exist": {
+        "pods": [pod()],
+        "logs": [log("GET /x 404 not found", status="warn")] * 5,
     },
     "what it says of itself is good": {
         "pods": [pod()],

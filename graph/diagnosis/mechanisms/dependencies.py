@@ -24,7 +24,7 @@ _FAILS = re.compile(
 )
 """Outcomes that only a call has."""
 _PEER = re.compile(
-    r"\w+://\S|\bdial (tcp|udp)\b|\b[a-z0-9-]+(\.[a-z0-9-]+)+:\d{2,5}\b"
+    r"\w+://\S|\bdial (tcp|udp)\b|\b[a-z][a-z0-9-]*(\.[a-z0-9-]+)*:\d{2,5}\b"
     r"|\b(from|to|of|calling|by|at) [a-z0-9-]+(\.[a-z0-9-]+)+"
     r"|\b(redis|memcached?|kafka|rabbitmq|amqp|smtp|ldap|vault|mongo\w*|elasticsearch|opensearch|postgres\w*"
     r"|psycopg\w*|mysql|grpc|rpc|s3|sqs|sns|dynamodb|broker|endpoint|identity provider|idp|third[- ]party|partner"
@@ -36,7 +36,7 @@ _OUTCOME = re.compile(
     r"(\b(answered|returned|responded|status|code|http|got|said)\b|->|=>)\W{0,4}(with )?(5\d\d|429|421|45\d)\b"
     r"|\b(5\d\d [A-Z][a-z]+|429)\b|too many requests|rate[- ]limit|quota|unavailable|not available"
     r"|tim(ed|e) ?-?out|refused|unreachable|closed (the )?connection|handshake|no (answer|response|reply)"
-    r"|not respond",
+    r"|not respond|(could|can)( ?not|n't) (be )?(connect|reach|establish)",
     re.IGNORECASE,
 )
 """How a call ends badly, where the line also names what was called."""
@@ -44,6 +44,7 @@ _BETTER = re.compile(
     r"recovered|recovery|breaker.{0,40}\bclosed\b|healthy again|reconnected|back to normal", re.IGNORECASE
 )
 _LEAST = 2
+"""Lines that are no hiccup, unless an alarm says so of one."""
 
 
 def dependencies(scene: Scene) -> Iterator[Mechanism]:
@@ -53,7 +54,8 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
             continue
         lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
         telling = [e for e in lines if tells_of_call(e.text) and not is_quiet(e)]
-        if sum(e.count for e in telling) < _LEAST or has_passed(telling, lines):
+        least = 1 if scene.alarms(workload.uid) else _LEAST
+        if sum(e.count for e in telling) < least or has_passed(telling, lines):
             continue
         name = workload.document.resource.display
         yield Mechanism(

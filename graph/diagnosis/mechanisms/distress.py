@@ -33,6 +33,8 @@ _EXPECTED = frozenset(
     {"TaintManagerEviction", "NodeSchedulable", "NodeNotSchedulable", "ScaleDown", "Preempted", "Killing", "Noise"}
 )
 """Reasons by which the platform says what it does on purpose."""
+_WARNS = re.compile(r"\bwarn(ing)?\b", re.IGNORECASE)
+"""What a process warns of while it works, and nothing is in alarm, hurts nobody yet."""
 _BAD_LINE = re.compile(r"\b(error|fatal|critical|severe|panic|exception|fail(ed|ure|s)?|warn(ing)?)\b", re.IGNORECASE)
 
 _DIRECTIONS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
@@ -43,7 +45,8 @@ _DIRECTIONS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
             r"evict|ephemeral|insufficient|quota|out of memory|oomkill|throttl|no space left|too many open files"
             r"|resource temporarily unavailable|pool.{0,30}(exhausted|reject|full)|queue.{0,20}full|limit (reached"
             r"|exceeded)|exceed\w* .{0,40}limit|disk (is )?full|(memory|disk|pid)[ -]?pressure"
-            r"|max(imum)? .{0,30}reached|unable to scale|load shedding|shedding|backlog|saturat",
+            r"|max(imum)? .{0,30}reached|unable to scale|shed(ding|s)?\b|backlog|saturat"
+            r"|ScalingLimited|more than the maximum",
             re.IGNORECASE,
         ),
     ),
@@ -97,7 +100,8 @@ def _lines(scene: Scene, workload: Workload) -> list[SymptomEvent]:
 def _is_in_trouble(scene: Scene, workload: Workload, events: list[SymptomEvent], lines: list[SymptomEvent]) -> bool:
     if not scene.works(workload):
         return bool(events or lines) or any(_is_stuck(scene, p) for p in scene.pods(workload.uid))
-    return any(e.reason == MONITOR for e in events) or sum(e.count for e in lines) >= _MANY_LINES
+    errors = sum(e.count for e in lines if not _WARNS.search(e.reason or e.text))
+    return any(e.reason == MONITOR for e in events) or errors >= _MANY_LINES
 
 
 def _is_stuck(scene: Scene, pod: Document) -> bool:

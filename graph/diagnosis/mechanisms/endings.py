@@ -23,7 +23,7 @@ def endings(scene: Scene) -> Iterator[Mechanism]:
     """Yield evictions and jobs that failed for good."""
     for workload in scene.workloads:
         for pod in scene.pods(workload.uid):
-            if text(pod.body, "status", "reason") == "Evicted":
+            if text(pod.body, "status", "reason") == "Evicted" and not _is_leftover(scene, workload):
                 found = _LOW.search(text(pod.body, "status", "message"))
                 why = f": its node ran out of {found['what']}" if found and found["what"] else ""
                 yield Mechanism(
@@ -47,6 +47,11 @@ def endings(scene: Scene) -> Iterator[Mechanism]:
                     signs=(Sign(text="The job says so.", uid=job.resource.uid, path=f"/status/conditions/{index}"),),
                     strength=0.6,
                 )
+
+
+def _is_leftover(scene: Scene, workload: Workload) -> bool:
+    """Whether evicted pods are only remembered: their workload has all that it wants, and no eviction is of now."""
+    return scene.works(workload) and not any(scene.is_fresh(e) for e in scene.events(workload.uid, "Evicted"))
 
 
 def _evicted_lately(scene: Scene, workload: Workload) -> Iterator[Mechanism]:

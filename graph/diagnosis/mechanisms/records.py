@@ -42,7 +42,9 @@ _IMPLAUSIBLE = re.compile(
     r"|drift\w*|drop\w*|jump\w*|shift\w*|fell|rose|changed|\d+[- ]day|usual|expected|baseline|previous)"
     r"|(unit|currency|time ?zone|encoding|locale|decimal separator|scale)\b.{0,40}\b(mismatch|wrong|swapped|differs?"
     r"|look like|instead of)|reconcil\w+.{0,60}(fail|differ|mismatch|off by)|(stale|outdated|late|missing) "
-    r"(feed|file|partition|snapshot|data)|schema (drift|change)|freshness|completeness|referential integrity",
+    r"(feed|file|partition|snapshot|data)|(feed|file|partition|snapshot|data(set)?|table|prices?|rates)\b.{0,40}\b(is|are)"
+    r" (stale|outdated|late|missing|\d+ (hours|days) old)|schema (drift|change)|freshness|completeness"
+    r"|referential integrity",
     re.IGNORECASE,
 )
 _OF_OTHERS = re.compile(
@@ -66,8 +68,9 @@ def records(scene: Scene) -> Iterator[Mechanism]:
             continue
         lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
         telling = [e for e in lines if not is_quiet(e) and tells_of_data(e.text)]
-        checks = [e for e in scene.alarms(workload.uid) if _IMPLAUSIBLE.search(e.text)]
-        if _suffices(telling, checks):
+        alarms = scene.alarms(workload.uid)
+        checks = [e for e in alarms if _IMPLAUSIBLE.search(e.text)]
+        if checks or _suffices(telling, is_alarmed=bool(alarms)):
             yield _mechanism(workload, telling, checks, [e for e in lines if is_quiet(e) and _takes(e)])
 
 
@@ -78,10 +81,9 @@ def tells_of_data(said: str) -> bool:
     return any(pattern.search(said) for pattern in (_REFUSES, _IMPLAUSIBLE, MALFORMED))
 
 
-def _suffices(telling: Sequence[SymptomEvent], checks: Sequence[SymptomEvent]) -> bool:
-    if not telling:
-        return bool(checks)
-    return bool(checks) or sum(e.count for e in telling) >= _LEAST or any(_MANY.search(e.text) for e in telling)
+def _suffices(telling: Sequence[SymptomEvent], *, is_alarmed: bool) -> bool:
+    least = 1 if is_alarmed else _LEAST
+    return sum(e.count for e in telling) >= least or any(_MANY.search(e.text) for e in telling)
 
 
 def _takes(event: SymptomEvent) -> bool:
