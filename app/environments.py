@@ -114,6 +114,8 @@ class GovernedEnvironments:
         self._begun_at: dict[str, datetime] = {}
         self._read_at: dict[str, datetime] = {}
         self._changes_seen: dict[tuple[str, str], datetime] = {}
+        self._mute: set[tuple[str, str]] = set()
+        """Sources whose symptoms could not be read the last time."""
         self._declared: dict[str, _Declared] = {}
 
     def names(self) -> list[str]:
@@ -257,8 +259,9 @@ class GovernedEnvironments:
             if not any(source is f for f in sources.followed):
                 self._read_changes(environment, source)
         has_news = self.follow(environment)
+        states = {s.name for s in sources.states}
         for symptom_source in sources.symptoms:
-            self._read_symptoms(environment, symptom_source)
+            self._read_symptoms(environment, symptom_source, is_state=symptom_source.name in states)
         self._read_at[environment] = self._clock()
         return has_news
 
@@ -285,12 +288,18 @@ class GovernedEnvironments:
         self._store.source_read(environment, source.name, now, told_until=batch.told_until, gaps=batch.gaps)
         self._changes_seen[key] = now
 
-    def _read_symptoms(self, environment: str, source: SymptomSource) -> None:
+    def _read_symptoms(self, environment: str, source: SymptomSource, *, is_state: bool) -> None:
         last = self._read_at.get(environment)
         since = last - _LATE if last else self._clock() - _SYMPTOMS_REACH_BACK
+        key = (environment, source.name)
         try:
             symptoms = source.symptoms(since)
         except (OutsideError, NotFound) as error:
+            self._mute.add(key)
             self.source_failed(environment, source.name, None, error)
             return
         self._store.record_symptoms(environment, symptoms)
+        # One that gives state as well is known by its state; it stands beside that only while its symptoms are missing.
+        if key in self._mute or not is_state:
+            self._mute.discard(key)
+            self._store.source_read(environment, source.name, self._clock())

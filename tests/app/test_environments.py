@@ -112,6 +112,18 @@ def test_failed_source_is_a_gap_and_the_others_are_read(store: GraphStore, clock
     assert ["no route" in s.error for s in graph.sources if s.name == "a"] == [True]
 
 
+def test_a_source_of_symptoms_that_works_again_is_no_gap_any_more(store: GraphStore, clock: Clock) -> None:
+    """Its failure is told with every answer until it can be read, and not longer."""
+    log = FakeChanges()
+    works, log.symptoms = log.symptoms, lambda since: _raise(Unreachable("no route"))  # type: ignore[method-assign]
+    environments = _environments(store, clock, states=(FakeState(clock, document()),), symptoms=(log,))
+    graph = environments.graph("demo", as_of=environments.refresh("demo"))
+    assert [s.error for s in graph.sources if s.name == "audit"] == ["no route"]
+    log.symptoms = works  # type: ignore[method-assign]
+    graph = environments.graph("demo", as_of=environments.refresh("demo"))
+    assert [s.error for s in graph.sources if s.name == "audit"] == [""]
+
+
 def test_reading_that_began_before_is_not_shared(store: GraphStore, clock: Clock) -> None:
     """Who asks while a reading is under way may ask because of what it has missed."""
     source = FakeState(clock, document(timeout="1s"))
