@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from graph.document import Object
 from tools.adapters.aws.calls import NOT_READ, Calls, Found, Way, block, shaped, tags
 
 _REPOSITORY: Final[dict[str, Way]] = {
@@ -131,7 +132,13 @@ def streams(calls: Calls) -> Iterator[Found]:
 
 def alarms(calls: Calls) -> Iterator[Found]:
     for body in calls.pages("cloudwatch", "describe_alarms", "MetricAlarms", AlarmTypes=["MetricAlarm"]):
-        yield Found("aws_cloudwatch_metric_alarm", shaped(body, _ALARM), {"state": body.get("StateValue")})
+        live: Object = {"state": body.get("StateValue")}
+        if str(body.get("AlarmName")).startswith("TargetTracking-") and any(
+            ":scalingPolicy:" in action for action in body.get("AlarmActions") or ()
+        ):
+            # A scaling policy makes its own alarms, and changes them as it sees fit.
+            live["belongs_to"] = "a scaling policy"
+        yield Found("aws_cloudwatch_metric_alarm", shaped(body, _ALARM), live)
 
 
 def state_machines(calls: Calls) -> Iterator[Found]:

@@ -304,6 +304,18 @@ def _messages(a: Account) -> None:
         Dimensions=[{"Name": "DBInstanceIdentifier", "Value": "orders"}],
         AlarmActions=[a.ids["topic"]],
     )
+    # Nobody declares what a scaling policy makes for itself.
+    a.cloudwatch.put_metric_alarm(
+        AlarmName="TargetTracking-table/orders-AlarmHigh-1",
+        MetricName="ConsumedReadCapacityUnits",
+        Namespace="AWS/DynamoDB",
+        Period=60,
+        EvaluationPeriods=2,
+        Threshold=7.0,
+        ComparisonOperator="GreaterThanThreshold",
+        Statistic="Sum",
+        AlarmActions=[f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:scalingPolicy:1:resource/dynamodb/table/orders"],
+    )
     a.declare(
         "aws_cloudwatch_metric_alarm.busy",
         id="busy",
