@@ -58,6 +58,20 @@ NAME_LABELS = (
 """Labels that name what was measured, the closest first: `job`, `container` and `instance` may name the exporter."""
 PEER_LABELS = ("source_workload", "source_app", "client", "caller")
 """Labels that name who called."""
+SIDE_LABELS = ("reporter", "span_kind")
+"""Labels that tell on which side of a call it was measured: of Istio, and of OpenTelemetry's spans."""
+CALLEE_LABELS = (
+    "destination_workload",
+    "destination_service_name",
+    "destination_app",
+    "server_address",
+    "net_peer_name",
+    "peer_service",
+)
+"""Labels that name who was called, where the caller measured: Istio's, and OpenTelemetry's of HTTP and RPC clients."""
+_CALLEE_NAMESPACES = ("destination_workload_namespace", "destination_service_namespace")
+_CLIENT_METRIC = re.compile(r"^(http|rpc)[._]client[._]")
+"""https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ and .../rpc/rpc-metrics/"""
 _UNNAMED = frozenset({"", "unknown", "none", "-"})
 
 
@@ -83,6 +97,15 @@ class Told(NamedTuple):
     uid: str
     label: str
     """Name of the label, as `plain_labels` writes it"""
+
+
+class Outgoing(NamedTuple):
+    """A reading of calls, measured where they leave."""
+
+    callee: str
+    """uid"""
+    caller: str
+    """uid"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +152,34 @@ class Targets:
         found = self._named(plain_labels(labels), PEER_LABELS)
         return found.uid if found else None
 
+    def outgoing(self, labels: Mapping[str, str], metric: str) -> Outgoing | None:
+        """Return who calls whom, where the caller measured and both are asked about; None for any other reading."""
+        plain = plain_labels(labels)
+        if not is_of_caller(metric, plain):
+            return None
+        callee = next(filter(None, (self._host(plain, label) for label in CALLEE_LABELS)), None)
+        own = {k: v for k, v in plain.items() if not k.startswith("destination_") and k not in CALLEE_LABELS}
+        caller = self._named(plain, PEER_LABELS) or self.told_by(own)
+        if callee is None or caller is None or callee == caller.uid:
+            return None
+        return Outgoing(callee, caller.uid)
+
+    def _host(self, labels: Mapping[str, str], label: str) -> str | None:
+        """Return whom a label names as the called one; a name of another domain than the cluster's is nobody's."""
+        value = labels.get(label, "")
+        if value in _UNNAMED:
+            return None
+        name, *domain = value.split(".")
+        namespace = _first(labels, _CALLEE_NAMESPACES)
+        if domain:
+            if len(domain) > 1 and domain[1] != "svc":
+                return None
+            namespace = domain[0]
+        elif not namespace:
+            namespace = _first(labels, NAMESPACE_LABELS)
+        found = self._named({label: name, "namespace": namespace}, (label,))
+        return found.uid if found else None
+
     def _named(self, labels: Mapping[str, str], order: Sequence[str]) -> Told | None:
         namespace = _first(labels, NAMESPACE_LABELS)
         for label in order:
@@ -152,6 +203,17 @@ class Targets:
                 if not namespace or target.namespace in ("", namespace):
                     return target.uid
         return None
+
+
+def is_of_caller(metric: str, labels: Mapping[str, str]) -> bool:
+    """Whether a metric was measured by who called; `labels` are those of `plain_labels`.
+
+    >>> is_of_caller("istio_requests_total", {"reporter": "source"}), is_of_caller("http_server_duration", {})
+    (True, False)
+    """
+    kind = labels.get("span_kind", "").upper().removeprefix("SPAN_KIND_")
+    is_told = labels.get("reporter") == "source" or kind in ("CLIENT", "PRODUCER")
+    return is_told or _CLIENT_METRIC.match(metric) is not None
 
 
 def plain_labels(labels: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,17 @@ from graph.document import Json
 from graph.errors import OutsideError, Unexpected
 from graph.evidence import Gap
 from graph.signals import FAILED, STATUS_LABELS, Form, Meaning, meaning
-from graph.targets import NAME_LABELS, NAMESPACE_LABELS, PEER_LABELS, POD_LABELS, Targets, plain_labels
+from graph.targets import (
+    CALLEE_LABELS,
+    NAME_LABELS,
+    NAMESPACE_LABELS,
+    PEER_LABELS,
+    POD_LABELS,
+    SIDE_LABELS,
+    Targets,
+    is_of_caller,
+    plain_labels,
+)
 from graph.telemetry import Series, Signal
 from tools.adapters.http_json import HttpJson
 from tools.ports import Measured, Window
@@ -34,6 +44,7 @@ _LEAST_STEP_S = 15.0
 _RATE_S = 180.0
 """Seconds over which a rate is taken: three samples of the usual minute."""
 _QUANTILE = 0.95
+_OF_CALLEE = (*CALLEE_LABELS, "destination_workload_namespace")
 _FELT_FIRST = (
     Signal.LATENCY,
     Signal.ERRORS,
@@ -176,7 +187,7 @@ def _telling(labels: Mapping[str, str], targets: Targets) -> str:
 def _questions(metric: _Metric) -> Iterator[_Question]:
     either = "|".join(_quoted(v) for v in metric.values)
     chosen = f'{metric.name}{{{metric.label}=~"{either}"}}'
-    by = ", ".join(sorted({metric.label, *(metric.labels & {*NAMESPACE_LABELS, *PEER_LABELS})}))
+    by = ", ".join(sorted({metric.label, *(metric.labels & _telling_apart(metric))}))
     signal, rate = metric.meaning.signal, f"{_RATE_S:.0f}s"
     match metric.meaning.form:
         case Form.HISTOGRAM:
@@ -201,13 +212,21 @@ def _questions(metric: _Metric) -> Iterator[_Question]:
             yield _Question(metric=metric, expression=f"{fold} by ({by}) ({chosen})", signal=signal)
 
 
+def _telling_apart(metric: _Metric) -> set[str]:
+    """Labels whose values are kept apart: who calls, and where both sides of a call measure it, which side and whom."""
+    sides = metric.labels.intersection(SIDE_LABELS)
+    is_of_calls = bool(sides) or is_of_caller(metric.name, {})
+    return {*NAMESPACE_LABELS, *PEER_LABELS, *sides, *(_OF_CALLEE if is_of_calls else ())}
+
+
 def _read(data: Json, question: _Question, targets: Targets) -> Iterator[Series]:
     for one in data.get("result", ()) if isinstance(data, dict) else ():
         labels, values = one.get("metric") or {}, one.get("values") or []
-        uid = targets.owner(labels)
+        metric, statistic = question.metric, question.statistic
+        outgoing = targets.outgoing(labels, metric.name)
+        uid = outgoing.callee if outgoing else targets.owner(labels)
         if uid is None or not values:
             continue
-        metric, statistic = question.metric, question.statistic
         yield Series(
             resource=uid,
             metric=f"{metric.name}:{statistic}" if statistic else metric.name,
@@ -216,8 +235,9 @@ def _read(data: Json, question: _Question, targets: Targets) -> Iterator[Series]
             values=np.array([float(value) for _, value in values]),
             unit=metric.meaning.unit if question.signal is metric.meaning.signal else "",
             statistic=statistic,
-            peer=targets.peer(labels) or "",
+            peer=outgoing.caller if outgoing else targets.peer(labels) or "",
             instance=next((v for k, v in plain_labels(labels).items() if k in POD_LABELS), ""),
+            is_outgoing=outgoing is not None,
         )
 
 

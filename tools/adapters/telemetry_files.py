@@ -53,7 +53,8 @@ class MetricFiles:
             if series is None:
                 continue
             readings = [r for r in _readings(line.value) if _is_in(r[0], window)]
-            key = (series.resource, series.metric, series.peer, series.instance, series.statistic)
+            side = "outgoing" if series.is_outgoing else ""
+            key = (series.resource, series.metric, series.peer, series.instance, series.statistic, side)
             found.setdefault(key, (series, []))[1].extend(readings)
         items = tuple(_filled(series, sorted(readings)) for series, readings in found.values() if readings)
         return Measured(items=items, gaps=tuple(gaps))
@@ -110,7 +111,9 @@ def _lines(path: Path, name: str) -> Iterator[Line | Gap]:
 
 def _series(value: Object, targets: Targets) -> Series | None:
     labels = {str(k): str(v) for k, v in (value.get("metric") or {}).items()}
-    uid, name = targets.owner(labels), labels.get("__name__", "")
+    name = labels.get("__name__", "")
+    outgoing = targets.outgoing(labels, name)
+    uid = outgoing.callee if outgoing else targets.owner(labels)
     if uid is None or not name:
         return None
     # What stands in a file is what a query gave: levels, whatever the name says of counting.
@@ -124,8 +127,9 @@ def _series(value: Object, targets: Targets) -> Series | None:
         values=np.array([]),
         unit=what.unit if what else "",
         statistic=plain.get("quantile", ""),
-        peer=targets.peer(labels) or "",
+        peer=outgoing.caller if outgoing else targets.peer(labels) or "",
         instance=next((plain[k] for k in POD_LABELS if k in plain), ""),
+        is_outgoing=outgoing is not None,
     )
 
 

@@ -71,6 +71,62 @@ def test_a_histogram_is_asked_for_as_a_quantile() -> None:
     assert (found.resource, found.signal, found.unit, found.statistic) == (CART, Signal.LATENCY, "s", "p95")
 
 
+_POD = {"pod": "checkout-7d9f-abcde", "namespace": "shop"}
+_MESH = {
+    "__name__": "istio_requests_total",
+    "source_workload": "checkout",
+    "destination_workload": "cart",
+    "destination_service_namespace": "shop",
+    "response_code": "503",
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        pytest.param({**_MESH, **_POD, "reporter": "source"}, (CART, CHECKOUT, _POD["pod"], True), id="mesh, caller"),
+        pytest.param(
+            {**_MESH, "pod": "cart-5f6d-zzzzz", "namespace": "shop", "reporter": "destination"},
+            (CART, CHECKOUT, "cart-5f6d-zzzzz", False),
+            id="mesh, callee",
+        ),
+        pytest.param(
+            {"__name__": "http_client_request_duration_seconds_count", "server_address": "cart", **_POD},
+            (CART, CHECKOUT, _POD["pod"], True),
+            id="HTTP client",
+        ),
+        pytest.param(
+            {"__name__": "rpc_client_duration_milliseconds_count", "server_address": "cart.shop.svc", **_POD},
+            (CART, CHECKOUT, _POD["pod"], True),
+            id="RPC client",
+        ),
+        pytest.param(
+            {"__name__": "http_client_request_duration_seconds_count", "server_address": "cart.example.com", **_POD},
+            (CHECKOUT, "", _POD["pod"], False),
+            id="a client of somebody outside",
+        ),
+        pytest.param(
+            {"__name__": "http_server_request_duration_seconds_count", "server_address": "cart", **_POD},
+            (CHECKOUT, "", _POD["pod"], False),
+            id="HTTP server",
+        ),
+        pytest.param(
+            {"__name__": "traces_spanmetrics_calls_total", "span_kind": "SPAN_KIND_CLIENT", "peer_service": "cart"}
+            | {"service_name": "checkout"},
+            (CART, CHECKOUT, "", True),
+            id="spans of kind client",
+        ),
+    ],
+)
+def test_calls_that_the_caller_measured_are_outgoing(labels: dict[str, str], told: tuple[str, str, str, bool]) -> None:
+    """They are of whom was called, and name the instance that called; the two sides of a mesh are asked for apart."""
+    fake = FakePrometheus(labels)
+    found = read(fake)
+    assert {(s.resource, s.peer, s.instance, s.is_outgoing) for s in found} == {told}
+    for side in ("reporter", "span_kind"):
+        assert (side in fake.questions[0].partition("(rate")[0]) is (side in labels)
+
+
 def test_a_metric_of_calls_tells_who_calls() -> None:
     """Service meshes and service graphs name both ends."""
     labels = {"destination_workload": "cart", "source_workload": "checkout", "destination_service_namespace": "shop"}
