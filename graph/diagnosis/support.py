@@ -315,7 +315,8 @@ def _about_drift(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
 def _known_elsewhere(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     """What had an incident of its own for some time when this alert came may be behind it, but did not bring it about.
 
-    Alerts of one cause come within minutes of each other, so that a younger incident is left out.
+    Alerts of one cause come within minutes of each other, so that a younger incident counts only where the subject
+    itself complains of something that this does not explain.
     """
     change = hypothesis.change
     if change is None:
@@ -323,11 +324,29 @@ def _known_elsewhere(context: Context, hypothesis: Hypothesis) -> Iterator[Point
     for incident in sorted(context.open_incidents, key=lambda i: (i.opened_at, i.id)):
         later = context.started_at - incident.opened_at
         is_about_it = hypothesis.resource in incident.subjects and change.latest <= incident.opened_at
-        if is_about_it and later >= _APART and incident.is_open_at(context.started_at, context.started_at):
-            name = context.name(hypothesis.resource)
-            text = f"{incident.id} has been about {name} since {_span(later)} before this alert."
-            yield Point(rule="known_elsewhere", text=text, evidence=(context.ledger.incident(incident),))
-            return
+        if not is_about_it or not incident.is_open_at(context.started_at, context.started_at):
+            continue
+        other = next((r for r in context.current_readings() if _is_of_another(context, hypothesis, r)), None)
+        if later < _APART and other is None:
+            continue
+        text = (
+            f"{incident.id} has been about {context.name(hypothesis.resource)} since {_span(later)} before this alert"
+        )
+        evidence = (context.ledger.incident(incident),)
+        if other is not None:
+            text += f", and {context.name(other.speaker)} reports {other.complaint.value}, which this does not explain"
+            evidence += (context.ledger.symptom(other.event, says=other.complaint.value),)
+        yield Point(rule="known_elsewhere", text=f"{text}.", evidence=evidence)
+        return
+
+
+def _is_of_another(context: Context, hypothesis: Hypothesis, reading: Reading) -> bool:
+    """Whether a subject complains itself, clearly, and of something that such a change does not lead to."""
+    complaint = reading.complaint
+    is_clear = complaint is not Complaint.READING and complaint not in VAGUE
+    return (
+        is_clear and reading.speaker in context.subjects and hypothesis.kind not in COMPLAINT_KINDS.get(complaint, ())
+    )
 
 
 JUDGES: tuple[Callable[[Context, Hypothesis], Iterable[Point]], ...] = (

@@ -392,6 +392,22 @@ def test_what_an_older_incident_is_about_does_not_make_a_new_cause_doubtful() ->
     assert problems(found) == []
 
 
+def test_of_two_incidents_at_once_each_keeps_the_cause_that_its_own_service_names() -> None:
+    """What a service says of itself is not explained by what the incident next to it is about."""
+    scene = Scene()
+    policy = tf("aws_iam_role_policy.checkout")
+    scene.alter(policy, "/values/policy", narrowed())
+    scene.say("payment", DENIED)
+    scene.alter(CONFIG, "/data/timeout_ms", "x")
+    scene.say("checkout", 'fatal: invalid configuration value for timeout_ms: could not parse "x"')
+    alone = scene.diagnose()
+    scene.open_incidents.append(_incident(subjects=(policy,), opened_at=AT + timedelta(seconds=30)))
+    beside = scene.diagnose()
+    assert (beside.verdict, beside.causes[0].resource) == (DiagnosisVerdict.CAUSE_FOUND, CONFIG)
+    assert beside.causes[0].confidence > alone.causes[0].confidence
+    assert problems(beside) == []
+
+
 def test_what_an_older_incident_is_about_is_still_found_when_nothing_else_changed() -> None:
     """A late alert of the same cause is told as such."""
     scene = Scene()
