@@ -38,6 +38,7 @@ from graph.kinds.kubernetes.health import faults
 from graph.kinds.kubernetes.inventory import Inventory
 from graph.place import read
 from graph.resource import Facet, Resource, kubernetes_scope
+from graph.rollouts import with_instances
 from graph.telemetry import NOTHING_MEASURED, Call, Signal, Telemetry
 from graph.version import Document
 from graph.workloads import parts_of, workload_of
@@ -219,7 +220,8 @@ class Context:
         calls = [s for s in self.telemetry.series if s.signal is Signal.AVAILABILITY and (s.peer or s.instance)]
         if not calls:
             return ()
-        found = [Release.of(c) for c in self.deploys if c.uid and c.latest >= self.started_at - _ROLLING]
+        rolling = [c for c in self.deploys if c.uid and c.latest >= self.started_at - _ROLLING]
+        found = [Release.of(c) for c in with_instances(self.graph, rolling)]
         return rank_releases(found, self.telemetry, at=self.now.timestamp())
 
     @cached_property
