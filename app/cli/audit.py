@@ -7,7 +7,7 @@ import sys
 import typer
 
 from app.cli.asking import AsJson, DataDir, Service, of_service
-from app.cli.output import show
+from app.cli.output import show, working
 from app.cli.topics import ByTopic
 
 commands = typer.Typer(help="The audit log.", cls=ByTopic, no_args_is_help=True)
@@ -19,7 +19,8 @@ def verify(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     from app.terminal import print_audit_report
     from app.wiring import verify_audit
 
-    report = verify_audit(data_dir)
+    with working("Checking every link"):
+        report = verify_audit(data_dir)
     show(report, as_json, print_audit_report)
     sys.exit(0 if report["ok"] else 1)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.asking import AsJson
-from app.cli.output import fail, show
+from app.cli.output import fail, show, working
 from app.cli.topics import ByTopic
 from evals.suites import SETS
 
@@ -46,7 +46,8 @@ def report_on(
     """Score predictions that were made before, and write report.md and report.html."""
     from evals.command import report
 
-    written, absent = report(data, predictions, out)
+    with working("Scoring"):
+        written, absent = report(data, predictions, out)
     for path in written:
         typer.echo(f"written: {path}")
     for name, reason in absent.items():
@@ -77,7 +78,7 @@ def scale(
         fill_store(open_graphs(database), objects)
         return
     for name in PARTS if part == "all" else (part,):
-        with tempfile.TemporaryDirectory(prefix="plumbline-scale-") as folder:
+        with tempfile.TemporaryDirectory(prefix="plumbline-scale-") as folder, working(f"Measuring {name}"):
             url = database or f"sqlite:///{folder}/plumbline.db"
             again = ["-m", "app.cli", "eval", "scale", "--fill", "--objects", str(objects), "--database", url]
             figures = measure(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.asking import Environment, Kind, KnownAt, Limit, ManyResources, Moment, Namespace, Since, of_environment
-from app.cli.output import fail
+from app.cli.output import fail, working
 
 commands = typer.Typer()
 
@@ -185,7 +185,8 @@ def _drift_of_paths(intended: Path | None, applied: Path | None, actual: Path | 
     if intended is None or actual is None:
         fail("comparing files needs both --intended and --actual")
     rules = read_rules(ignore) if ignore else ()
-    report = compare_paths(intended=intended, applied=applied, actual=actual)
+    with working("Reading and comparing"):
+        report = compare_paths(intended=intended, applied=applied, actual=actual)
     return sifted_json(report, rules, datetime.now(UTC).date())
 
 

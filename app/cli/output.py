@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 
@@ -14,6 +15,18 @@ def show(value: Any, as_json: bool, for_people: Callable[[Any], None]) -> None:
         print(json.dumps(value, indent=2, ensure_ascii=False))
     else:
         for_people(value)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Show on a terminal that something takes its time; nothing elsewhere, and never among the answers."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
 
 
 def fail(message: str, *, code: int = 2) -> NoReturn:

@@ -332,7 +332,7 @@ def _known_elsewhere(context: Context, hypothesis: Hypothesis) -> Iterator[Point
         text = (
             f"{incident.id} has been about {context.name(hypothesis.resource)} since {_span(later)} before this alert"
         )
-        evidence = (context.ledger.incident(incident),)
+        evidence: tuple[str, ...] = (context.ledger.incident(incident),)
         if other is not None:
             text += f", and {context.name(other.speaker)} reports {other.complaint.value}, which this does not explain"
             evidence += (context.ledger.symptom(other.event, says=other.complaint.value),)
