@@ -243,7 +243,8 @@ class _Reader:
             spec = response.get("spec")
             known = self._bodies[uid]
             if isinstance(spec, dict) and isinstance(known.get("spec"), dict):
-                yield uid, {**known, "spec": {**known["spec"], "replicas": spec.get("replicas")}}
+                # Servers leave the number out of a Scale where it is zero.
+                yield uid, {**known, "spec": {**known["spec"], "replicas": spec.get("replicas", 0)}}
                 return
         yield uid, None
 

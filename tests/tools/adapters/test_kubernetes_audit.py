@@ -87,6 +87,25 @@ def test_tells_what_a_patch_sets_when_nothing_is_known_before(tmp_path: Path) ->
     ]
 
 
+def test_scaling_to_nothing_is_told_as_zero(tmp_path: Path) -> None:
+    """A server leaves the number out of a Scale where it is zero (1.20 and later); what comes after goes on from it."""
+    reference = {**record(2, "patch")["objectRef"], "subresource": "scale"}
+    scale = {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {},
+    }
+    lines = [
+        record(1, "create", response=deployment("a", 2)),
+        record(2, "patch", response=scale, objectRef=reference, requestObject={"spec": {"replicas": 0}}),
+        record(3, "patch", response=deployment("b", 0), requestObject={"spec": {}}),
+    ]
+    _, scaled, updated = read(tmp_path, lines).changes
+    assert (scaled.path, scaled.before, scaled.after, scaled.kind) == ("/spec/replicas", 2, 0, "scaling")
+    assert (updated.path, updated.after) == ("/spec/template/spec/containers/0/image", "b")
+
+
 def test_names_no_field_at_metadata_level(tmp_path: Path) -> None:
     """Without bodies only object and actor are known."""
     (change,) = read(tmp_path, [record(1, "update", level="Metadata")]).changes
