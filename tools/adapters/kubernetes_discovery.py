@@ -76,7 +76,15 @@ def discover(connection: Connection, *, cluster: str) -> tuple[list[Listable], l
     found: list[Listable] = []
     faults: list[Unreadable] = []
     for root in ("/api", "/apis"):
-        answer = connection.get(root, accept=_AGGREGATED)
+        try:
+            answer = connection.get(root, accept=_AGGREGATED)
+        except NotFound as error:
+            if root == "/apis":
+                raise Unexpected(f"{error}: is this a Kubernetes API server?") from error
+            # A control plane of custom kinds only has no core group; a proxy that hides it looks the same.
+            scopes = (kubernetes_scope(cluster=cluster, group=""),)
+            faults.append(Unreadable(where=root, reason=str(error), scopes=scopes))
+            continue
         if answer.get("kind") == "APIGroupDiscoveryList":
             found += _aggregated(answer, cluster, faults)
         elif answer.get("kind") == "APIVersions":

@@ -353,3 +353,20 @@ def test_a_server_without_events_has_no_symptoms(tmp_path: Path) -> None:
     """That a server keeps no events is no failure to read it."""
     api = FakeKubernetesApi(objects=[body("ConfigMap", "settings", data={})])
     assert source(api, write_kubeconfig(tmp_path)).symptoms(NOW - dt.timedelta(hours=1)) == ()
+
+
+def test_server_without_the_core_group_is_read_and_the_group_is_a_gap(tmp_path: Path) -> None:
+    """A control plane of custom kinds has none (apiextensions-apiserver 1.36); a proxy that hides it looks the same."""
+    api = FakeKubernetesApi(objects=[body("Widget", "one", api_version="example.com/v1", spec={})])
+    api.failures = [Answer(404, {"kind": "Status", "message": "the server could not find the requested resource"})]
+    snapshot = source(api, write_kubeconfig(tmp_path)).read()
+    assert [d.resource.kind for d in snapshot.documents] == ["Widget"]
+    assert [(u.where, u.scopes) for u in snapshot.unreadable] == [("/api", ("k8s://demo/core/",))]
+
+
+def test_server_without_any_group_is_none(tmp_path: Path) -> None:
+    """Nothing that answers without `/apis` is a Kubernetes API server."""
+    api = shop()
+    api.failures = [Answer(404, {"kind": "Status"}), Answer(404, {"kind": "Status"})]
+    with pytest.raises(Unexpected, match="is this a Kubernetes API server"):
+        source(api, write_kubeconfig(tmp_path)).read()
