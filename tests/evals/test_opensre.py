@@ -309,6 +309,39 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
             "monitors": [monitor("Alert")],
         },
     ),
+    "it is not ready since its database is down": (
+        "dependency_failure",
+        {
+            "pods": [pod(ready=False)],
+            "ready": 0,
+            "events": [event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", count=9)],
+            "logs": [log("health: postgres ping failed: dial tcp 10.0.0.5:5432: connect: connection refused")] * 3,
+        },
+    ),
+    "its password is refused while it runs": (
+        "configuration_error",
+        {
+            "pods": [pod()],
+            "logs": [log('FATAL: password authentication failed for user "api"', at="2026-11-20T11:54:00Z")] * 4,
+            "monitors": [monitor("Alert")],
+        },
+    ),
+    "its licence ran out": (
+        "configuration_error",
+        {
+            "pods": [pod(ready=False, restarts=6, **CRASH)],
+            "ready": 0,
+            "logs": [log("license file expired on 2026-11-19, exiting")],
+        },
+    ),
+    "its own pool is used up": (
+        "resource_exhaustion",
+        {
+            "pods": [pod()],
+            "logs": [log("HikariPool-1 - Connection is not available, pool exhausted, timed out after 30 s")] * 3,
+            "monitors": [monitor("Alert")],
+        },
+    ),
     "a quota stops its ReplicaSet": (
         "resource_exhaustion",
         {

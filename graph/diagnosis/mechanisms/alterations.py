@@ -22,8 +22,8 @@ _SETTINGS = re.compile(
     r"|(security group|subnet|network|route|acl|ingress|public accessibility|endpoint|port)\b.{0,80}"
     r"\b(updat|modif|chang|remov|revok|delet|detach|replac|disabl)"
     r"|(updat|modif|chang|remov|revok|delet|detach|replac|disabl|revok)\w*\b.{0,60}"
-    r"\b(security group|subnet|network|route|acl|ingress|rule|certificate|password|credential)"
-    r"|(password|credential|certificate|ca )\b.{0,60}\b(rotat|reset|changed|renew)|provisioned iops|storage type"
+    r"\b(security group|subnet|network|route|acl|ingress|rule|certificate|password|credentials?)"
+    r"|(password|credentials?|certificate|ca )\b.{0,60}\b(rotat|reset|changed|renew)|provisioned iops|storage type"
     r"|modification to .{0,60}class|custom(er)? modif|\b\w+(_\w+)+\b\s*(=|:|->|from)\s*\S+",
     re.IGNORECASE,
 )

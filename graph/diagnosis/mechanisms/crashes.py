@@ -25,6 +25,7 @@ SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"(missing|required|invalid|unknown|unset|undefined)[^\n]{0,40}(config|environment|env var|variable|setting"
             r"|property|option|flag|argument)|(config|environment variable|setting|property|option)[^\n]{0,60}"
             r"(is )?(missing|not set|required|invalid|not found|not defined)|could not resolve placeholder"
+            r"|licen[cs]e [^\n]{0,40}(expired|invalid|missing|not found)"
             r"|no such file or directory[^\n]*\.(ya?ml|json|conf|toml|ini|properties)|failed to (load|parse"
             r"|read) config",
         ),

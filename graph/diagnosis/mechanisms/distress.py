@@ -65,7 +65,9 @@ _DIRECTIONS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "bad_settings",
         "is set up wrongly, as its complaints go",
         re.compile(
-            r"forbidden|unauthorized|permission denied|access denied|secret|configmap|x509|certificate|image.{0,40}"
+            r"forbidden|unauthorized|permission denied|access denied|authentication failed"
+            r"|(invalid|wrong|bad) credentials?"
+            r"|licen[cs]e .{0,40}(expired|invalid|missing)|secret|configmap|x509|certificate|image.{0,40}"
             r"(not found|pull|invalid)|(40[134])\b.{0,30}(unauthor|forbid|not found)|FailedGetResourceMetric"
             r"|unable to (get|fetch) metrics",
             re.IGNORECASE,

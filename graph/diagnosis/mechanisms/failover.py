@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from graph.diagnosis.mechanisms.alterations import is_change
+from graph.diagnosis.mechanisms.levels import usual
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.readings import lasts, most, present, reading, sign
 from graph.diagnosis.mechanisms.scene import Scene
@@ -21,7 +22,9 @@ from graph.telemetry import Series
 
 _FAILURES = frozenset({"failure", "recovery"})
 """Categories of events that are of all that may fail, hosts among it."""
-_OTHER = re.compile(r"storage|volume|disk|network|connectivity|replica|backup|snapshot|memory|log file", re.IGNORECASE)
+_OTHER = re.compile(
+    r"storage|volume|disk|network|connectivity|replica|backup|snapshot|memory|log file|encryption", re.IGNORECASE
+)
 _TOLD = re.compile(
     r"failover|failed over|host (failure|replacement)|instance (crashed|restarted)|recovery of the", re.IGNORECASE
 )
@@ -119,8 +122,8 @@ def _want_of_memory(uid: str, restarts: Sequence[SymptomEvent], series: Mapping[
 
 def broke(series: Series) -> bool:
     """Whether a series fell to nothing for a while."""
-    values = present(series)
-    return values.size > 2 and float(np.median(values)) > 0 and float(values.min()) <= _NONE * float(np.median(values))
+    values, before = present(series), usual(series)
+    return values.size > 2 and before > 0 and float(values.min()) <= _NONE * before
 
 
 def _mechanism(uid: str, event: SymptomEvent, felt: Sign | None, *, strength: float) -> Mechanism:

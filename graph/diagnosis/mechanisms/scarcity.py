@@ -30,6 +30,8 @@ _SLOWER = 5.0
 _LOADED = 0.7
 """Average active sessions for each virtual CPU from which sessions wait for CPU."""
 _MANY = 0.9
+_FILLING = 0.75
+"""Share of a limit from which one reading near the limit is no spike."""
 _WRAPAROUND = 1.5e9
 """Age of the oldest transaction at which PostgreSQL is close to stopping, of about 2.1e9."""
 
@@ -115,7 +117,9 @@ def _credits(one: Series, _: Mapping[str, Series]) -> tuple[float, float] | None
 def _connections(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | None:
     now, before, limit = float(np.median(tail(one))), first(one), series.get("MaxConnections")
     if limit is not None:
-        return (1.0, before) if now >= _MANY * lasts(limit) else None
+        most_allowed = lasts(limit)
+        is_full = now >= _MANY * most_allowed or (lasts(one) >= _MANY * most_allowed and now >= _FILLING * most_allowed)
+        return (1.0, before) if is_full else None
     return (0.7, before) if before > 0 and now >= _GREW * before else None
 
 

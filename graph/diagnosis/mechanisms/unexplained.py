@@ -28,7 +28,11 @@ _BY_WAIT = (
     (("IO:BufFile",), "database_temporary_files", "writes temporary files: its memory for sorts does not suffice"),
     (("IO:", "wait/io/", "WAL:"), "database_io_saturation", "can't keep up with its reads and writes"),
     (("CPU",), "database_cpu_saturation", "works more for the same demand"),
-    (("Lock", "LWLock", "BufferPin", "synch/", "wait/lock"), "database_lock_contention", "waits for locks"),
+    (
+        ("Lock", "LWLock", "BufferPin", "synch/", "wait/synch", "wait/lock"),
+        "database_lock_contention",
+        "waits for locks",
+    ),
     (("Extension", "Dblink"), "foreign_server_slow", "waits for another server"),
     (("IPC:SyncRep",), "database_standby_slow", "waits for its standby"),
 )

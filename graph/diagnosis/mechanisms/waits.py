@@ -26,12 +26,14 @@ _WAITS = (
     ("Lock:", "database_lock_contention", "waits for locks", ""),
     ("LWLock:", "database_lock_contention", "waits for locks of the server itself", ""),
     ("synch/", "database_lock_contention", "waits for locks", ""),
+    ("wait/synch/", "database_lock_contention", "waits for locks of the server itself", ""),
     ("wait/lock/", "database_lock_contention", "waits for locks", ""),
     ("CPU", "database_cpu_saturation", "uses almost all of its CPU", "CPUUtilization"),
     ("IO:", "database_io_saturation", "can't keep up with its reads and writes", "DiskQueueDepth"),
     ("Extension:", "foreign_server_slow", "waits for another server", ""),
     ("IPC:SyncRep", "database_standby_slow", "waits for its standby", ""),
     ("BufferPin:", "database_lock_contention", "waits for locks", ""),
+    ("wait/io/table/", "database_cpu_saturation", "works through many rows for each answer", "CPUUtilization"),
     ("wait/io/", "database_io_saturation", "can't keep up with its reads and writes", "DiskQueueDepth"),
 )
 """Prefix of a wait event, kind, what it means, and the metric that decides where it was measured."""

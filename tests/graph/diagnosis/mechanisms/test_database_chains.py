@@ -163,6 +163,41 @@ CHAINS: dict[str, tuple[str, list[SymptomEvent], dict[str, Any]]] = {
             "CommitThroughput": step(120, 0.4, at=8),
         },
     ),
+    "clients stay away after a failover": (
+        "database_failover",
+        [told("Multi-AZ instance failover completed", "failover", ago=560)],
+        {"DatabaseConnections": step(200, 3)},
+    ),
+    "its volume can't be decrypted": (
+        "database_cut_off",
+        [told("The instance is in inaccessible-encryption-credentials state", "failure", ago=400)],
+        {"DatabaseConnections": step(200, 0, at=12)},
+    ),
+    "the provider caps what a volume may do, and more is asked": (
+        "database_io_saturation",
+        [wait("IO:DataFileRead", 9.0)],
+        {
+            "ReadIOPS": [*ramp(1200, 3000, 8), *[3000.0] * 12],
+            "ReadLatency": late(1, 45, at=8),
+            "DiskQueueDepth": late(0.3, 70, at=8),
+            "DBLoad": late(1, 11, at=8),
+        },
+    ),
+    "sessions of MySQL wait for a mutex": (
+        "database_lock_contention",
+        [wait("wait/synch/mutex/innodb/trx_sys_mutex", 9.0)],
+        {"DBLoad": step(1, 14, at=7), "vCPU": [4.0]},
+    ),
+    "connections rise to their limit at the very end": (
+        "database_connection_exhaustion",
+        [wait("Client:ClientRead", 5.0)],
+        {"DatabaseConnections": late(120, 492, at=8), "MaxConnections": [500.0]},
+    ),
+    "credentials were rotated, and pools dry up": (
+        "database_setting_changed",
+        [told("Master credentials were rotated", "configuration change", ago=610)],
+        {"DatabaseConnections": late(180, 1, at=10)},
+    ),
     "replication has stopped, which RDS writes as -1": (
         "database_replication_lag",
         [told("Replication for the Read Replica has stopped.", "read replica")],
