@@ -22,7 +22,8 @@ from graph.telemetry import Series
 _ANNOUNCED = re.compile(
     r"(volume|storage|disk|ebs)\b.{0,80}\b(degrad|impair|unhealthy|stuck|fail(ed|ure)|inaccessible)"
     r"|(hardware|host|hypervisor|instance status|availability zone|(?<!multi-)\baz\b)\b.{0,80}"
-    r"\b(degrad|fail|replac|retire|impair|issue|unhealthy|disrupt|outage|maintenance)|underlying (host|hardware|infrastructure|volume)"
+    r"\b(degrad|fail|replac|retire|impair|issue|unhealthy|disrupt|outage|maintenance)"
+    r"|underlying (host|hardware|infrastructure|volume)"
     r"|(degraded|impaired)\b.{0,60}\b(volume|storage|hardware|host|network)|incompatible-\w+",
     re.IGNORECASE,
 )
