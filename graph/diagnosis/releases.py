@@ -146,7 +146,8 @@ class _Question:
     def silence(self, release: Release) -> Iterable[Reason]:
         """New instances that never served a call, while old ones did."""
         new, old = (self._levels(release, Signal.AVAILABILITY, is_new=is_new) for is_new in (True, False))
-        if new or not old:
+        # Where nobody knows which instances are new, that they are silent is not known either.
+        if new or not old or not release.new:
             return
         if release.completed_at is None:
             yield Reason(worth=_UNSEEN, text="Its new instances are not up yet.", about=(release.service,))

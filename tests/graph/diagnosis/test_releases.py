@@ -85,6 +85,15 @@ def test_new_instances_that_never_serve_are_blamed_when_they_had_the_chance() ->
     assert found == "mail"
 
 
+def test_silence_of_instances_that_nobody_knows_blames_nobody() -> None:
+    """Whether any of those that serve is new is not known."""
+    known = release("mail", at=START, new="mail-new")
+    old = calls("mail", "mail-old", Signal.AVAILABILITY, steady(100.0, 10), first=300.0, caller="cart")
+    [blamed_one] = rank_releases([known], Telemetry(series=(old,)), at=START + 8 * MINUTE)
+    [unknown] = rank_releases([replace(known, new=frozenset())], Telemetry(series=(old,)), at=START + 8 * MINUTE)
+    assert (blamed_one.score > 0, unknown.score, unknown.reasons) == (True, 0, ())
+
+
 def test_what_happens_after_the_question_is_not_looked_at() -> None:
     """Readings later than `at` say nothing then."""
     late = [100.0] * 4 + [0.0] * 4
