@@ -93,6 +93,13 @@ MARKS: tuple[Mark, ...] = (
         _E.POOLS_MORE,
     ),
     _row(r"single_?thread|limitedparallelism\(1\)|max_?workers\s*=\s*1\b|semaphore\(1\)", _E.POOLS_FEWER, None),
+    _row(
+        r"unbounded|linkedblockingqueue(<\w*>)?\(\)|newcachedthreadpool|maxsize\s*=\s*0\b|asyncio\.queue\(\)|queue\.queue\(\)",
+        _E.GROWS_WITHOUT_BOUND,
+        None,
+    ),
+    # Work that now ends with the request that began it.
+    _row(r"withoutcancel|context\.(background|todo)\(\)|shield\(|nohup|daemon\s*=\s*false", None, _E.STOPS_SOONER),
     # What one process keeps is not there for the others, nor after a restart.
     _row(r"memory_?store|in_?memory|:memory:|local_?cache|in_?process|localfile|/tmp/", _E.KEEPS_LOCAL, None),
     # Caches.

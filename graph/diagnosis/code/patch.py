@@ -14,7 +14,7 @@ QUIET_FILES = re.compile(
     r"|[._-](test|spec|stories)\.\w+$|(^|/)test_\w+\.\w+$|\.(md|rst|adoc)$"
     r"|(^|/)(CODEOWNERS|LICENSE|README|CHANGELOG|Makefile|Justfile|\.gitignore|\.editorconfig|\.golangci\.ya?ml"
     r"|catalog-info\.ya?ml|\.pre-commit-config\.yaml|\.gitlab-ci\.ya?ml|\.travis\.yml|azure-pipelines\.ya?ml|Jenkinsfile"
-    r"|\.dockerignore)|\.(css|scss|less|svg|png|jpe?g|ico|woff2?)$|/theme\.\w+$"
+    r"|\.dockerignore)|\.(css|scss|less|svg|png|jpe?g|ico|woff2?)$|/theme\.\w+$|(^|/)(robots|humans)\.txt$"
     r"|(^|[/._-])(staging|stage|dev|local|sandbox|qa)([/._-][\w./-]*)?\.(ya?ml|json|toml|env|tf|tfvars"
     r"|properties|sql)$",
     re.IGNORECASE,

@@ -59,7 +59,7 @@ def shaped(patch: Patch) -> Iterator[Effect]:
         yield Effect.CALLS_IN_LOOP
     elif gained > lost and _lines_that_call(patch.added) > _lines_that_call(patch.removed):
         yield Effect.CALLS_MORE
-    if _looks_through(patch):
+    if _looks_through(patch) or _made_each_time(patch):
         yield Effect.COSTS_MORE
     if _grows(patch):
         yield Effect.GROWS_WITHOUT_BOUND
@@ -113,6 +113,20 @@ _HASHED = re.compile(
     r"(?P<name>\w+)\s*:?=\s*(?:\{|set\(|frozenset\(|dict\(|new (?:Set|Map|Hash\w+)|.*\.(?:toSet|to_set|toMap)\()"
 )
 _LISTED = re.compile(r"(?P<name>\w+)\s*:?=\s*(?:\[|list\(|new (?:Array\w*|\w*List)|.*\.(?:toList|to_a|map)\b)")
+
+
+_HEAVY = re.compile(
+    r"\b(open|\w*load\w*|\w*compile|connect\w*|create\w*|read\w*|parse\w*|build\w*|\w*client|new\w+)\(", re.IGNORECASE
+)
+_ONCE = re.compile(r"^\S.*[=(]|^\s*(?:private |public )*static\b|\bonce\b|\blazy\b")
+
+
+def _made_each_time(patch: Patch) -> bool:
+    """What was loaded or made once, when the module was, is now made within a function."""
+    once = {name.lower() for line in patch.removed if _ONCE.search(line) for name in _HEAVY.findall(line)}
+    each = {name.lower() for line in patch.added if line[:1].isspace() for name in _HEAVY.findall(line)}
+    still = {name.lower() for line in patch.added if _ONCE.search(line) for name in _HEAVY.findall(line)}
+    return bool((once & each) - still)
 
 
 def _grows(patch: Patch) -> bool:

@@ -98,9 +98,11 @@ def _bare(lost: str, gained: str) -> float | None:
 
 def _has_same_amount(lost: str, gained: str) -> bool:
     """Whether a number, or a name of an amount of time, stands on both sides."""
-    numbers = {n for n in re.findall(r"\d+", lost) if n not in ("0", "1", "1000")} & set(re.findall(r"\d+", gained))
+    old, new = ({n for n in re.findall(r"\d+", text) if n not in ("0", "1", "1000")} for text in (lost, gained))
+    if old and new:
+        return bool(old & new)
     names = {n for n in _NAME.findall(lost) if _AMOUNT.search(n) and not _is_unit(n)} & set(_NAME.findall(gained))
-    return bool(numbers or names)
+    return bool(names)
 
 
 def _is_unit(name: str) -> bool:

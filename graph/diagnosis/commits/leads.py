@@ -183,7 +183,7 @@ LEADS_TO: dict[E, dict[T, float]] = {
         T.UNHANDLED: 1,
         T.REJECTED: 0.5,
     },
-    E.STOPS_SOONER: {T.LOST: 2, T.REFUSED: 2.5, T.UNHANDLED: 2, T.DUPLICATES: 1, T.ERRORS: 1},
+    E.STOPS_SOONER: {T.TIMEOUT: 1.5, T.LOST: 2, T.REFUSED: 2.5, T.UNHANDLED: 2, T.DUPLICATES: 1, T.ERRORS: 1},
     E.DROPS_WAIT: {
         T.LOST: 2.5,
         T.UNHANDLED: 3,
