@@ -89,6 +89,7 @@ def scale(
                 rounds=rounds,
                 again=again,
                 data_dir=Path(folder),
+                url=url,
             )
         typer.echo(json.dumps({"part": name, "database": url.partition(":")[0], **figures}))
 

@@ -23,15 +23,18 @@ from evals.scale.ingest import ENVIRONMENT, measure_ingest
 from evals.scale.log import fill_log, measure_answers, measure_why, questions
 from evals.scale.ports import Graphs
 from evals.scale.resident import fill, measure_resident
-from evals.scale.timing import Times, stopwatch
+from evals.scale.timing import Times, cpu_s, resident_mb, stopwatch
 
 PARTS = ("start", "ingest", "resident", "why")
 _START_S = 120.0
+_SETTLE_S = 180.0
+_IDLE_CPU_S = 0.05
+"""Of two seconds: less than what a comparison takes even on a busy machine, more than a look at a stream."""
 _CLI_QUESTIONS = 8
 
 
 def measure(
-    part: str, graphs: Graphs, *, objects: int, events: int, rounds: int, again: list[str], data_dir: Path
+    part: str, graphs: Graphs, *, objects: int, events: int, rounds: int, again: list[str], data_dir: Path, url: str
 ) -> dict[str, Any]:
     """Run one measurement on an empty store, or one that an earlier run of the same size has filled.
 
@@ -42,7 +45,8 @@ def measure(
         events: records of changes in the log.
         rounds: repetitions of each question.
         again: command line that fills the same store with the same estate, in a process of its own.
-        data_dir: folder of the store, for a service over it.
+        data_dir: folder for the other files of a service over the store.
+        url: of the store's database.
     """
     estate = Estate(objects=objects)
     if part == "start":
@@ -59,14 +63,19 @@ def measure(
     figures |= fill_log(graphs, estate, events, end)
     asked = questions(estate, rounds)
     figures |= measure_why(graphs, asked, end - timedelta(minutes=5), end)
-    with _service(data_dir) as (server, token), httpx.Client(base_url=server, timeout=60) as http:
+    with _service(data_dir, url) as (process, server, token), httpx.Client(base_url=server, timeout=60) as http:
 
         def over_http(question: str) -> None:
             query = {"resource": question}
             headers = {"Authorization": f"Bearer {token}"}
             http.get(f"/api/graph/{ENVIRONMENT}/why", params=query, headers=headers).raise_for_status()
 
+        over_http(asked[0])
+        figures["service_settled_cpu_s"] = _await_idle(process)
+        before = cpu_s(process.pid)
         figures |= measure_answers(over_http, asked, "why_http")
+        figures["why_http_service_cpu_ms"] = round((cpu_s(process.pid) - before) * 1000 / (len(asked) + 1), 2)
+        figures["why_http_service_mb"] = resident_mb(process.pid)
         cli = ["--server", server, "--token", token, "--json"]
         few = asked[:_CLI_QUESTIONS]
         figures |= measure_answers(lambda q: command(["why", q, *cli]), few, "why_cli_process")
@@ -87,8 +96,8 @@ def measure_start() -> dict[str, Any]:
 
 
 @contextmanager
-def _service(data_dir: Path) -> Iterator[tuple[str, str]]:
-    """Start a service over a filled store; yield its address and a token that may read."""
+def _service(data_dir: Path, url: str) -> Iterator[tuple[subprocess.Popen[bytes], str, str]]:
+    """Start a service over a filled store; yield its process, its address, and a token that may read."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -96,9 +105,10 @@ def _service(data_dir: Path) -> Iterator[tuple[str, str]]:
     empty.mkdir(exist_ok=True)
     environment = {"name": ENVIRONMENT, "deployers": ["argocd"], "intended": [_manifests(empty)]}
     config = data_dir / "config.json"
-    config.write_text(json.dumps({"environments": [environment], "data_dir": str(data_dir), "port": port}))
+    place = {"data_dir": str(data_dir), "database_url": url, "port": port}
+    config.write_text(json.dumps({"environments": [environment], **place}))
     known = {**os.environ, "PLUMBLINE_CONFIG": str(config)}
-    add = [sys.executable, "-m", "app.cli", "user", "add", "scale", "--role", "viewer", "--json"]
+    add = [sys.executable, "-m", "app.cli", "user", "add", f"scale-{port}", "--role", "viewer", "--json"]
     added = subprocess.run(add, env=known, check=True, capture_output=True, text=True)  # noqa: S603  (our own command)
     log = data_dir / "service.log"
     with log.open("wb") as output:
@@ -106,7 +116,7 @@ def _service(data_dir: Path) -> Iterator[tuple[str, str]]:
         process = subprocess.Popen(up, env=known, stdout=output, stderr=output)  # noqa: S603  (our own command)
     try:
         _await_ready(process, f"http://127.0.0.1:{port}", log)
-        yield f"http://127.0.0.1:{port}", json.loads(added.stdout)["token"]
+        yield process, f"http://127.0.0.1:{port}", json.loads(added.stdout)["token"]
     finally:
         process.terminate()
         process.wait(30)
@@ -114,6 +124,17 @@ def _service(data_dir: Path) -> Iterator[tuple[str, str]]:
 
 def _manifests(folder: Path) -> dict[str, str]:
     return {"type": "manifests", "path": str(folder), "name": "empty"}
+
+
+def _await_idle(process: subprocess.Popen[bytes]) -> float:
+    """Wait until the first comparison of everything is over; return the processor seconds that it all took so far."""
+    deadline, spent = time.monotonic() + _SETTLE_S, cpu_s(process.pid)
+    while time.monotonic() < deadline:
+        time.sleep(2)
+        before, spent = spent, cpu_s(process.pid)
+        if not spent - before > _IDLE_CPU_S:
+            break
+    return round(spent, 2)
 
 
 def _await_ready(process: subprocess.Popen[bytes], server: str, log: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 
 from evals.scale.estate import Estate, declared, uid_of
 from evals.scale.ingest import ENVIRONMENT
@@ -39,7 +39,7 @@ def events(estate: Estate, count: int, end: datetime, seed: int = 1) -> Iterator
         is_run = number % 20 == 0
         yield Change(
             id=_id(number),
-            uid="" if is_run else uid_of(_object(app, kind)),
+            uid="" if is_run else _uid(app, kind),
             kind="deploy" if is_run else "config",
             path="" if is_run else path,
             after=None if is_run else f"value-{number}",
@@ -103,6 +103,11 @@ def measure_answers(ask: Callable[[str], object], asked: list[str], name: str) -
     for question in asked:
         times.of(partial(ask, question))
     return times.told(name)
+
+
+@cache
+def _uid(app: int, kind: str) -> str:
+    return uid_of(_object(app, kind))
 
 
 def _id(number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import resource
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -59,14 +60,23 @@ def stopwatch(into: dict[str, float], name: str) -> Iterator[None]:
     into[f"{name}_cpu_s"] = round(time.process_time() - cpu, 3)
 
 
-def resident_mb() -> float:
-    """Return what this process holds in memory now, in MiB; the most it ever held where the system does not tell."""
-    status = Path("/proc/self/status")
+def resident_mb(pid: int | None = None) -> float:
+    """Return what a process holds in memory now, in MiB; of this one where the system does not tell, the most ever."""
+    status = Path(f"/proc/{pid or 'self'}/status")
     if status.exists():
         for line in status.read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return round(int(line.split()[1]) / 1024, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    return math.nan if pid else round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor seconds that a process has taken; NaN where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return math.nan
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _ms(seconds: float) -> float:
