@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import NamedTuple
@@ -81,7 +81,7 @@ def compare_graph(graph: EnvironmentGraph) -> DriftReport:
     graph.kept[compare_graph] = kept
     found = Judged(
         kept.resources,
-        [_whole(graph, f) for said in kept.said.values() for f in said.findings],
+        _whole(graph, [f for said in kept.said.values() for f in said.findings]),
         [note for said in kept.said.values() for note in said.not_comparable],
     )
     return report_of(found, frame)
@@ -163,15 +163,18 @@ def _managers(graph: EnvironmentGraph, uid: str) -> frozenset[str]:
 def _light(graph: EnvironmentGraph, finding: Finding) -> _Light:
     values = {Facet.INTENDED: finding.intended, Facet.APPLIED: finding.applied, Facet.ACTUAL: finding.actual}
     held = frozenset(f for f in Facet if not finding.path and values[f] == graph.body(finding.resource.uid, f))
-    return _Light(_with(finding, dict.fromkeys(held, ABSENT)), held) if held else _Light(finding, held)
+    return _Light(_with(finding, dict.fromkeys(held, ABSENT)), held)
 
 
-def _whole(graph: EnvironmentGraph, light: _Light) -> Finding:
-    uid = light.finding.resource.uid
-    return _with(light.finding, {f: graph.body(uid, f) for f in light.held}) if light.held else light.finding
+def _whole(graph: EnvironmentGraph, lights: Sequence[_Light]) -> list[Finding]:
+    wanted = {facet: [x.finding.resource.uid for x in lights if facet in x.held] for facet in Facet}
+    bodies = {(v.resource.uid, facet): v.body for facet in Facet for v in graph.versions(wanted[facet], facet)}
+    return [_with(x.finding, {f: bodies[x.finding.resource.uid, f] for f in x.held}) for x in lights]
 
 
 def _with(finding: Finding, values: Mapping[Facet, Json | Absent]) -> Finding:
+    if not values:
+        return finding
     return replace(
         finding,
         intended=values.get(Facet.INTENDED, finding.intended),
