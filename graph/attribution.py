@@ -43,7 +43,8 @@ def attribute(graph: EnvironmentGraph, finding: Finding, *, deployers: frozenset
     """
     uid = finding.resource.uid
     if finding.verdict in (Verdict.PENDING_ROLLOUT, Verdict.NEVER_APPLIED, Verdict.PRUNE_PENDING):
-        return _not_applied(graph, finding)
+        pending = _not_applied(graph, finding)
+        return _overwritten(graph, finding, since=pending.latest, deployers=deployers) or pending
     before = finding.intended if finding.intended is not ABSENT else finding.applied
     frame = Facet.ACTUAL
     if finding.actual is ABSENT:
@@ -237,6 +238,25 @@ def _reporting_run(graph: EnvironmentGraph, place: Place, onset: _Onset, deploye
         and rendered(graph, place, run)
     ]
     return found[-1] if found and len({r.run or r.id for r in found}) == 1 else None
+
+
+def _overwritten(
+    graph: EnvironmentGraph, finding: Finding, *, since: datetime, deployers: frozenset[str]
+) -> Change | None:
+    """The write that replaced the declared value while it ran, after it was declared; None where there is none.
+
+    `kubectl apply` and `replace` by hand note what they write as applied. What ran as declared before was applied.
+    """
+    if finding.verdict is not Verdict.PENDING_ROLLOUT or finding.intended is ABSENT or finding.actual is ABSENT:
+        return None
+    place = Place(uid=finding.resource.uid, path=where(finding), before=finding.intended, after=finding.actual)
+    found = attribute_place(graph, place, deployers=deployers)
+    if not found.evidence or found.latest <= since or found.channel is Channel.DEPLOYMENT:
+        return None
+    seen = _onset(graph, place).before
+    records = [c for c in graph.changes(place.uid) if c.id in found.evidence and c.path == place.path]
+    ran = [*(seen or ()), *(c.before for c in records)]
+    return found if any(is_same(value, finding.intended) for value in ran) else None
 
 
 def _not_applied(graph: EnvironmentGraph, finding: Finding) -> Change:

@@ -68,10 +68,16 @@ class Answer:
             yield from self._create()
         elif finding is not None and finding.verdict is Verdict.UNMANAGED and not finding.path:
             yield from self._delete()
-        elif finding is not None and finding.verdict in RESTORABLE:
+        elif finding is not None and (finding.verdict in RESTORABLE or self._is_overwritten(finding)):
             yield from self._restore(finding)
         elif self.change is not None and self.change.path:
             yield from self._roll_back(self.change)
+
+    def _is_overwritten(self, finding: Finding) -> bool:
+        """Whether the declared value ran and was replaced outside of a deployment, though noted as applied."""
+        channel = self.change.channel if self.change else Channel.NOT_APPLIED
+        is_pending = finding.verdict is Verdict.PENDING_ROLLOUT
+        return is_pending and channel not in (Channel.NOT_APPLIED, Channel.DEPLOYMENT)
 
     def _restore(self, finding: Finding) -> Iterator[Plan]:
         edits = drift_edits(self.graph, finding, self.change, self.drift)

@@ -243,6 +243,28 @@ def test_a_pending_rollout_is_not_applied() -> None:
     assert (change.channel, change.actor, change.after) == (Channel.NOT_APPLIED, author, "60")
 
 
+@pytest.mark.parametrize(
+    ("committed", "before", "good", "channel"),
+    [
+        (SEEN_GOOD, "30", "30", Channel.BY_HAND),
+        (SEEN_GOOD, ABSENT, "30", Channel.BY_HAND),
+        (SEEN_GOOD, "20", "20", Channel.NOT_APPLIED),
+        (NOW, "30", "30", Channel.NOT_APPLIED),
+    ],
+    ids=["told by the record", "seen running", "never ran", "declared after the write"],
+)
+def test_declared_value_that_was_replaced_by_hand_is_no_pending_rollout(
+    committed: datetime, before: Any, good: str, channel: Channel
+) -> None:
+    """`kubectl apply` and `replace` note what a person writes as applied; what ran before had been applied."""
+    builder = estate(good=good)
+    author = Actor(name="ines", type=ActorType.HUMAN)
+    builder.change(write(author, "30", kind="commit", reference="c9", at=committed))
+    builder.change(write(HUMAN, before=before))
+    change = attribute(builder.graph(), finding(verdict=Verdict.PENDING_ROLLOUT), deployers=DEPLOYERS)
+    assert (change.channel, change.actor) == (channel, HUMAN if channel is Channel.BY_HAND else author)
+
+
 def test_a_deleted_object_went_between_its_last_sight_and_the_first_look_without_it() -> None:
     """Deletion is bounded by observations and proved by its record."""
     builder = estate()

@@ -225,9 +225,24 @@ def _replace_containers(cluster: Cluster) -> None:
     cluster.run("patch", "deployment", "web", "-n", "shop", "--type=json", "-p", json.dumps(patch))
 
 
+def _apply_something_else(cluster: Cluster) -> None:
+    body = cluster.get("deployment/web")
+    body["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/web:broken"
+    # Notes in the object that this is what was applied.
+    cluster.run("replace", "-f", "-", objects=(body,))
+
+
+def _is_down(cluster: Cluster) -> bool:
+    """Whether the fault shows, as it does by the time an alert is sent: no pod is wanted, or one can't start."""
+    pods = json.loads(cluster.run("get", "pods", "-n", "shop", "-l", "app=web", "-o", "json"))["items"]
+    states = [c["state"] for p in pods for c in p.get("status", {}).get("containerStatuses", ())]
+    return not pods or any("waiting" in state for state in states)
+
+
 FAULTS: dict[str, tuple[Callable[[Cluster], None], str]] = {
     "image": (_set_image, "/spec/template/spec/containers/0/image"),
     "scaled to nothing": (_scale, "/spec/replicas"),
+    "another manifest": (_apply_something_else, "/spec/template/spec/containers/0/image"),
     "container replaced": (_replace_containers, "/spec/template/spec/containers/0"),
 }
 
@@ -239,6 +254,7 @@ def test_fault_made_by_hand_is_found_and_undone(installation: Installation, name
     make, path = FAULTS[name]
     before = cluster.get("deployment/web")["spec"]
     make(cluster)
+    soon(lambda: _is_down(cluster))
     incident = installation.incident(f"Down{name.title().replace(' ', '')}")
     Path(f"/tmp/inc-{name.replace(' ', '-')}.json").write_text(json.dumps(incident, indent=1))
     cause = incident["diagnosis"]["causes"][0]
@@ -259,6 +275,7 @@ def test_fix_that_does_not_help_is_undone(installation: Installation) -> None:
     """The pods of the right image don't get ready either: what was there before the fix is there again."""
     cluster = installation.cluster
     _set_image(cluster)
+    soon(lambda: _is_down(cluster))
     incident = installation.incident("DownAgain")
     cluster.node.is_ill = True
     try:
