@@ -15,7 +15,8 @@ from agents.model import Model
 Prediction: TypeAlias = dict[str, Any]
 """One line of `predictions.jsonl` without `case` and `elapsed_s`. Fields, all optional:
 
-- `ranked`: best first, `{entity, cause, category, score}`; text or None, score 0 to 1
+- `ranked`: best first, `{entity, cause, category, score, strength}`; text or None, the last two 0 to 1; `strength` is
+  that of `Cause`, and no scorer reads it
 - `abstained`: no answer to the main question
 - `change`: commit id, `"none"` for "no commit caused it", or None
 - `first_failing`, `remediation`, `origin`: text or None

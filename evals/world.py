@@ -16,7 +16,7 @@ from agents.model import Model
 from agents.steps.deepen import comment_on
 from graph.change import Change
 from graph.diagnosis.engine import diagnose
-from graph.diagnosis.result import Diagnosis
+from graph.diagnosis.result import Cause, Diagnosis
 from graph.drift import DriftReport, compare_graph
 from graph.environment import EnvironmentGraph, SourceState
 from graph.evidence import Gap, SymptomEvent
@@ -71,6 +71,11 @@ def commented(found: Diagnosis, model: Model | None) -> dict[str, Any]:
     begun = time.perf_counter()
     reading, _ = comment_on(found, model, ())
     return {"model": reading, "model_s": round(time.perf_counter() - begun, 4)}
+
+
+def sureness(cause: Cause) -> dict[str, float | None]:
+    """How sure the product is of a cause, for an entry of `ranked`."""
+    return {"score": cause.confidence, "strength": cause.strength}
 
 
 def triaged(world: World) -> tuple[Decision, ...]:

@@ -16,7 +16,7 @@ from evals.kubectl.alerts import anomalies, client_errors
 from evals.kubectl.recording import Recording
 from evals.suite import Prediction
 from evals.suites.files import read_object
-from evals.world import World, alert_of, commented, diagnosed, environment
+from evals.world import World, alert_of, commented, diagnosed, environment, sureness
 from graph.diagnosis.result import Cause, Diagnosis
 from graph.environment import EnvironmentGraph
 from graph.relation import RelationType
@@ -100,7 +100,7 @@ def _ranked(case: Case, diagnosis: Diagnosis) -> Iterator[dict[str, Any]]:
         if name is None or (causes and not label) or entity is None or (entity, name) in seen:
             continue
         seen.add((entity, name))
-        yield {"entity": entity, "cause": name, "category": label.get("fault_taxonomy"), "score": cause.confidence}
+        yield {"entity": entity, "cause": name, "category": label.get("fault_taxonomy"), **sureness(cause)}
 
 
 def _target(case: Case, cause: Cause) -> str:

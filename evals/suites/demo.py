@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.world import World, commented, diagnosed
+from evals.world import World, commented, diagnosed, sureness
 from evals.world_file import read_world
 
 _SHOWN = 3
@@ -20,7 +20,7 @@ class _Suite:
 
     def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
-        ranked = [{"entity": c.resource, "cause": c.kind, "score": c.confidence} for c in found.causes[:_SHOWN]]
+        ranked = [{"entity": c.resource, "cause": c.kind, **sureness(c)} for c in found.causes[:_SHOWN]]
         return {
             "verdict": found.verdict.value,
             "ranked": ranked,

@@ -13,7 +13,7 @@ import numpy as np
 from agents.model import Model
 from evals.suite import Prediction
 from evals.suites.files import exists, read_object
-from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
+from evals.world import World, alert_of, commented, diagnosed, environment, service, sureness, uid_of
 from graph.diagnosis.mechanisms.databases import stated_limit
 from graph.diagnosis.mechanisms.scene import MONITOR
 from graph.diagnosis.result import Cause
@@ -31,7 +31,7 @@ _CLUSTER = "cluster"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Where a case names no time. The clock of the run would give each run another answer."""
 _SURE = 0.2
-"""Confidence of a cause from which something is wrong."""
+"""Strength of a cause from which something is wrong."""
 _SIGNALS = {
     "CPUUtilization": Signal.CPU,
     "FreeableMemory": Signal.MEMORY,
@@ -58,14 +58,19 @@ class _Suite:
 
     def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
-        causes = [c for c in found.causes if c.confidence >= _SURE and category_of(c)]
+        causes = [c for c in found.causes if _strength(c) >= _SURE and category_of(c)]
         if not causes:
             return {"ranked": [{"category": "healthy", "score": 0.7}], "note": found.summary, **commented(found, model)}
-        ranked = [{"category": category_of(c), "cause": c.kind, "score": c.confidence} for c in causes[:3]]
+        ranked = [{"category": category_of(c), "cause": c.kind, **sureness(c)} for c in causes[:3]]
         return {"ranked": ranked, "note": found.summary, **commented(found, model)}
 
 
 SUITE = _Suite()
+
+
+def _strength(cause: Cause) -> float:
+    return cause.confidence if cause.strength is None else cause.strength
+
 
 _CATEGORIES = {
     "resource_exhaustion": (

@@ -25,7 +25,7 @@ from evals.transplant.units import UNIT_FAULTS
 
 CONFIDENT = 0.8
 _TRACE = 0.3
-"""Recordings in which nothing is thought more likely than this are taken for healthy."""
+"""Recordings in which no cause has this strength are taken for healthy."""
 ALL: dict[str, Fault] = {**FAULTS, **STORE_FAULTS, **UNIT_FAULTS, **SLOWNESS}
 
 
@@ -40,19 +40,29 @@ class Outcome(NamedTuple):
     answered: tuple[str, str]
     """Empty texts when there was no answer."""
     score: float
+    strength: float | None = None
+    """Of the cause that was answered; None where its score is no more than that, or there is none"""
 
     @property
     def is_right(self) -> bool:
         return self.expected == self.answered
 
 
-def healthy(data: Path, *, most: int | None = None) -> list[tuple[str, Tape]]:
-    """Recordings whose objects show no fault once what systems said is taken away, by case; at most so many."""
+def healthy(data: Path, *, most: int | None = None, each: int | None = None) -> list[tuple[str, Tape]]:
+    """Recordings whose objects show no fault once what systems said is taken away, by case.
+
+    Args:
+        data: folder of the set.
+        most: how many at most.
+        each: how many of one system at most.
+    """
     found: list[tuple[str, Tape]] = []
     labels = labels_of(data)
     for folder in sorted((data / "cases").iterdir()):
         tape = _read(folder).quiet()
-        if all(float(a["score"]) < _TRACE for a in _answer(tape, labels)):
+        if each is not None and sum(other.namespace == tape.namespace for _, other in found) >= each:
+            continue
+        if all((a["score"] if a["strength"] is None else a["strength"]) < _TRACE for a in _answer(tape, labels)):
             found.append((folder.name, tape))
         if len(found) == most:
             break
@@ -94,7 +104,7 @@ def outcomes(
             top = ranked[0] if ranked else {}
             answered = (str(top.get("entity", "")), str(top.get("cause", "")))
             sure = float(top.get("score") or 0.0)
-            yield Outcome(one.fault, hidden, one.app, one.expected, answered, sure)
+            yield Outcome(one.fault, hidden, one.app, one.expected, answered, sure, top.get("strength"))
 
 
 def planted(
@@ -117,7 +127,7 @@ def planted(
         recordings: those that are healthy, where they are known; all of the set are tried when None.
     """
     chosen: dict[str, list[Tape]] = defaultdict(list)
-    for _, tape in healthy(data) if recordings is None else recordings:
+    for _, tape in healthy(data, each=bases) if recordings is None else recordings:
         chosen[tape.namespace].append(tape)
     for namespace in sorted(chosen):
         for base, tape in enumerate(chosen[namespace][:bases]):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from graph.change import Change, Channel
+from graph.diagnosis.calibration import confidence_of
 from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.migrations import MIGRATION
 from graph.diagnosis.commits.trouble import Trouble
@@ -90,7 +91,8 @@ def _confidence(top: Ranked | None, guilty: Change | None) -> float:
     """Confidence in the verdict; that no change did it is as sure as what did it instead, and else a guess."""
     if top is None or top.confidence <= 0:
         return _GUESS
-    return top.confidence if guilty is not None or top.hypothesis.change is None else _GUESS
+    is_told = guilty is not None or top.hypothesis.change is None
+    return confidence_of(top.hypothesis, top.confidence) if is_told else _GUESS
 
 
 _GUESS = 0.4
@@ -101,7 +103,7 @@ def _suspicion(ranked: Ranked) -> Suspicion:
     points = [p for p in counted(ranked.hypothesis) if worth(p) > 0]
     return Suspicion(
         change=_bare(ranked.hypothesis.change),
-        confidence=ranked.confidence,
+        confidence=confidence_of(ranked.hypothesis, ranked.confidence),
         statements=tuple(Statement(text=p.text, evidence=p.evidence) for p in points),
     )
 

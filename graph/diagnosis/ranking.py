@@ -83,6 +83,8 @@ CAP_COMPUTED = 0.8
 """What it takes away was computed, or nothing else is left, but no system was seen to miss it."""
 CAP_DECISIVE = 0.95
 """A fault or complaint is tied to it, and the change itself is known."""
+FOUND = 0.62
+"""Strength from which a cause counts as found. Above what evidence can carry that nothing ties to the failure."""
 RIVAL_SHARE = 0.75
 """A rival with this share of the leader's points makes both doubtful."""
 RIVAL_FACTOR = 0.75

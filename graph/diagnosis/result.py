@@ -49,7 +49,7 @@ class Cause:
     summary: str
     """One sentence for the person on call."""
     confidence: float
-    """0 to 1, from the points of `statements` and `against`; see `ranking`."""
+    """0 to 1; how often such an answer is right, as far as that was measured; see `calibration`."""
     state: CauseState
     statements: tuple[Statement, ...]
     """Evidence for it, strongest first."""
@@ -59,6 +59,9 @@ class Cause:
     drift: Finding | None = None
     path: tuple[str, ...] = ()
     """uids from the resource of the alert to `resource`"""
+    strength: float | None = None
+    """0 to 1, from the points of `statements` and `against`, by which causes are ordered; see `ranking`. None where it
+    is the confidence, since nothing was measured for this sort of evidence."""
 
     @property
     def evidence(self) -> tuple[str, ...]:

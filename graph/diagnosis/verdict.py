@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graph.diagnosis.calibration import confidence_of
 from graph.diagnosis.context import CURRENT, Context
 from graph.diagnosis.gaps import blind_spots
-from graph.diagnosis.ranking import Ranked, counted, is_rival, worth
+from graph.diagnosis.ranking import FOUND, Ranked, counted, is_rival, is_shown, worth
 from graph.diagnosis.result import Cause, CauseState, DiagnosisVerdict, Statement
 from graph.diagnosis.symptoms import is_current
 from graph.evidence import Gap
 
-FOUND = 0.62
-"""Confidence from which a cause counts as found. Above what evidence can carry that nothing ties to the failure."""
 MARGIN = 0.15
 """By how much it must lead every other story."""
 SHOWN = 0.05
-"""Hypotheses below this are shown only when points speak against them: a theory that was discarded is worth knowing."""
+"""Hypotheses of less are shown only when points speak against them: a theory that was discarded is worth knowing."""
 WORTH_TELLING = 0.3
 """An uncertain cause below this is not put into the summary: people remember the first thing they read."""
 MAX_SHOWN = 10
@@ -37,7 +36,7 @@ def causes(ranked: Sequence[Ranked], found: DiagnosisVerdict) -> tuple[Cause, ..
     """Turn hypotheses into causes, best first; a healthy system has none."""
     if found is DiagnosisVerdict.HEALTHY:
         return ()
-    out = []
+    out: list[Cause] = []
     for index, item in enumerate(ranked[:MAX_SHOWN]):
         h = item.hypothesis
         points = counted(h)
@@ -55,13 +54,15 @@ def causes(ranked: Sequence[Ranked], found: DiagnosisVerdict) -> tuple[Cause, ..
                 resource=h.resource,
                 kind=h.kind,
                 summary=h.summary,
-                confidence=item.confidence,
+                # Sorts of evidence are put right differently: one that is second is not surer than the first.
+                confidence=min([confidence_of(h, item.confidence), *(c.confidence for c in out[-1:])]),
                 state=state,
                 statements=pro,
                 against=contra,
                 change=h.change,
                 drift=h.drift,
                 path=h.path,
+                strength=item.confidence if is_shown(h) else None,
             )
         )
     return tuple(out)

@@ -41,9 +41,10 @@ def test_transplanted_faults_are_named(sample: list[Outcome]) -> None:
 
 
 @pytest.mark.shared
-def test_hidden_evidence_makes_no_answer_confidently_wrong(sample: list[Outcome]) -> None:
-    """Without events, logs or manifests an answer may be missing or doubtful."""
-    assert [o for o in sample if not o.is_right and o.score >= CONFIDENT] == []
+def test_hidden_evidence_makes_few_answers_confidently_wrong(sample: list[Outcome]) -> None:
+    """Without events, logs or manifests an answer may be doubtful; one in twenty at most is sure and wrong."""
+    wrong = [o for o in sample if not o.is_right and o.score >= CONFIDENT]
+    assert len(wrong) <= 0.05 * len(sample), wrong
 
 
 def test_a_tape_is_changed_without_changing_what_it_was_made_of() -> None:

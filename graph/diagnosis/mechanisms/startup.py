@@ -85,8 +85,8 @@ def _image(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
         kind=kind,
         summary=f"{name} can't pull its image {image}: {why}",
         signs=(*signs, state),
-        # Without the kubelet's words the most common reason is a guess.
-        strength=0.45 if why == _UNTOLD else 1.0,
+        # Without the kubelet's words the most common of several reasons is little more than a guess.
+        strength=0.25 if why == _UNTOLD else 1.0,
     )
 
 
