@@ -104,7 +104,7 @@ MARKS: tuple[Mark, ...] = (
     _row(r"memory_?store|in_?memory|:memory:|local_?cache|in_?process|localfile|/tmp/", _E.KEEPS_LOCAL, None),
     # Caches.
     _row(
-        r"\w*(cache|memo|redis)\w*\.(get|load|fetch|find|read|compute)\w*|@cacheable|lru_cache|@cached"
+        r"(?<!\w)\w*(cache|memo|redis)\w*\.(get|load|fetch|find|read|compute)\w*|@cacheable|lru_cache|@cached"
         r"|usememo|memoize|singleflight|\.cached\(|rails\.cache",
         None,
         _E.DROPS_CACHE,
@@ -126,7 +126,7 @@ MARKS: tuple[Mark, ...] = (
     _row(r"\bsleep\(|thread\.sleep|time\.after\(|delay\(\d", _E.SLEEPS, _E.RUNS_OFTENER),
     _row(r"exponential|\bexpo\b|jitter|randomi[sz]ed", None, _E.RETRIES_MORE),
     _row(
-        r"\w+sync\(|runblocking|\.block\(\)|thread\.sleep|time\.sleep\(|requests\.(get|post)\(|pbkdf2"
+        r"(?<!\w)\w+sync\(|runblocking|\.block\(\)|thread\.sleep|time\.sleep\(|requests\.(get|post)\(|pbkdf2"
         r"|\.result\(\)|getawaiter\(\)\.getresult|block_on\(|child_process|\.get\(\)\.get\(",
         _E.BLOCKS,
         None,

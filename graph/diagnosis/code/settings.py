@@ -20,14 +20,14 @@ _FORMS = tuple(
     re.compile(form)
     for form in (
         # key: value, key = value, key := value, "key" => value; also with a type between, several on a line.
-        rf"[\"'`]?(?P<key>{_KEY})[\"'`]?(?:\s*:\s*[A-Za-z][\w<>\[\]&.]*(?=\s*=)|\s+(?:u?int\d*|float\d*"
+        rf"(?<![A-Za-z_$@])[\"'`]?(?P<key>{_KEY})[\"'`]?(?:\s*:\s*[A-Za-z][\w<>\[\]&.]*(?=\s*=)|\s+(?:u?int\d*|float\d*"
         rf"|string|bool|time\.Duration)(?=\s*=))?"
         rf"\s*(?::=|=>|=(?![=>])|:(?![:=]))\s*(?P<value>{_PLAIN})",
         # setter(5), key(Duration.ofSeconds(5)), timeout(5, TimeUnit.SECONDS)
         r"\.?(?P<key>[A-Za-z_]\w*)\(\s*(?P<value>-?\d[\w.]*(?:\s*\*\s*[\w.]+)?(?:\s*,\s*TimeUnit\.\w+)?"
         r"|[\w.:]+\.\w+\(\s*[\d.]+\s*\)|true|false)\s*[,)]",
         # withTimeout(ctx, 2 * time.Second): what the name of the call tells, past its first arguments.
-        r"(?P<key>\w*(?:[Tt]ime_?[Oo]ut|[Dd]eadline|[Dd]elay|[Ii]nterval|[Rr]etr|[Ll]imit|[Pp]ool|[Mm]ax"
+        r"(?<!\w)(?P<key>\w*(?:[Tt]ime_?[Oo]ut|[Dd]eadline|[Dd]elay|[Ii]nterval|[Rr]etr|[Ll]imit|[Pp]ool|[Mm]ax"
         r"|TTL|[Tt]tl|[Ee]xpir)\w*)"
         r"\([^()]*?,\s*(?P<value>-?\d[\w.]*(?:\s*\*\s*[\w.]+)?|[\w.:]+\.\w+\(\s*[\d.]+\s*\))\s*[,)]",
         # --key=value and -Xmx512m are found by the first form and this one.

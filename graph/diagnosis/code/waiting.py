@@ -9,7 +9,7 @@ from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.patch import Patch
 
 _AWAIT = re.compile(r"\bawait\s+|\.await\b\??|\breturn\s+(?=await)")
-_WAITED = re.compile(r"\bawait\s+(?P<whom>[\w.$]+?)\.?\w+\(|(?P<then>[\w.$]+?)\.\w+\(.*\)\.await")
+_WAITED = re.compile(r"\bawait\s+(?P<whom>[\w.$]+?)\.?\w+\(|(?<![\w.$])(?P<then>[\w.$]+?)\.\w+\(.*\)\.await")
 _BARE = re.compile(r"^\s*(?P<whom>[\w.$]+?)\.?\w+\(.*\)\s*;?\s*$")
 _WAITS = re.compile(r"\bawait\b|\.await\b|promise\.all|gather\(|\.wait\(|\.join\(|\.get\(\)", re.IGNORECASE)
 _CALLED = re.compile(r"\b([a-zA-Z_]\w{2,})\(")
