@@ -70,7 +70,7 @@ def scale(
     import tempfile
 
     from app.wiring import open_graphs
-    from evals.scale.command import PARTS, fill_store, measure
+    from evals.scale.command import PARTS, fill_store, kept_beside, measure
 
     if part not in ("all", *PARTS):
         fail(f"there is no measurement {part!r}; there are: {', '.join(PARTS)}, or all")
@@ -78,8 +78,9 @@ def scale(
         fill_store(open_graphs(database), objects)
         return
     for name in PARTS if part == "all" else (part,):
-        with tempfile.TemporaryDirectory(prefix="plumbline-scale-") as folder, working(f"Measuring {name}"):
-            url = database or f"sqlite:///{folder}/plumbline.db"
+        with tempfile.TemporaryDirectory(prefix="plumbline-scale-") as passing, working(f"Measuring {name}"):
+            url = database or f"sqlite:///{passing}/plumbline.db"
+            folder = kept_beside(database) if database else Path(passing)
             again = ["-m", "app.cli", "eval", "scale", "--fill", "--objects", str(objects), "--database", url]
             figures = measure(
                 name,
@@ -88,7 +89,7 @@ def scale(
                 events=events,
                 rounds=rounds,
                 again=again,
-                data_dir=Path(folder),
+                data_dir=folder,
                 url=url,
             )
         typer.echo(json.dumps({"part": name, "database": url.partition(":")[0], **figures}))

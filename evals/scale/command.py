@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +87,14 @@ def measure(
 def fill_store(graphs: Graphs, objects: int) -> int:
     """Fill a store with the estate, as it was read some time ago."""
     return fill(graphs, Estate(objects=objects), datetime.now(UTC) - timedelta(hours=1))
+
+
+def kept_beside(url: str) -> Path:
+    """Return the folder of the keys that belong to a database which is used again, made when missing."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"plumbline-scale-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def measure_start() -> dict[str, Any]:
