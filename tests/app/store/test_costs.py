@@ -133,7 +133,7 @@ def _past(store: GraphStore) -> None:
 @pytest.mark.parametrize(
     ("ask", "documents"),
     [(_verdict, 120), (_drift, 120), (_blast, 60), (_why, 120), (_past, 120)],
-    ids=lambda a: str(a),
+    ids=lambda a: getattr(a, "__name__", str(a)).strip("_"),
 )
 def test_a_question_costs_the_same_in_an_environment_of_any_size(
     filled: Mapping[int, Filled], monkeypatch: pytest.MonkeyPatch, ask: Callable[[GraphStore], None], documents: int
