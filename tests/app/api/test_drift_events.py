@@ -68,6 +68,6 @@ def test_terminal_tells_a_line_for_each(told: World, capsys: pytest.CaptureFixtu
     read_events(Ask(), PATH, {"limit": 2}, as_json=False)  # type: ignore[arg-type]
     printed = capsys.readouterr().out
     assert printed.index("opened") < printed.index("closed")
-    assert "by_hand by ann" in printed
+    assert "by hand by ann" in printed
     read_events(Ask(), PATH, {"limit": 2}, as_json=True)  # type: ignore[arg-type]
     assert [e["kind"] for e in json.loads(capsys.readouterr().out)["events"]] == ["opened", "closed"]
