@@ -124,7 +124,7 @@ def _why_left_out(record: Object) -> str:
     """Return why a write is none that could be drift; empty when it should have been read."""
     reference, user = mapping(record, "objectRef"), text(record, "user", "username")
     resource, part = text(reference, "resource"), text(reference, "subresource")
-    if resource in _QUESTIONS or resource.endswith("reviews") or part in ("binding", "token", "eviction"):
+    if resource in _QUESTIONS or resource.endswith("reviews") or part in ("binding", "token"):
         return "a question, a beat or a message"
     if part in ("status", "approval", "finalize", "proxy"):
         return f"the {part} of an object"

@@ -38,8 +38,15 @@ def caller(record: Object, *, deployers: Collection[str]) -> Caller:
     service = _text(identity.get("invokedBy"))
     issuer = _object(_object(identity.get("sessionContext")).get("sessionIssuer"))
     is_service_role = "/aws-service-role/" in _text(issuer.get("arn"))
-    if is_service_role or _text(identity.get("type")) == "AWSService" or _is_service(service):
-        name = service or _text(issuer.get("userName")) or _text(identity.get("principalId"))
+    # Such an event is no call: the service did it by itself, as a rotation of keys or the end of a spot instance.
+    is_event = record.get("eventType") == "AwsServiceEvent"
+    if is_event or is_service_role or _text(identity.get("type")) == "AWSService" or _is_service(service):
+        name = (
+            service
+            or (_text(record.get("eventSource")) if is_event else "")
+            or _text(issuer.get("userName"))
+            or _text(identity.get("principalId"))
+        )
         return Caller(Actor(name=name, type=ActorType.AUTOMATION, session=_text(identity.get("arn"))), Channel.PROVIDER)
     if _text(identity.get("type")) in {"AssumedRole", "WebIdentityUser", "SAMLUser", "FederatedUser"}:
         return Caller(_session(record, identity, issuer, deployers), Channel.UNKNOWN)

@@ -54,11 +54,11 @@ _OTHER_NAMES: Final = {
 """Nouns whose parameters have another name than they."""
 _SECONDARY: Final = re.compile(
     r"(?:token|role|kms|key|version|account|request|caller|creator|catalog|client|document|subnet|vpc|policyname|"
-    r"securitygroup|host|logs|topic|parent|permission|session|user)",
+    r"securitygroup|host|logs|topic|parent|permission|session|user|source(?!identifier)|statement)",
     re.IGNORECASE,
 )
 """Parameters that mostly name what a resource is made with, not the resource."""
-_CONTAINERS: Final = {"s3": ("bucketName", "bucket"), "sns": ("topicArn",), "sqs": ("queueUrl",)}
+_CONTAINERS: Final = {"s3": ("bucketName", "bucket"), "sns": ("topicArn",), "sqs": ("queueUrl",), "events": ("rule",)}
 """Parameters that come before any other in services in which nearly every call is about one kind of thing."""
 _NEVER: Final = re.compile(
     r"(?:token|ownerid|accountid|dryrun|callerreference|creatorrequestid|nexttoken|maxresults|maxitems|description|reason|comment|"

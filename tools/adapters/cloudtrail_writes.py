@@ -18,6 +18,8 @@ _TAGS: Final = re.compile(r"(?:Tag|Untag)(?=[A-Z])|(?:Add|Create|Delete|Put|Remo
 _TAG_PARAMETERS: Final = ("tags", "tagset", "taglist", "tagstoadd", "tagging")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ARN_TYPES: Final = {"kms": "AWS::KMS::Key"}
+_MEMBERSHIPS: Final = frozenset({"AddUserToGroup", "RemoveUserFromGroup"})
+"""Calls that change what a group holds and what its member may do."""
 _NO_MEMBERS: Final = frozenset({"clientToken", "clientRequestToken", "dryRun", "applyImmediately", "fullyQualifiedArn"})
 
 
@@ -194,6 +196,8 @@ def _any_resources(record: Object, service: str, request: Object) -> list[str]:
     account = record.get("recipientAccountId")
     answer = _unwrapped(record.get("responseElements"))
     named = resources_of(service, event, request or _details(record), answer, "")
+    if event in _MEMBERSHIPS and isinstance(member := request.get("userName"), str):
+        named = [*named, member]
     listed = _listed_arn(record, service)
     if named:
         return named

@@ -31,6 +31,8 @@ NO_KINDS: Final[Mapping[tuple[str, str], str]] = {}
 _WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 _STREAMS: Final = frozenset({"exec", "attach", "portforward"})
 """Subresources through which a person acts inside a pod; they stay at ResponseStarted until the stream ends."""
+_EVICTION: Final = "eviction"
+"""Made like an object, it deletes the pod as far as its disruption budget lets it; `kubectl drain` does so."""
 _FIELD_SUBRESOURCES: Final = frozenset({"", "scale", "ephemeralcontainers", "resize"})
 _NO_STATE: Final = frozenset(
     {
@@ -145,7 +147,7 @@ class KubernetesAudit:
             and isinstance(code, int)
             and 200 <= code < 300
             and str(reference.get("resource")) not in _NO_STATE
-            and subresource in _FIELD_SUBRESOURCES
+            and (subresource in _FIELD_SUBRESOURCES or subresource == _EVICTION)
             and "dryRun=All" not in str(record.get("requestURI", ""))
         )
 
@@ -196,6 +198,12 @@ class _Reader:
             )
             return
         is_consequence = plural in _DERIVED and is_control_plane(username)
+        if reference.get("subresource") == _EVICTION:
+            uid = self._uid(reference)
+            known = self._bodies.pop(uid, None)
+            if not is_consequence:
+                yield self._change(record, at, actor, uid, before=known or ABSENT, summary="evict")
+            return
         for uid, body in self._objects(record, reference):
             known = self._bodies.get(uid)
             if verb in {"delete", "deletecollection"}:

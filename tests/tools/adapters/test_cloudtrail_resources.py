@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from graph.change import ActorType, Channel
+from tools.adapters.cloudtrail_identity import caller
 from tools.adapters.cloudtrail_resources import resources_of
 from tools.adapters.cloudtrail_writes import writes
 
@@ -47,6 +49,22 @@ from tools.adapters.cloudtrail_writes import writes
             None,
             ["rtb-1"],
             id="a-noun-that-begins-a-longer-one",
+        ),
+        pytest.param(
+            "lambda",
+            "AddPermission",
+            {"functionName": "resize", "sourceArn": "arn:aws:s3:::uploads", "statementId": "AllowS3"},
+            None,
+            ["resize"],
+            id="a-source-is-another-thing",
+        ),
+        pytest.param(
+            "events",
+            "PutTargets",
+            {"rule": "nightly", "targets": [{"arn": "arn:aws:lambda:eu-west-1:1:function:resize", "id": "1"}]},
+            None,
+            ["nightly"],
+            id="targets-belong-to-a-rule",
         ),
         pytest.param(
             "ec2", "DeleteFlowLogs", {"FlowLogId": {"content": "fl-1", "tag": 1}}, None, ["fl-1"], id="xml-content"
@@ -113,3 +131,25 @@ def test_tags_in_all_spellings(service: str, event: str, request_: dict[str, Any
     """A tag is the same field however its service spells the call."""
     record = {"eventSource": f"{service}.amazonaws.com", "eventName": event, "requestParameters": request_}
     assert [(w.resource, w.path, w.after) for w in writes(record)] == [("a", "/values/tags/team", "x")]
+
+
+def test_a_membership_changes_group_and_member() -> None:
+    """Who asks why a user may not do something any more finds it at the user."""
+    record = {
+        "eventSource": "iam.amazonaws.com",
+        "eventName": "RemoveUserFromGroup",
+        "requestParameters": {"groupName": "admins", "userName": "carol"},
+    }
+    assert [w.resource for w in writes(record)] == ["admins", "carol"]
+
+
+def test_what_a_service_did_by_itself_is_of_the_provider() -> None:
+    """A rotation of a key has no caller."""
+    record = {
+        "eventType": "AwsServiceEvent",
+        "eventSource": "kms.amazonaws.com",
+        "eventName": "RotateKey",
+        "userIdentity": {"accountId": "1", "invokedBy": "AWS Internal"},
+    }
+    found = caller(record, deployers=())
+    assert (found.channel, found.actor.type) == (Channel.PROVIDER, ActorType.AUTOMATION)

@@ -157,6 +157,15 @@ def test_tells_people_from_programs_by_their_names(tmp_path: Path, username: str
     assert change.actor.type is kind
 
 
+def test_a_person_who_evicts_a_pod_deleted_it(tmp_path: Path) -> None:
+    """Draining a node makes evictions; what the control plane evicts follows from what was written before."""
+    reference = {"resource": "pods", "namespace": "shop", "name": "cart-1", "subresource": "eviction"}
+    by_hand = record(1, "create", objectRef=reference, responseStatus={"code": 201})
+    own = record(2, "create", objectRef=reference, user={"username": "system:node:n1"}, responseStatus={"code": 201})
+    (change,) = read(tmp_path, [by_hand, own]).changes
+    assert (change.uid, change.summary) == ("k8s://demo/core/Pod/shop/cart-1", "evict shop/pods/cart-1")
+
+
 def test_tells_who_opened_a_shell(tmp_path: Path) -> None:
     """An exec counts from its start: it stays open for as long as the shell."""
     reference = {"resource": "pods", "namespace": "shop", "name": "cart-1", "subresource": "exec"}
