@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from graph.diagnosis.code.effect import Effect
@@ -29,7 +29,7 @@ _E = Effect
 MARKS: tuple[Mark, ...] = (
     # Handles and tasks. `with`, `using`, `defer` and `finally` are how a handle is given back.
     _row(
-        r"\.close\(|\.release\(|\.dispose\(|unsubscribe\(|clear(interval|timeout)\("
+        r"[._]close\(|\.release\(|\.dispose\(|unsubscribe\(|clear(interval|timeout)\("
         r"|remove(event)?listener\(|defer \w|\bfinally\b|\bwith \w[\w.]*\(.*\) as |\bwith open|try \("
         r"|using (var|\()|\bensure$|\.stop\(\)|cancel\(\)|\.rollback\(",
         None,
@@ -265,13 +265,26 @@ MARKS: tuple[Mark, ...] = (
 )
 
 
+_BY_VALUE = frozenset({_E.CHANGES_NETWORK, _E.CHANGES_TLS, _E.CHANGES_NAMES})
+"""Where what the signed line is set to matters as much as the sign."""
+_VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|\b\d[\w./:-]*|\b(?:true|false)\b", re.IGNORECASE)
+
+
+def _values(mark: Mark, removed: Sequence[str], added: Sequence[str]) -> bool:
+    """Whether the lines with a sign have other values than before."""
+    before, after = (
+        {value for line in lines if mark.sign.search(line) for value in _VALUE.findall(line)} for lines in (removed, added)
+    )
+    return bool(before) and before != after
+
+
 def marked(patch: Patch) -> Iterator[Effect]:
     """Yield what the signs of a patch mean: those that it has more or fewer of on the new side."""
     for mark in MARKS:
         lost, gained = (Counter(m[0].lower() for m in mark.sign.finditer(text)) for text in (patch.lost, patch.gained))
         if mark.more is mark.fewer and mark.more is not None:
             # What matters is which signs there are, e.g. of which type a number is, and not how many.
-            if lost.keys() != gained.keys():
+            if lost.keys() != gained.keys() or (mark.more in _BY_VALUE and _values(mark, patch.removed, patch.added)):
                 yield mark.more
             continue
         effect = mark.more if gained.total() > lost.total() else mark.fewer if lost.total() > gained.total() else None

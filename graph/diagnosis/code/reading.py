@@ -126,8 +126,12 @@ _READERS: tuple[Callable[[Patch], Iterable[Effect]], ...] = (
 )
 
 
+_WRITES_LOG = re.compile(r"\b(\w*log(ger)?|console|slog|syslog)(\.|_|::|!?\()\w*", re.IGNORECASE)
+
+
 def _changed_words(patch: Patch) -> frozenset[str]:
-    before, after = _bag(patch.removed), _bag(patch.added)
+    """What a line of log says is told by it, and not made by it."""
+    before, after = (_bag(t for t in lines if not _WRITES_LOG.search(t)) for lines in (patch.removed, patch.added))
     words = frozenset(word for word in before | after if (word in before) != (word in after))
     # The name of a library stays when its version changes, and is what changed all the same.
     return words | {word for name in bumped(patch) for word in words_of(name)}

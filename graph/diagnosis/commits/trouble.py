@@ -127,7 +127,7 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             r"stale|out ?of ?date|outdated|old (value|version|price|copy)|not (yet )?visible|mismatch"
             r"|differs from|inconsisten",
         ),
-        (Trouble.TIMEOUT, r"time[d ]?-?out|deadline exceeded|context canceled|took too long|gave up|etimedout|\b504\b"),
+        (Trouble.TIMEOUT, r"timed?[ -]?out|deadline exceeded|context canceled|took too long|gave up|etimedout|\b504\b"),
         (
             Trouble.POOL,
             r"pool|cannot acquire|could not acquire|exhausted|no (free|idle|available) (connection|worker"
