@@ -28,6 +28,7 @@ class Effect(StrEnum):
     # Caches.
     CACHES_SHORTER = "keeps cached entries for a shorter time"
     KEEPS_LOCAL = "keeps in one process what all of them need"
+    EXPIRES_TOGETHER = "lets cached entries expire all at once"
     CACHES_LONGER = "keeps cached entries for longer"
     CACHES_FEWER = "keeps fewer entries in a cache"
     DROPS_CACHE = "no longer uses a cache, or looks under another key"
@@ -77,7 +78,7 @@ class Effect(StrEnum):
     STOPS_SOONER = "stops instances before their work is done"
     DROPS_WAIT = "no longer waits for work to end"
     DROPS_GUARD = "no longer checks for, or catches, something"
-    DROPS_LOCK = "shares state that was guarded"
+    DROPS_LOCK = "shares state without a guard"
     DROPS_DEDUP = "may do things twice"
     CHANGES_ACK = "confirms messages or writes at another time"
     SHIFTS_TIME = "treats time zones differently"

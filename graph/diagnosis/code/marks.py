@@ -81,6 +81,8 @@ MARKS: tuple[Mark, ...] = (
         _E.LOCKS,
         _E.DROPS_LOCK,
     ),
+    # Redis looks through all its keys: https://redis.io/docs/latest/commands/keys/
+    _row(r"(redis|client|conn|store|cache|rdb)\w*\.keys\(\s*[^)\s]|\bkeys \S*\*|\$regex", _E.SCANS, None),
     # A lock that was given back at once is held to the end of the function.
     _row(r"defer \S*unlock\(\)", _E.LOCKS, None),
     _row(r"pre_?stop\b|lifecycle:|grace_?period|graceful|shutdown_?hook|sigterm|\bdrain", None, _E.STOPS_SOONER),
@@ -109,6 +111,7 @@ MARKS: tuple[Mark, ...] = (
         None,
         _E.DROPS_CACHE,
     ),
+    _row(r"(ttl|expir|lifetime|\bex\b|max_?age).*(rand|jitter|spread|fuzz)", None, _E.EXPIRES_TOGETHER),
     # A key that is never the same twice finds nothing.
     _row(r"key\w*\W.*(now\(|time\(|uuid|random|nonce|request_?id)", _E.DROPS_CACHE, None),
     _row(
@@ -127,7 +130,7 @@ MARKS: tuple[Mark, ...] = (
     _row(r"exponential|\bexpo\b|jitter|randomi[sz]ed", None, _E.RETRIES_MORE),
     _row(
         r"(?<!\w)\w+sync\(|runblocking|\.block\(\)|thread\.sleep|time\.sleep\(|requests\.(get|post)\(|pbkdf2"
-        r"|\.result\(\)|getawaiter\(\)\.getresult|block_on\(|child_process|\.get\(\)\.get\(",
+        r"|ureq::|\bblocking::|urlopen\(|\.result\(\)|getawaiter\(\)\.getresult|block_on\(|child_process|\.get\(\)\.get\(",
         _E.BLOCKS,
         None,
     ),
@@ -265,6 +268,8 @@ MARKS: tuple[Mark, ...] = (
 )
 
 
+_ENDS = re.compile(r"\.done\(\)|errgroup|waitgroup|\bwg\.|\.join\(|taskgroup|is_?cancell|stop_?event", re.IGNORECASE)
+"""What a task waits for, or is waited for by."""
 _BY_VALUE = frozenset({_E.CHANGES_NETWORK, _E.CHANGES_TLS, _E.CHANGES_NAMES})
 """Where what the signed line is set to matters as much as the sign."""
 _VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|\b\d[\w./:-]*|\b(?:true|false)\b", re.IGNORECASE)
@@ -288,5 +293,5 @@ def marked(patch: Patch) -> Iterator[Effect]:
                 yield mark.more
             continue
         effect = mark.more if gained.total() > lost.total() else mark.fewer if lost.total() > gained.total() else None
-        if effect is not None:
+        if effect is not None and not (effect is _E.SPAWNS_TASKS and _ENDS.search(patch.gained)):
             yield effect

@@ -249,6 +249,8 @@ def _effect(shift: Shift) -> Effect | None:
         # A sentence or a query is no setting.
         is_setting = shift.before is not None and shift.after is not None and " " not in after
         return Effect.CHANGES_VALUE if is_setting else None
+    if before and after and before.split("?")[0] == after.split("?")[0]:
+        return Effect.CHANGES_VALUE
     if shift.after is None:
         return meaning.gone
     if shift.before is None:

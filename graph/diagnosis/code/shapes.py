@@ -63,6 +63,8 @@ def shaped(patch: Patch) -> Iterator[Effect]:
         yield Effect.COSTS_MORE
     if _grows(patch):
         yield Effect.GROWS_WITHOUT_BOUND
+    if _shares(patch):
+        yield Effect.DROPS_LOCK
     if _backtracks(patch, "+") > _backtracks(patch, "-"):
         yield Effect.BACKTRACKS
     if _ends_elsewhere(patch):
@@ -137,6 +139,17 @@ def _grows(patch: Patch) -> bool:
     held |= {m["name"] or m["ivar"] for line in patch.added if (m := _MEMBER.search(line))}
     kept = "\n".join(line for line in patch.added if _KEEPS.search(line))
     return any(re.search(rf"\b{re.escape(name)}\b", kept) for name in held if name)
+
+
+_INTO_MAP = re.compile(r"^\s*\w+\.\w+\[[^\]]+\]\s*\+?=(?!=)")
+_GUARDS = re.compile(r"lock\(|mutex|sync\.map|atomic|once\.do", re.IGNORECASE)
+
+
+def _shares(patch: Patch) -> bool:
+    """A map of an object is written to, and nothing in sight guards it: https://go.dev/doc/faq#atomic_maps"""
+    mine = [line for line in patch.lines if line.sign == "+" and line.is_code and line.file.endswith(".go")]
+    is_guarded = any(_GUARDS.search(line.text) for line in patch.side("+"))
+    return not is_guarded and any(_INTO_MAP.search(line.text) for line in mine)
 
 
 def _backtracks(patch: Patch, sign: str) -> int:

@@ -56,7 +56,8 @@ _SIGNS: tuple[_Sign, ...] = (
     _sign(
         Outside.CREDENTIAL,
         r"(licen[sc]e|password|credentials?|secret|subscription|api key|refresh token) (has |have "
-        r"|is )?expired|expiredtoken",
+        r"|is )?expired|expiredtoken|\blic\w*[_ -]?expired"
+        r"|(licen[sc]e|certificate|contract|subscription)\b.{0,40}\b(days?|hours?) left",
         3.0,
     ),
     _sign(

@@ -88,13 +88,13 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.LOAD,
-            r"slow query|db_cpu|db cpu|quer(y|ies)_per|query_count|db_query|qps|n\+1|read_?ops|iops"
+            r"slow[ _]?(query|log)|db_cpu|db cpu|quer(y|ies)_per|query_count|db_query|qps|n\+1|read_?ops|iops"
             r"|active backends|load of",
         ),
         (
             Trouble.SCANS,
             r"full table scan|seq(uential)? scan|rows_(read|examined|scanned)|table scan|temp files?"
-            r"|sort spill|statement timeout|slow query|duration: .* statement|collscan",
+            r"|sort spill|statement timeout|slow[ _]?(query|log)|duration: .* statement|collscan",
         ),
         (
             Trouble.CACHE,
@@ -206,7 +206,7 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             r"access ?denied|forbidden|unauthori[sz]ed|permission denied|\b40[13]\b|not authorized"
             r"|invalid (token|signature|credentials|audience|issuer|api key)|without x-|missing token"
             r"|token (expired|invalid|rejected)|login failed|authentication|auth_fail|not allowed|csrf|cors"
-            r"|operation not permitted|read-only file",
+            r"|without (\w+ )?(cookie|token|credential)s?|no session|operation not permitted|read-only file",
         ),
         (Trouble.TLS, r"x509|certificate|tls|ssl|handshake|unknown authority|self[- ]signed|cipher|protocol version"),
         (
