@@ -278,7 +278,8 @@ _VALUE = re.compile(r"\"[^\"]*\"|'[^']*'|\b\d[\w./:-]*|\b(?:true|false)\b", re.I
 def _values(mark: Mark, removed: Sequence[str], added: Sequence[str]) -> bool:
     """Whether the lines with a sign have other values than before."""
     before, after = (
-        {value for line in lines if mark.sign.search(line) for value in _VALUE.findall(line)} for lines in (removed, added)
+        {value for line in lines if mark.sign.search(line) for value in _VALUE.findall(line)}
+        for lines in (removed, added)
     )
     return bool(before) and before != after
 
