@@ -138,10 +138,10 @@ def print_incidents(answer: dict[str, Any]) -> None:
 def print_incident(incident: dict[str, Any]) -> None:
     """Print one incident: diagnosis, causes with evidence, blast radius, proposals."""
     _out.print(f"[bold]{incident['id']}[/]  {safe(incident['title'])}  [dim]{incident['status']}[/]")
-    for decision in incident["decisions"]:
-        _print_decision(decision)
     diagnosis = incident.get("diagnosis")
     if not diagnosis:
+        for decision in incident["decisions"]:
+            _print_decision(decision)
         _out.print(f"No diagnosis yet; look again in a second: plumbline incidents {incident['id']}")
         return
     _out.print(f"{_VERDICTS[diagnosis['verdict']]} after {diagnosis['took_s']:.1f} s. {safe(diagnosis['summary'])}")
@@ -161,6 +161,8 @@ def print_incident(incident: dict[str, Any]) -> None:
         _out.print(f"[yellow]Missing:[/] {safe(missing)}")
     for gap in diagnosis["gaps"]:
         _out.print(f"[yellow]Not read:[/] {safe(gap['what'])}: {safe(gap['why'])}")
+    for decision in incident["decisions"]:
+        _print_decision(decision)
     _out.print("\n[bold]Blast radius[/]")
     print_blast(incident["blast_radius"] or {"affected": [], "unseen": []})
     if incident["proposals"]:
@@ -176,9 +178,10 @@ def print_incident(incident: dict[str, Any]) -> None:
 def _print_decision(decision: dict[str, Any]) -> None:
     held_for = _HELD_FOR.get(decision["verdict"], decision["verdict"])
     _out.print(f"[cyan]Alert held for:[/] {held_for}. {safe(decision['explanation'])}")
-    for reason in decision["reasons"]:
+    # That there is a cause is said already, with its evidence.
+    for reason in decision["reasons"] if decision["verdict"] != "real" else ():
         _out.print(f"    {safe(reason['text'])} [dim]{' '.join(reason['evidence'])}[/]")
-    if decision["unknown"]:
+    if decision["unknown"] and decision["verdict"] != "real":
         _out.print(f"    [yellow]Unknown:[/] {safe(', '.join(decision['unknown']))}")
 
 

@@ -340,7 +340,10 @@ class Context:
     def note_unwell(self, *uids: str) -> tuple[str, ...]:
         """Note the first sign of each of these that is unwell."""
         signs = [self.unwell[uid][0] for uid in uids if self.unwell.get(uid)]
-        return tuple(dict.fromkeys(self.ledger.symptom(sign_event(s), says=s.way.value) for s in signs))
+        return tuple(dict.fromkeys(self.ledger.symptom(sign_event(s), says=self._said(s)) for s in signs))
+
+    def _said(self, sign: Ailment) -> str:
+        return f"that {self.name(sign.resource) if sign.told_by else 'it'} {sign.way.value}"
 
     def timing(self, change: Change) -> Timing:
         """Place a change before or after the alert, two minutes of clock skew allowed."""
