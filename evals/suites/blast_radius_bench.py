@@ -133,6 +133,11 @@ def _logs(data: Path, names: Mapping[str, str]) -> Iterator[LogLine]:
             text = f"{event.get('reason')} {event.get('message')}"
             owner = uid_of(_node(name, names))
             yield LogLine(resource=owner, at=seconds(event["timestamp"]), severity="error", text=text)
+        elif kind == "pod" and event.get("type") == "Warning":
+            owners = [n for n in names if name == n or name.startswith(f"{n}-")]
+            if owners:
+                owner, text = uid_of(names[max(owners, key=len)]), str(event.get("message"))
+                yield LogLine(resource=owner, at=seconds(event["timestamp"]), severity="warning", text=text)
 
 
 def _deploys(data: Path) -> Iterator[Change]:

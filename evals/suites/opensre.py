@@ -307,8 +307,10 @@ def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEv
             yield SymptomEvent(kind=ObservationKind.LOG, resource=pod, at=_time(line.partition(" ")[0]), text=line)
     speaker = kubernetes_uid(cluster=_CLUSTER, group="apps", kind="Deployment", namespace=namespace, name=workload)
     for log in read_object(folder / "datadog_logs.json").get("logs") or ():
-        if log.get("status") in ("error", "critical", "warn", "warning"):
-            text = str(log.get("message"))
+        text = str(log.get("message"))
+        # How pods rank among others is no complaint, and only the scheduler tells it here.
+        is_placing = log.get("service") == "kube-scheduler" and bool(workload) and workload in text
+        if is_placing or log.get("status") in ("error", "critical", "warn", "warning"):
             yield SymptomEvent(
                 kind=ObservationKind.LOG,
                 resource=speaker,

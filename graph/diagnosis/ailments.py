@@ -27,6 +27,12 @@ _CLEARLY = 2.0
 """Tails beyond which a reading is out for more than chance: of many series, some are always just beyond one."""
 _GONE = 0.1
 """Part of the usual level below which a quantity that is neither traffic nor load is all but gone."""
+_NEAR = 0.25
+"""Part of the usual by which a reading may differ from it and still be usual."""
+_STEADY = 4.0
+"""Times the widest difference in the past within which a reading is usual."""
+_STEADY_LEAST = 3
+"""Readings that it takes to show that something was steady."""
 _PAST = 0.3
 """Share of a series, from its beginning, that stands for the past."""
 
@@ -39,6 +45,12 @@ _STALE = re.compile(r"stale|freshness|_age|behind|older")
 _SLOW = re.compile(r"latenc|duration|p9\d|p50|response|wait")
 _TRAFFIC = re.compile(r"rps|qps|request_rate|requests|throughput|calls|invocations|per_(s|sec|second|min)|rate$|_rate_")
 _LOW_IS_BAD = re.compile(r"avail|free|hit_ratio|hit_rate|success|remaining|ready|healthy|uptime|idle")
+_HOLDS = re.compile(r"(?<![a-z])(owned|assigned|in_sync|registered|alive|members|serving|leased)(?![a-z])")
+"""How much of something one has charge of, or has at hand."""
+_WAITERS = re.compile(r"waiters|waiting")
+"""How many stand in a line: somebody asks for more than there is, or keeps it for longer."""
+_REPEATS = re.compile(r"retried|retries|duplicates?(?![a-z])|redeliver|repeated")
+"""Work that is done more often than once."""
 _FIXED = re.compile(r"provisioned|limit|capacity$|max_|quota|threshold|desired")
 _LOAD = re.compile(r"conn|cpu|load|consumed|queue|depth|inflight|concurren|utiliz|usage|sessions|active|alloc|in_use")
 
@@ -144,11 +156,12 @@ def _of_series(series: Series) -> Ailment | None:
     out = _out(values, usual, name)
     if not out.any() or not out[-max(1, values.size // 4) :].any():
         return None
-    worst = float(np.max(values)) if not _LOW_IS_BAD.search(name) else float(np.min(values))
+    is_low = bool(_LOW_IS_BAD.search(name) or _HOLDS.search(name))
+    worst = float(np.min(values)) if is_low else float(np.max(values))
     return Ailment(
         resource=series.resource,
         way=_way(name),
-        since=float(times[int(np.argmax(out))]),
+        since=float(times[_began(values, int(np.argmax(out)), past, name)]),
         what=series.metric,
         factor=_factor(worst, usual),
     )
@@ -156,7 +169,7 @@ def _of_series(series: Series) -> Ailment | None:
 
 def _out(values: Floats, usual: float, name: str) -> np.ndarray:
     """Which readings are out of range in the bad direction."""
-    if _LOW_IS_BAD.search(name):
+    if _LOW_IS_BAD.search(name) or _HOLDS.search(name):
         return values * _WORSE <= usual
     if _ERRORS.search(name):
         least = (
@@ -167,9 +180,29 @@ def _out(values: Floats, usual: float, name: str) -> np.ndarray:
     return is_gone | ((values >= _WORSE * usual) & (values > usual + 1e-9))
 
 
+def _began(values: Floats, first: int, past: Floats, name: str) -> int:
+    """Index of the reading with which values left the usual on their way to the first that is out of range.
+
+    Where readings were steady before, what leaves them is the beginning, not the crossing of a line. A few errors more
+    than none are not.
+    """
+    if past.size < _STEADY_LEAST or _ERRORS.search(name):
+        return first
+    usual = float(np.median(past))
+    near = max(_NEAR * abs(usual), _STEADY * float(np.max(np.abs(past - usual))))
+    side = np.sign(values[first] - usual)
+    while first > past.size and side * (values[first - 1] - usual) > near:
+        first -= 1
+    return first
+
+
 def _way(name: str) -> Way:
     if _LOW_IS_BAD.search(name):
         return Way.WITHIN
+    if _HOLDS.search(name):
+        return Way.FAILS
+    if _WAITERS.search(name) or _REPEATS.search(name):
+        return Way.LOADED
     if _TRAFFIC.search(name) and not _ERRORS.search(name):
         return Way.LOADED
     if _ERRORS.search(name) and not re.search(r"throttl|oom|restart|crash", name):

@@ -58,6 +58,28 @@ class Failing:
             self._known[service] = self._worst(service)
         return self._known[service]
 
+    def asker(self, service: str) -> str | None:
+        """The one caller whose calls fail since its release, where those of all others succeed; None without such.
+
+        Where a release replaced the only instance of a caller, there is no old one to compare with; the others that
+        call the same service take its place.
+        """
+        lost: dict[str, float] = defaultdict(float)
+        for one in self._arriving.get(service, ()):
+            lost[one.peer] = max(lost[one.peer], self._lost(service, one))
+        caller = max(sorted(lost), key=lambda c: lost[c], default="")
+        release = self._releases.get(caller)
+        others = [share for c, share in lost.items() if c != caller]
+        if release is None or not others or lost[caller] < FAILS or max(others) > ALIKE * lost[caller]:
+            return None
+        before = [
+            lacks(value) - self._noise[service, caller]
+            for one in self._arriving[service]
+            if one.peer == caller
+            for _, value in readings(one, self._since, release.started_at)
+        ]
+        return caller if max(before, default=0.0) < FAILS else None
+
     def _worst(self, service: str) -> float:
         arriving = self._arriving.get(service, ())
         old = {caller: self._told_by_old(caller, service) for caller in sorted({one.peer for one in arriving})}

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from graph.diagnosis.ailments import Ailment, Way
+from graph.diagnosis.links import QUIET
 from graph.diagnosis.spread import Link, LinkType, name_pattern
 from graph.telemetry import LogLine
 
@@ -18,7 +19,6 @@ _ROLLED_S = 1800.0
 """A rollout this long before what is said may be its reason."""
 _NEW = 0.1
 """Share of lines of a form that may have been there before for it to be new."""
-_QUIET = frozenset({"trace", "debug", "info", ""})
 
 _CONTENT = re.compile(
     r"unmarshal|deseriali[sz]|\bdecod|\bpars(e|ing)\b|unexpected (token|field|type|value|format|schema|end)|\bschema\b"
@@ -84,7 +84,7 @@ def _partners(links: Sequence[Link]) -> tuple[Mapping[str, set[str]], Mapping[st
 
 def _is_news(line: LogLine) -> bool:
     if line.baseline is None:
-        return line.severity not in _QUIET
+        return line.severity not in QUIET
     return line.baseline <= _NEW * line.count
 
 

@@ -23,6 +23,8 @@ from graph.telemetry import Series, Signal, Telemetry
 _ALIKE_ANYWAY, _ANSWERS_WRONGLY, _UNRELEASED = 0.05, 0.1, 0.2
 """How likely a failure that no callee reports is due to a version that fails no more than the one before; to a callee
 that reports success and answers wrongly; and to something that was not released."""
+_ASKS_WRONGLY = 1.0
+"""How likely it is due to the new version of the only caller that meets it, where those of the callee do not differ."""
 _CALLS_EACH = 2.0
 """Calls that a service makes to another for one that it gets: so much more of its own may fail."""
 _UNSEEN, _SILENT, _MOST_SILENT = 0.05, 0.1, 0.6
@@ -103,6 +105,8 @@ class _Question:
             name = display_uid(failed)
             if failed == release.service:
                 text = f"Calls that arrive there fail since the rollouts began ({share:.0%})."
+            elif release.service not in self._callees.get(failed, ()):
+                text = f"Only its calls to {name} fail, to old instances and new ones, and only since it was released."
             else:
                 text = f"{name} fails and calls it, and nothing else that it calls accounts for that so well."
             yield Reason(worth=share, text=text, about=(failed,))
@@ -189,6 +193,9 @@ class _Question:
         weights = {}
         if service in self._releases:
             weights[service] = self._own_weight(self._releases[service])
+        asker = self._failing.asker(service)
+        if asker is not None and weights.get(service, 0.0) <= _ALIKE_ANYWAY:
+            weights[asker] = _ASKS_WRONGLY
         for callee in self._callees.get(service, ()):
             release = self._releases.get(callee)
             if release is not None:

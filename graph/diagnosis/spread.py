@@ -152,7 +152,7 @@ def _steps(
         reached = {origin, *(s.target for s in steps)}
         strangers = {uid for uid in reached - {origin} if blames[uid] and not blames[uid] & reached}
         if not strangers:
-            return steps + _further(steps, ways, unwell, reached)
+            return steps + _further(steps, ways, unwell, reached, blames)
         left_out |= strangers
 
 
@@ -183,8 +183,12 @@ def _further(
     ways: _Ways,
     unwell: Mapping[str, Sequence[Ailment]],
     reached: Collection[str],
+    blames: Mapping[str, frozenset[str]],
 ) -> list[Step]:
-    """Return the other ways among those reached, in the order of time: several failing callees hurt one caller."""
+    """Return the other ways among those reached, in the order of time: several failing callees hurt one caller.
+
+    Who names a callee may seem to suffer a little before it: readings are minutes apart, and words are not.
+    """
     found: list[Step] = []
     taken = {frozenset((s.source, s.target)) for s in steps}
     for here in dict.fromkeys(s.target for s in steps):
@@ -192,7 +196,8 @@ def _further(
             pair = frozenset((here, there))
             if mode not in _FROM_BELOW or there not in reached or pair in taken:
                 continue
-            if arrives(there, mode, unwell) < arrives(here, mode, unwell):
+            slack = EARLY_S if here in blames[there] else 0.0
+            if arrives(there, mode, unwell) < arrives(here, mode, unwell) - slack:
                 continue
             if passes(here, there, mode, here, unwell):
                 taken.add(pair)

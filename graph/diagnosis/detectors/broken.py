@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from graph.diagnosis.context import Context
 from graph.diagnosis.cuts import Cut
 from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
+from graph.diagnosis.mechanisms.scheduling import holds_room
 from graph.fault import Fault, FaultSeverity
 from graph.resource import Facet
-from graph.workloads import WORKLOADS
+from graph.workloads import WORKLOADS, workload_of
 
 _OWN_CAUSES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), kind)
@@ -46,6 +47,8 @@ def cause_of(fault: Fault) -> str | None:
 
 def _from_fault(context: Context, uid: str, fault: Fault) -> Iterator[Hypothesis]:
     kind = cause_of(fault)
+    if fault.reason == "Unschedulable" and _is_room(context, uid):
+        return
     if kind is None and (context.is_subject(uid) or not context.reach[uid].crosses_call):
         # The subject's own pods failing is what the alert says already.
         return
@@ -69,6 +72,11 @@ def _from_fault(context: Context, uid: str, fault: Fault) -> Iterator[Hypothesis
         values=(place.rpartition("/")[2],) if place != uid else (),
         faults=((fault.uid, fault.reason),),
     )
+
+
+def _is_room(context: Context, uid: str) -> bool:
+    owner = workload_of(context.graph, uid)
+    return any(w.uid == owner and holds_room(context.scene, w) for w in context.scene.everything)
 
 
 def _summary(context: Context, uid: str, fault: Fault, kind: str | None, name: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
-from graph.diagnosis.mechanisms.probes import restarts
+from graph.diagnosis.mechanisms.probes import HANGS, restarts
 from graph.diagnosis.mechanisms.scene import FRESH, Scene
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.workloads import Workload
@@ -27,7 +27,8 @@ SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
             r"(is )?(missing|not set|required|invalid|not found|not defined)|could not resolve placeholder"
             r"|licen[cs]e [^\n]{0,40}(expired|invalid|missing|not found)"
             r"|no such file or directory[^\n]*\.(ya?ml|json|conf|toml|ini|properties)|failed to (load|parse"
-            r"|read) config",
+            r"|read) config|\benv(ironment)?( var(iable)?)? \W?[A-Z][A-Z0-9_]{2,}\W{1,3}[^\n]{0,60}(unknown|invalid"
+            r"|must|expected|malformed|can(no|')t|unsupported|unable|bad|not an? |empty)",
         ),
         (
             "bad_data",
@@ -48,9 +49,7 @@ SAYS: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         (
             "process_hangs",
             "has threads that wait for each other or never go on",
-            r"deadlock|watchdog|(thread|worker|goroutine|event loop|task)s?\b.{0,40}\b(stuck|hung|blocked|stalled"
-            r"|not responding)|no progress (for|in|since)|goroutines are asleep|waiting (for|on) (the )?(lock|monitor"
-            r"|mutex)|blocked for more than \d+",
+            HANGS.pattern,
         ),
         (
             "dependency_unreachable",

@@ -15,6 +15,7 @@ from graph.diagnosis.mechanisms.crashes import SAYS
 from graph.diagnosis.mechanisms.dependencies import has_passed, is_quiet
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import MONITOR, Scene
+from graph.diagnosis.mechanisms.scheduling import holds_room
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.reference_health import is_ready
 from graph.kinds.kubernetes.workloads import Workload
@@ -80,7 +81,7 @@ _DIRECTIONS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
 def distress(scene: Scene, explained: Collection[str]) -> Iterator[Mechanism]:
     """Yield a weak mechanism for each workload that is in trouble and whose uid is not among the explained."""
     for workload in scene.workloads:
-        if workload.uid in explained:
+        if workload.uid in explained or holds_room(scene, workload):
             continue
         events = [e for e in scene.said(workload.uid, kind=ObservationKind.EVENT) if _is_bad(scene, e)]
         lines = _lines(scene, workload)

@@ -29,6 +29,13 @@ _NO_ANSWER = re.compile(
     r"|connection reset|health rpc (did not|probe failed)|command .* timed out",
     re.IGNORECASE,
 )
+HANGS = re.compile(
+    r"deadlock|watchdog|(thread|worker|goroutine|event loop|task)s?\b.{0,40}\b(stuck|hung|blocked|stalled"
+    r"|not responding)|no progress (for|in|since)|goroutines are asleep|waiting (for|on) (the )?(lock|monitor"
+    r"|mutex)|blocked for more than \d+",
+    re.IGNORECASE,
+)
+"""A process says that its threads wait for each other or never go on."""
 _SHORT_S = 3
 """A process that is asked this many seconds after its start, without a second chance, may not be up yet."""
 _HASTY_S = 30
@@ -67,8 +74,10 @@ _STARTED = re.compile(
 
 
 def _had_started(scene: Scene, workload: Workload) -> bool:
-    """Whether its log says that it was up: then the probe was right, and the process stopped to answer it."""
-    return any(_STARTED.search(e.text) for e in scene.said(workload.uid, kind=ObservationKind.LOG))
+    """Whether its log says that it was up, or hangs: then the probe was right, and the process stopped to answer it."""
+    return any(
+        _STARTED.search(e.text) or HANGS.search(e.text) for e in scene.said(workload.uid, kind=ObservationKind.LOG)
+    )
 
 
 def _unheard(scene: Scene, workload: Workload) -> Iterator[Mechanism]:

@@ -30,13 +30,39 @@ def scheduling(scene: Scene) -> Iterator[Mechanism]:
     """Yield why pods of workloads stay pending."""
     for workload in scene.workloads:
         waiting = [p for p in scene.pods(workload.uid) if is_unscheduled(p)]
-        if waiting:
+        if waiting and not holds_room(scene, workload):
             yield from _of_workload(scene, workload, waiting)
 
 
 def is_unscheduled(pod: Document) -> bool:
     """Whether a pod waits for a node."""
     return text(pod.body, "status", "phase") == "Pending" and not text(pod.body, "spec", "nodeName")
+
+
+def holds_room(scene: Scene, workload: Workload) -> bool:
+    """Whether the pods of a workload only keep room free for others: they do nothing and rank below every default.
+
+    Such pods are meant to give way and to wait until a node is added; nobody misses their work. What they run and how
+    they rank is read from the objects, else from what the scheduler says of them.
+    """
+    specs = [mapping(p.body, "spec") for p in scene.pods(workload.uid)]
+    images = _images(specs) or _images([workload.spec])
+    ranks = [rank for spec in specs if isinstance(rank := spec.get("priority"), int)]
+    if images and ranks:
+        return max(ranks) < 0 and all(_IDLE_IMAGE.search(i) for i in images)
+    said = [e.text for e in scene.said(workload.uid)]
+    is_below = max(ranks) < 0 if ranks else any(_RANKS_BELOW.search(t) for t in said)
+    is_idle = all(_IDLE_IMAGE.search(i) for i in images) if images else any(_IDLE_IMAGE.search(t) for t in said)
+    return is_below and is_idle
+
+
+def _images(specs: Iterable[Object]) -> list[str]:
+    return [image for spec in specs for _, c in entries(spec, "containers") if (image := text(c, "image"))]
+
+
+_IDLE_IMAGE = re.compile(r"(^|[/\s])pause(-[a-z0-9]+)?[:@]")
+"""The image of Kubernetes itself that only sleeps."""
+_RANKS_BELOW = re.compile(r"\bpriority\W{1,2}-\d")
 
 
 def _of_workload(scene: Scene, workload: Workload, waiting: Sequence[Document]) -> Iterator[Mechanism]:

@@ -164,3 +164,18 @@ def test_a_callee_that_fails_a_little_accounts_for_a_little() -> None:
         calls("mail", "mail-new", Signal.AVAILABILITY, [90.0] * 4, first=START + MINUTE, caller="cart"),
     )
     assert found == "cart"
+
+
+@pytest.mark.parametrize(
+    ("others", "guilty"),
+    [pytest.param(100.0, "cart", id="others are served"), pytest.param(60.0, "mail", id="none is")],
+)
+def test_the_only_caller_that_meets_a_failure_is_to_blame_when_its_release_began_it(others: float, guilty: str) -> None:
+    """Its only instance was replaced, so none of its old version is left to compare with."""
+    found = blamed(
+        calls("mail", "mail-old", Signal.AVAILABILITY, [100.0] * 6 + [42.0] * 5, first=300.0, caller="cart"),
+        calls("mail", "mail-new", Signal.AVAILABILITY, [42.0] * 4, first=START + MINUTE, caller="cart"),
+        calls("mail", "mail-old", Signal.AVAILABILITY, [100.0] * 6 + [others] * 5, first=300.0, caller="web"),
+        calls("mail", "mail-new", Signal.AVAILABILITY, [others] * 4, first=START + MINUTE, caller="web"),
+    )
+    assert found == guilty

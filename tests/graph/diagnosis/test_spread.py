@@ -143,3 +143,16 @@ def test_without_a_sign_at_the_subject_there_is_no_account() -> None:
     assert (
         spreads([link("shop", "prices")], dict([sick("prices", (FAILS, 0, "p99_ms"))]), told="shop", rollouts={}) == ()
     )
+
+
+def test_a_caller_that_names_two_callees_suffers_from_both() -> None:
+    """What it says of one is a little earlier than the reading that shows that one to fail."""
+    found = first(
+        "edge",
+        [link("edge", "a"), link("edge", "b"), link("a", "gate"), link("b", "gate")],
+        sick("gate", (FAILS, 0, "denied_pct")),
+        sick("a", (FAILS, 0, "error_pct")),
+        sick("b", (FAILS, 240, "error_pct")),
+        sick("edge", (FAILS, 180, "b: unavailable")),
+    )
+    assert steps(found) == {("gate", "a"), ("gate", "b"), ("a", "edge"), ("b", "edge")}

@@ -93,6 +93,21 @@ CASES: dict[str, tuple[str, str, list[Object], list[SymptomEvent]]] = {
         [web(), PENDING, node("n1", taints=[{"key": "gpu", "effect": "NoSchedule"}])],
         [event(POD, "FailedScheduling", "0/1 nodes are available: 1 node(s) had untolerated taint {gpu: }.")],
     ),
+    "a process whose threads wait for each other": (
+        "liveness_probe_unanswered",
+        WEB,
+        [web(), pod("web", ready=False, restartCount=4)],
+        [
+            event(POD, "Unhealthy", "Liveness probe failed: context deadline exceeded"),
+            line(POD, "found a deadlock: worker-1 waits for a lock of worker-2"),
+        ],
+    ),
+    "a variable whose value can't be read": (
+        "bad_configuration",
+        WEB,
+        [web(), RESTARTED],
+        [line(POD, 'env CACHE_TTL: unknown unit "minutes"')],
+    ),
     "cpu": (
         "insufficient_cpu",
         WEB,
@@ -367,6 +382,26 @@ def test_what_works_is_not_blamed(name: str) -> None:
     """Noise of starts, roll-outs and retries is no mechanism."""
     objects, said = HEALTHY[name]
     assert found(objects, said) == {}
+
+
+ROOM = {"priority": -10, "containers": [{"name": "app", "image": "registry.k8s.io/pause:3.9"}]}
+NO_CPU = event(POD, "FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said", "is_room"),
+    [
+        pytest.param(ROOM, [], True, id="declared"),
+        pytest.param({}, [line(WEB, "preempting web (image pause:3.9, priority -10)")], True, id="told"),
+        pytest.param({**ROOM, "priority": 0}, [], False, id="as important as others"),
+        pytest.param({**ROOM, "containers": [{"name": "app", "image": "web:1"}]}, [], False, id="has work to do"),
+        pytest.param({}, [line(WEB, "preempting web (image web:1, priority -10)")], False, id="told to have work"),
+    ],
+)
+def test_pods_that_only_hold_room_for_others_may_wait(spec: Object, said: list[SymptomEvent], *, is_room: bool) -> None:
+    """Nothing is done by them, and all others come first: a node that is full is what they are for."""
+    waiting = {**PENDING, "spec": {**PENDING["spec"], **spec}}
+    assert bool(found([web(container={"image": ""}), waiting, node("n1")], [NO_CPU, *said])) is not is_room
 
 
 def test_a_pod_that_waits_for_nodes_that_are_unwell_is_set_up_well() -> None:
