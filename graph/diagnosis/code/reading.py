@@ -42,6 +42,8 @@ class DiffReading:
     """Lower-case words of the paths that it touches."""
     tables: frozenset[str]
     """Lower-case names of the tables that a migration changes."""
+    standing: frozenset[str]
+    """Texts in quotes, in lower case, that stand beside what it changes: it neither makes nor changes them."""
     is_cosmetic: bool
     """Nothing that runs changed: comments, order, layout, documents, tests, instruments."""
 
@@ -87,6 +89,8 @@ def read_diff(diff: str, files: Sequence[str]) -> DiffReading:
         near=_bag(line.text for line in patch.lines if line.is_code) - words,
         paths=words_of(" ".join(re.sub(r"[/.\-]", " ", f) for f in patch.files if not is_quiet(f))),
         tables=migration(patch).tables,
+        standing=_texts(line.text for line in patch.lines if line.sign == " " and line.is_code)
+        - _texts(patch.added),
         is_cosmetic=is_cosmetic,
     )
 
@@ -135,6 +139,15 @@ def _changed_words(patch: Patch) -> frozenset[str]:
     words = frozenset(word for word in before | after if (word in before) != (word in after))
     # The name of a library stays when its version changes, and is what changed all the same.
     return words | {word for name in bumped(patch) for word in words_of(name)}
+
+
+_TEXT = re.compile(r"\"([^\"]{8,})\"|'([^']{8,})'")
+
+
+def _texts(lines: Iterable[str]) -> frozenset[str]:
+    """Texts of several words."""
+    found = (a or b for line in lines for a, b in _TEXT.findall(line))
+    return frozenset(text.lower() for text in found if " " in text.strip())
 
 
 def _bag(lines: Iterable[str]) -> frozenset[str]:

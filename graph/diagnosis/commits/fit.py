@@ -28,6 +28,8 @@ _CARRIED = 0.85
 _KNOWN = 0.5
 _OTHER_TABLE = 0.25
 """Share that is left when the complaints name tables, and none that is changed."""
+_OTHER_REFUSAL = 0.25
+"""Share that is left when what is complained of was refused in the same words before."""
 _WITHIN = frozenset(
     {
         Trouble.MEMORY,
@@ -74,6 +76,7 @@ def _all(reading: DiffReading, scene: Scene, place: Place) -> Iterator[Reason]:
             default=(0.0, Trouble.ERRORS),
         )
         worth *= _UNSURE if effect in reading.unsure else 1.0
+        worth *= _OTHER_REFUSAL if effect is Effect.REQUIRES_MORE and refused_before(reading, scene) else 1.0
         worth *= _OTHER_TABLE if effect in _ON_TABLES and _is_of_other_tables(reading, scene) else 1.0
         if worth > 0:
             about = tuple(telling_of(trouble, scene.complaints))
@@ -100,6 +103,11 @@ def _near(trouble: Trouble, place: Place) -> float:
 
 def _telling(trouble: Trouble, scene: Scene) -> Iterator[Complaint]:
     return (c for c in scene.complaints if trouble in troubles_of(c.text))
+
+
+def refused_before(reading: DiffReading, scene: Scene) -> bool:
+    """Whether the complaints say what stands, unchanged, beside the change."""
+    return any(text in c.text.lower() for text in reading.standing for c in scene.complaints)
 
 
 def _is_of_other_tables(reading: DiffReading, scene: Scene) -> bool:

@@ -67,8 +67,10 @@ def shared(
 ) -> Iterable[Reason]:
     """Yield reasons for names that a diff changes, and for those that stand beside what it changes."""
     factor = 1.0 if is_telling else _SAYS_LITTLE
+    # What is said in the same words as before is not said because of the change.
+    as_before = {word for text in reading.standing for word in words_of(text)}
     for words, each, most, verb in (
-        (reading.words, _CHANGED, _MOST_CHANGED, "changes"),
+        (reading.words - as_before, _CHANGED, _MOST_CHANGED, "changes"),
         (reading.kept - reading.paths, _ABOUT, _MOST_ABOUT, "changes the line of"),
         (reading.near - reading.kept - reading.paths, _NEAR, _MOST_NEAR, "stands beside"),
         (reading.paths - reading.words, _IN_PATH, _MOST_IN_PATH, "is made in a file that is called like"),
