@@ -77,7 +77,7 @@ MARKS: tuple[Mark, ...] = (
         _E.DROPS_LOCK,
     ),
     _row(
-        r"@transactional|\btransaction\b|\batomic\(|begintx|\bbegin;|\$transaction|in_transaction|unit_?of_?work",
+        r"@transactional|(?<![=:])(?<![=:] )\btransaction\b|\batomic\(|begintx|\bbegin;|\$transaction|in_transaction|unit_?of_?work",
         _E.LOCKS,
         _E.DROPS_LOCK,
     ),

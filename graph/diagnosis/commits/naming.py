@@ -11,7 +11,9 @@ from graph.change import Change
 from graph.diagnosis.code.patch import is_quiet
 from graph.diagnosis.code.reading import DiffReading, words_of
 from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.hypothesis import Reason
+from graph.evidence import ObservationKind
 
 _CHANGED, _MOST_CHANGED = 1.3, 3.0
 _ABOUT, _MOST_ABOUT = 0.8, 1.6
@@ -19,6 +21,10 @@ _NEAR, _MOST_NEAR = 0.4, 0.8
 _IN_PATH, _MOST_IN_PATH = 1.0, 1.5
 _SAYS_LITTLE = 0.4
 """A name that both have is a sign only of a change that could matter to it."""
+_MEASURED = 0.5
+"""The name of a metric says what is measured there, and not what is wrong."""
+_ONE_LINE = 1.0
+"""Weight of complaints from which on a word is named as much as can be: one form of log line."""
 _UNREAD = 0.5
 """Most that the message and the paths of a commit are worth whose diff nobody has."""
 _PLAIN = frozenset(
@@ -52,6 +58,18 @@ def named(scene: Scene) -> dict[str, frozenset[str]]:
         for word in words_of(complaint.text) - _PLAIN - own:
             found.setdefault(word, set()).add(complaint.key)
     return {word: frozenset(keys) for word, keys in found.items()}
+
+
+def heard(scene: Scene, told: Mapping[str, frozenset[str]]) -> dict[str, float]:
+    """Map a word that complaints name to how much of the complaints names it, 0 to 1 for the most named."""
+    weights = {c.key: c.weight * (_MEASURED if _is_metric(c) else 1.0) for c in scene.complaints}
+    sums = {word: sum(weights.get(key, 0.0) for key in keys) for word, keys in told.items()}
+    top = min(max(sums.values(), default=1.0), _ONE_LINE) or 1.0
+    return {word: min(1.0, weight / top) for word, weight in sums.items()}
+
+
+def _is_metric(complaint: Complaint) -> bool:
+    return complaint.event is not None and complaint.event.kind is ObservationKind.METRIC
 
 
 def rarity(readings: Iterable[DiffReading]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.patch import is_quiet
 from graph.diagnosis.code.reading import DiffReading, read_diff, words_of
 from graph.diagnosis.commits.fit import fits
-from graph.diagnosis.commits.naming import named, rarity, shared, unread
+from graph.diagnosis.commits.naming import heard, named, rarity, shared, unread
 from graph.diagnosis.commits.outside import Apart, outside
 from graph.diagnosis.commits.place import Place, place_of
 from graph.diagnosis.commits.scene import Scene
@@ -32,6 +32,8 @@ _TELLING = 0.75
 """Worth of an effect from which on a diff could matter to what it names."""
 _CONTRACT = 0.7
 """Closeness of a commit that changes what others rely on, and names what they complain of: wherever it is made."""
+_FAINT = 0.4
+"""Share of its worth that a name keeps which hardly any complaint names."""
 _CONTRACTS = frozenset({Effect.RENAMES, Effect.CHANGES_TABLES, Effect.CHANGES_NETWORK})
 _CONFIGURATION = re.compile(
     r"(go\.mod|go\.sum|\.ya?ml|\.json|\.toml|\.env|\.ini|\.properties|\.conf|\.tf|\.tfvars|requirements[\w-]*\.txt)$"
@@ -82,6 +84,8 @@ def rank_commits(scene: Scene) -> CommitVerdict:
     """Say which commit the trouble comes from."""
     readings = {c.version: read_diff(c.diff, c.files) for c in scene.commits}
     told, rare = named(scene), rarity(readings.values())
+    loud = heard(scene, told)
+    rare = {word: worth * (_FAINT + (1 - _FAINT) * loud.get(word, 1.0)) for word, worth in rare.items()}
     suspects = []
     for commit in scene.commits:
         reasons, telling = _reasons(commit, readings[commit.version], scene, told, rare)
