@@ -89,6 +89,26 @@ def read_rows(path: Path, key: str = "", *, needs: Sequence[str] = ()) -> list[d
     return [dict(_with_fields(row, needs, f"{path}: entry {n}")) for n, row in enumerate(rows, start=1)]
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects of a file with one on each line; an empty list when there is no file.
+
+    Raises:
+        Invalid: a line is no JSON object.
+    """
+    found = []
+    for number_of_line, text in enumerate((read_text(path) or "").splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Invalid(f"not JSON: {error}", where=f"{path}:{number_of_line}") from error
+        if not isinstance(row, dict):
+            raise Invalid("not an object", where=f"{path}:{number_of_line}")
+        found.append(row)
+    return found
+
+
 def read_table(path: Path, *, needs: Sequence[str] = ()) -> list[dict[str, str]]:
     """Return the rows of a CSV table by its header; none when there is no file. A row that is cut off is left out.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.suites.files import read_object, read_rows
+from evals.suites.files import read_lines, read_object, read_rows
 from evals.suites.tables import read_series, seconds, time
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
@@ -42,7 +43,7 @@ class _Suite:
         about = read_object(data / "alert.json", needs=("service", "metric", "fired_at"))
         telemetry = Telemetry(
             series=tuple(read_series(data / "metrics.csv")),
-            logs=tuple(_line(p) for p in read_rows(data / "patterns.json", "patterns", needs=("service", "signature"))),
+            logs=tuple(_lines(data)),
             spans=tuple(_spans(read_rows(data / "traces.json", "traces", needs=_SPAN))),
             notices=tuple(_notices(data / "status_feed.json")),
         )
@@ -137,6 +138,44 @@ def _spans(rows: Iterable[Mapping[str, Any]]) -> Iterator[Span]:
             is_error=row.get("status") == "ERROR",
             attributes={str(k): str(v) for k, v in said.items() if v is not None},
         )
+
+
+def _lines(data: Path) -> Iterator[LogLine]:
+    """The forms of lines that the case lists, then single lines of no such form that warn or tell of an error."""
+    forms = [_line(p) for p in read_rows(data / "patterns.json", "patterns", needs=("service", "signature"))]
+    yield from forms
+    rows = [r for r in read_lines(data / "logs.ndjson") if r.get("service") and r.get("msg")]
+    times = [seconds(r["timestamp"]) for r in rows if r.get("timestamp")]
+    middle = (min(times) + max(times)) / 2 if times else 0.0
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        if str(row.get("severity_text")).lower() in _BAD:
+            found[row["service"], _NUMBER.sub("0", str(row["msg"]))].append(row)
+    for (name, text), mine in found.items():
+        if any(f.resource == uid_of(name) and _is_of(text, f.text) for f in forms):
+            continue
+        before = sum(seconds(r["timestamp"]) < middle for r in mine if r.get("timestamp"))
+        yield LogLine(
+            resource=uid_of(name),
+            at=None,
+            severity=str(mine[0]["severity_text"]).lower(),
+            text=str(mine[-1]["msg"]),
+            count=len(mine),
+            baseline=float(before),
+        )
+
+
+def _is_of(text: str, form: str) -> bool:
+    """Whether a line is of a form: most words of the shorter of the two are in both."""
+    mine, its = (set(_WORD.findall(t.lower())) for t in (text, form))
+    return len(mine & its) >= _ALIKE * min(len(mine), len(its))
+
+
+_BAD = frozenset({"warn", "warning", "error", "fatal", "critical"})
+_NUMBER = re.compile(r"\d[\da-fx]*")
+_WORD = re.compile(r"[A-Za-z]{3,}")
+_ALIKE = 0.6
+"""Share of words that a line of a form has in common with it."""
 
 
 def _line(pattern: Mapping[str, Any]) -> LogLine:

@@ -11,6 +11,7 @@ from graph.diagnosis.code.reading import DiffReading, words_of
 from graph.diagnosis.commits.leads import LEADS_TO
 from graph.diagnosis.commits.place import Place
 from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.commits.timing import ran_well
 from graph.diagnosis.commits.traffic import fans_out
 from graph.diagnosis.commits.trouble import VAGUE, Trouble, telling_of, troubles_of
 from graph.diagnosis.complaints import Complaint
@@ -30,6 +31,20 @@ _OTHER_TABLE = 0.25
 """Share that is left when the complaints name tables, and none that is changed."""
 _OTHER_REFUSAL = 0.25
 """Share that is left when what is complained of was refused in the same words before."""
+_HARMLESS_AT_FIRST = 0.5
+"""Share that is left to what would fail with the first request, when all went well for a while after it came."""
+_AT_ONCE = frozenset(
+    {
+        Effect.REQUIRES_MORE,
+        Effect.POINTS_ELSEWHERE,
+        Effect.RENAMES,
+        Effect.CHANGES_FORMAT,
+        Effect.CHANGES_ACCESS,
+        Effect.CHANGES_TLS,
+        Effect.DROPS_SETTING,
+        Effect.NEEDS_SETTING,
+    }
+)
 _WITHIN = frozenset(
     {
         Trouble.MEMORY,
@@ -76,6 +91,7 @@ def _all(reading: DiffReading, scene: Scene, place: Place) -> Iterator[Reason]:
             default=(0.0, Trouble.ERRORS),
         )
         worth *= _UNSURE if effect in reading.unsure else 1.0
+        worth *= _HARMLESS_AT_FIRST if effect in _AT_ONCE and ran_well(place, scene) else 1.0
         worth *= _OTHER_REFUSAL if effect is Effect.REQUIRES_MORE and refused_before(reading, scene) else 1.0
         worth *= _OTHER_TABLE if effect in _ON_TABLES and _is_of_other_tables(reading, scene) else 1.0
         if worth > 0:

@@ -11,6 +11,8 @@ from graph.diagnosis.hypothesis import Reason
 _SKEW_S = 120.0
 """A rollout takes effect before the record of its end, and clocks differ."""
 _SOON_S = 600.0
+_WELL_S = 300.0
+"""Time without trouble after which what a change does to every request has been tried."""
 _LATE = -2.5
 _SOON = 0.7
 
@@ -30,3 +32,8 @@ def timely(place: Place, scene: Scene) -> Iterable[Reason]:
     worth = _SOON * min(1.0, _SOON_S / max(gap, 1.0))
     text = f"{scene.departures[0].metric} left its range {gap / 60:.0f} minutes after it came."
     yield Reason(worth=round(worth, 3), text=text)
+
+
+def ran_well(place: Place, scene: Scene) -> bool:
+    """Whether a commit was in production for a while before any metric of those who complain left its range."""
+    return place.since is not None and bool(scene.departures) and scene.departures[0].since - place.since > _WELL_S
