@@ -33,18 +33,7 @@ _OTHER_REFUSAL = 0.25
 """Share that is left when what is complained of was refused in the same words before."""
 _HARMLESS_AT_FIRST = 0.5
 """Share that is left to what would fail with the first request, when all went well for a while after it came."""
-_AT_ONCE = frozenset(
-    {
-        Effect.REQUIRES_MORE,
-        Effect.POINTS_ELSEWHERE,
-        Effect.RENAMES,
-        Effect.CHANGES_FORMAT,
-        Effect.CHANGES_ACCESS,
-        Effect.CHANGES_TLS,
-        Effect.DROPS_SETTING,
-        Effect.NEEDS_SETTING,
-    }
-)
+_AT_ONCE = frozenset({Effect.REQUIRES_MORE})
 _WITHIN = frozenset(
     {
         Trouble.MEMORY,

@@ -56,10 +56,41 @@ NAMED = """-for (let i = 0; i < jobs.length; i++) {
 +  run(jobs[job], 4)"""
 TABLE = """+    rows = db.execute("SELECT id FROM favourites WHERE user_id = :u")"""
 
+JITTER = """-    ttl = conf.PRICE_TTL + random.randrange(60)
+-    store.set(name, price, ex=ttl)
++    store.set(name, price, ex=conf.PRICE_TTL)"""
+MAP = """ func (c *Catalog) Find(id string) Item {
++    c.found[id] = c.load(id)
+     return c.found[id]
+ }"""
+GUARDED = MAP.replace("+    c.found[id]", "+    c.mu.Lock()\n+    defer c.mu.Unlock()\n+    c.found[id]")
+TICKER = """+    go func() {
++        for {
++            select {
++            case <-ctx.Done():
++                return
++            case <-tick.C:
++                c.reload()
++            }
++        }
++    }()"""
+RANGE = """   from_port = 5432
+-  cidr_blocks = ["10.8.0.0/14"]
++  cidr_blocks = ["10.8.0.0/16", "10.9.0.0/16"]"""
+QUERY = """-cache_url = "redis://cache-0:6379?prefix=a"
++cache_url = "redis://cache-0:6379?prefix=b\""""
+KEYS = """+    const names = await redis.keys(`cart:${user}:*`);"""
+MODE = """-reports = host=db pool_mode=session
++reports = host=db pool_mode=transaction"""
+
 
 @pytest.mark.parametrize(
     ("diff", "files", "effect"),
     [
+        pytest.param(JITTER, ["prices.py"], Effect.EXPIRES_TOGETHER, id="times to live that differed are one"),
+        pytest.param(MAP, ["catalog.go"], Effect.DROPS_LOCK, id="a map of all requests without a guard"),
+        pytest.param(RANGE, ["db.tf"], Effect.CHANGES_NETWORK, id="a narrower range of addresses"),
+        pytest.param(KEYS, ["cart.ts"], Effect.SCANS, id="a search through all keys"),
         pytest.param(LOOP, ["order.go"], Effect.CALLS_IN_LOOP, id="a call for each item"),
         pytest.param(LEAK, ["log.go"], Effect.GROWS_WITHOUT_BOUND, id="kept for ever"),
         pytest.param(TTL, ["cache.yaml"], Effect.CACHES_SHORTER, id="shorter time to live"),
@@ -83,6 +114,10 @@ def test_an_effect_is_read_from_changed_lines(diff: str, files: list[str], effec
 @pytest.mark.parametrize(
     ("diff", "files", "effect"),
     [
+        pytest.param(GUARDED, ["catalog.go"], Effect.DROPS_LOCK, id="a map with a guard"),
+        pytest.param(TICKER, ["catalog.go"], Effect.SPAWNS_TASKS, id="one task that ends with its context"),
+        pytest.param(QUERY, ["cache.toml"], Effect.POINTS_ELSEWHERE, id="the same place, asked otherwise"),
+        pytest.param(MODE, ["pgbouncer.ini"], Effect.LOCKS, id="a mode called transaction"),
         pytest.param(BOUNDED, ["log.go"], Effect.GROWS_WITHOUT_BOUND, id="a bound"),
         pytest.param(PATCH, ["go.mod"], Effect.BUMPS_DEPENDENCY, id="a patch version"),
         pytest.param(TABLE, ["dao.py", "migrations/7.sql"], Effect.QUERIES_NEW_TABLE, id="a migration beside it"),

@@ -219,3 +219,43 @@ def test_every_reason_adds_up_and_says_why() -> None:
     suspect = rank_commits(scene([leak()], "OOMKilled", "heap growing")).suspects[0]
     assert suspect.points == pytest.approx(sum(r.worth for r in suspect.reasons), abs=0.01)
     assert all(r.text.endswith(".") for r in suspect.reasons)
+
+
+def refusal(before: str, after: str) -> Change:
+    """A commit that adds a check beside one that was there."""
+    diff = f' if x == nil {{ return errors.New("{before}") }}\n+if y == nil {{ return errors.New("{after}") }}'
+    return change("commit", "check", 9000.0, files=("shop/check.go",), diff=diff)
+
+
+def test_a_check_that_was_there_before_is_not_what_a_commit_beside_it_brought() -> None:
+    """The complaints repeat the text of the old check, or that of the new one."""
+    texts = ("invalid order: parcel_id must be set", "parcel_id must be set", "colour must be set")
+    old, new = (rank_commits(scene([refusal(*pair)], texts[0])) for pair in (texts[1:], texts[:0:-1]))
+    assert new.suspects[0].points > 2 * old.suspects[0].points
+
+
+def test_what_a_line_of_log_says_is_not_named_by_the_change() -> None:
+    """It tells of a failure, and makes none."""
+    telling = '+  log.warn("carrier {} refuses", x)\n+  y := 2'
+    making = '+  carrier.refuses(x)\n+  y := 2'
+    logs, makes = (
+        rank_commits(scene([change("commit", "c", 9000.0, files=("shop/c.go",), diff=diff)], "carrier refuses x"))
+        for diff in (telling, making)
+    )
+    assert makes.suspects
+    assert makes.suspects[0].points > (logs.suspects[0].points if logs.suspects else 0.0)
+
+
+def test_what_would_have_failed_at_once_counts_less_after_a_while_without_trouble() -> None:
+    """A check refuses the first request as it does the last."""
+    telemetry = Telemetry(series=(climbing("rejected_ratio", since=ONSET - 600),))
+    diff = '+if y == nil { return errors.New("y is required") }'
+    soon, late = (
+        rank_commits(
+            scene(
+                [change("commit", "check", made, files=("shop/check.go",), diff=diff)], "y rejected", telemetry=telemetry
+            )
+        )
+        for made in (ONSET - 700, ONSET - 4000)
+    )
+    assert soon.suspects[0].telling > late.suspects[0].telling
