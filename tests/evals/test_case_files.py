@@ -14,7 +14,7 @@ import pytest
 from evals.command import run_set
 from evals.run import Finished
 from evals.suites import SETS
-from evals.suites.files import read_json, read_object, read_rows, read_table
+from evals.suites.files import read_json, read_lines, read_object, read_rows, read_table
 from graph.errors import Invalid
 
 
@@ -145,3 +145,14 @@ def _shuffled(content: Any, random: random.Random) -> Any:
     if isinstance(content, dict):
         return {key: _shuffled(value, random) for key, value in content.items()}
     return content
+
+
+def test_a_line_that_is_no_object_is_named(tmp_path: Path) -> None:
+    """Blank lines are none; an absent file has none."""
+    path = tmp_path / "logs.ndjson"
+    assert read_lines(path) == []
+    path.write_text('{"a": 1}\n\n{"a": 2}\n')
+    assert read_lines(path) == [{"a": 1}, {"a": 2}]
+    path.write_text('{"a": 1}\n[2]\n')
+    with pytest.raises(Invalid, match="logs.ndjson:2"):
+        read_lines(path)

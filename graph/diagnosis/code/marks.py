@@ -77,7 +77,8 @@ MARKS: tuple[Mark, ...] = (
         _E.DROPS_LOCK,
     ),
     _row(
-        r"@transactional|(?<![=:])(?<![=:] )\btransaction\b|\batomic\(|begintx|\bbegin;|\$transaction|in_transaction|unit_?of_?work",
+        r"@transactional|(?<![=:])(?<![=:] )\btransaction\b|\batomic\("
+        r"|begintx|\bbegin;|\$transaction|in_transaction|unit_?of_?work",
         _E.LOCKS,
         _E.DROPS_LOCK,
     ),

@@ -89,8 +89,7 @@ def read_diff(diff: str, files: Sequence[str]) -> DiffReading:
         near=_bag(line.text for line in patch.lines if line.is_code) - words,
         paths=words_of(" ".join(re.sub(r"[/.\-]", " ", f) for f in patch.files if not is_quiet(f))),
         tables=migration(patch).tables,
-        standing=_texts(line.text for line in patch.lines if line.sign == " " and line.is_code)
-        - _texts(patch.added),
+        standing=_texts(line.text for line in patch.lines if line.sign == " " and line.is_code) - _texts(patch.added),
         is_cosmetic=is_cosmetic,
     )
 

@@ -237,7 +237,7 @@ def test_a_check_that_was_there_before_is_not_what_a_commit_beside_it_brought() 
 def test_what_a_line_of_log_says_is_not_named_by_the_change() -> None:
     """It tells of a failure, and makes none."""
     telling = '+  log.warn("carrier {} refuses", x)\n+  y := 2'
-    making = '+  carrier.refuses(x)\n+  y := 2'
+    making = "+  carrier.refuses(x)\n+  y := 2"
     logs, makes = (
         rank_commits(scene([change("commit", "c", 9000.0, files=("shop/c.go",), diff=diff)], "carrier refuses x"))
         for diff in (telling, making)
@@ -253,7 +253,9 @@ def test_what_would_have_failed_at_once_counts_less_after_a_while_without_troubl
     soon, late = (
         rank_commits(
             scene(
-                [change("commit", "check", made, files=("shop/check.go",), diff=diff)], "y rejected", telemetry=telemetry
+                [change("commit", "check", made, files=("shop/check.go",), diff=diff)],
+                "y rejected",
+                telemetry=telemetry,
             )
         )
         for made in (ONSET - 700, ONSET - 4000)
