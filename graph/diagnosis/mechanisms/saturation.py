@@ -146,10 +146,9 @@ def _delayed(scene: Scene, calls: _Calls, slow: Mapping[str, Anomaly]) -> Iterat
     for uid in seen:
         above = {uid, *calls.upstream(uid)}
         fit = max(_fit(above & _known(calls, slow), seen), _fit(above | calls.callees[uid], seen))
-        level = max(
-            _level_fit(calls, grown, partial(_arrives, uid)),
-            _level_fit(calls, grown, partial(_touches, uid)),
-        )
+        # Of who is not known to be called or to call, no level can be compared.
+        is_alone = not calls.callers[uid] and not calls.callees[uid]
+        level = 1.0 if is_alone else max(_level_fit(calls, grown, partial(f, uid)) for f in (_arrives, _touches))
         # What it adds itself is worth less than what its delay explains: levels are those of different callers.
         weighed.append((fit * (_BY_FIT + (1 - _BY_FIT) * own[uid]) * level, 0.0, uid, "network_delay"))
     for node in scene.live.of("Node"):
@@ -158,8 +157,9 @@ def _delayed(scene: Scene, calls: _Calls, slow: Mapping[str, Anomaly]) -> Iterat
         if len(predicted) > 1:
             level = _level_fit(calls, grown, partial(calls.crosses, node=name))
             weighed.append((_fit(predicted, seen) * level, share, node.resource.uid, "node_network_delay"))
-    weighed.sort(key=lambda w: (-round(w[0], 6), -w[1], w[2]))
-    best = weighed[0][0]
+    # What explains nobody is left out, also when that is all.
+    weighed = sorted((w for w in weighed if w[0] > 0), key=lambda w: (-round(w[0], 6), -w[1], w[2]))
+    best = weighed[0][0] if weighed else 0.0
     for fit, share, uid, kind in weighed[:_MOST]:
         anomalies = [slow[uid]] if uid in slow else sorted(slow.values(), key=lambda a: -(a.ratio or 0.0))[:_MOST]
         what = "The network of node" if kind.startswith("node") else "The network or work of"

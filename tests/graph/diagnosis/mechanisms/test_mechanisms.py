@@ -467,6 +467,24 @@ def test_the_origin_of_slowness_explains_who_is_slow_and_who_is_not(slow: tuple[
     assert best.resource == k8s("Deployment", origin)
 
 
+def test_slowness_where_no_call_is_known_is_its_own() -> None:
+    """Nothing tells of another place."""
+    objects = [workload(n, replicas=1, ready=1) for n in ("cart", "mail")]
+    many = everything(objects, telemetry=Telemetry(anomalies=_slow("cart")))
+    assert [(m.kind, m.resource) for m in many if m.kind == "network_delay"] == [
+        ("network_delay", k8s("Deployment", "cart"))
+    ]
+
+
+def test_slowness_that_no_place_explains_is_left_out() -> None:
+    """Faster than usual is out of range, too, and no delay."""
+    objects = [workload(n, replicas=1, ready=1) for n in ("edge", "cart")]
+    call = Call(caller=k8s("Deployment", "edge"), callee=k8s("Deployment", "cart"))
+    faster = Anomaly(resource=k8s("Deployment", "cart"), signal=Signal.LATENCY, metric="p90", usual=None, now=0.0)
+    many = everything(objects, telemetry=Telemetry(calls=(call,), anomalies=(faster,)))
+    assert not [m for m in many if m.kind == "network_delay"]
+
+
 def test_a_slow_node_is_told_from_a_slow_caller_by_how_much_each_service_adds() -> None:
     """Each call that crosses the node adds the same: who waits for three such calls is three times as late."""
     homes = {"edge": "n1", "cart": "n2", "pay": "n3", "mail": "n2", "db": "n1"}
