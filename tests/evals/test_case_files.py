@@ -154,5 +154,5 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n\n{"a": 2}\n')
     assert read_lines(path) == [{"a": 1}, {"a": 2}]
     path.write_text('{"a": 1}\n[2]\n')
-    with pytest.raises(Invalid, match="logs.ndjson:2"):
+    with pytest.raises(Invalid, match=r"logs\.ndjson:2"):
         read_lines(path)
