@@ -20,10 +20,12 @@ from graph.telemetry import Call, Series, Signal, Telemetry
 
 _COLUMNS = {
     "SuccessRate": Signal.AVAILABILITY,
-    "Latency": Signal.LATENCY,
-    "CPUUsageRate(%)": Signal.CPU,
-    "MemoryUsageRate(%)": Signal.MEMORY,
+    "NodeMemoryUsageRate(%)": Signal.LATENCY,
+    "Latency": Signal.CPU,
+    "CPUUsageRate(%)": Signal.MEMORY,
 }
+"""What the columns hold, which is not what they are called: from `Latency` on the heads are one place off. What stands
+under `Latency` is the same in all files of a pod, whoever calls it, and what stands in the last column is not."""
 _OF_THE_POD = frozenset({Signal.CPU, Signal.MEMORY})
 """What is the same in every file of a pod."""
 _EDGES = ("source_success.csv", "destination_success.csv")

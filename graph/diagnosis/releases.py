@@ -114,7 +114,7 @@ class _Question:
     def against_old(self, release: Release) -> Iterable[Reason]:
         """Compare new instances with old ones over the same time."""
         series = [s for signal in _WEIGHTS for s in self._of.get((release.service, signal), ())]
-        for found in differences(series, release.new, since=release.started_at, until=self._at, floor=self._floor):
+        for found in differences(series, release.new, since=release.started_at, until=self._at, floors=self._floors):
             if found.worse > _LEAST:
                 text = f"Its new instances {found.what} than the old ones ({found.new:.3g} against {found.old:.3g})."
                 yield Reason(worth=found.worse, text=text, about=(release.service,))
@@ -132,7 +132,9 @@ class _Question:
         """Compare the calls that new instances make with those that old ones make: a callee is the same for both."""
         for callee in sorted({s.resource for s in self._made.get(release.service, ())}):
             series = [s for s in self._made[release.service] if s.resource == callee]
-            for found in differences(series, release.new, since=release.started_at, until=self._at, floor=self._floor):
+            for found in differences(
+                series, release.new, since=release.started_at, until=self._at, floors=self._floors
+            ):
                 if found.worse > _LEAST and found.what == FAIL:
                     text = (
                         f"Of the calls to {display_uid(callee)}, those that its new instances make fail more often"
@@ -141,11 +143,15 @@ class _Question:
                     yield Reason(worth=found.worse, text=text, about=(callee,))
 
     @cached_property
-    def _floor(self) -> float:
-        """Usual latency in the environment, in the unit that its series have."""
-        slow = [s for (_, signal), many in self._of.items() if signal is Signal.LATENCY for s in many]
-        levels = [v for s in slow for t, v in zip(s.times, s.values, strict=True) if t < self._since and v > 0]
-        return float(np.median(levels)) if levels else 0.0
+    def _floors(self) -> dict[Signal, float]:
+        """Usual latency and CPU in the environment, in the units that their series have."""
+        levels: dict[Signal, list[float]] = {Signal.LATENCY: [], Signal.CPU: []}
+        for (_, signal), many in self._of.items():
+            if signal in levels:
+                levels[signal] += (
+                    v for s in many for t, v in readings(s, 0.0, self._since) if t < self._since and v > 0
+                )
+        return {signal: float(np.median(found)) for signal, found in levels.items() if found}
 
     def silence(self, release: Release) -> Iterable[Reason]:
         """New instances that never served a call, while old ones did."""

@@ -7,8 +7,9 @@ instance that has just started: it is slow and fails calls for a minute or two, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -32,8 +33,8 @@ _STARTING = 0.3
 """Part of a difference that counts although it may be one of a start."""
 _STARTING_SLOW, _SLOW, _SLOWEST = 5.0, 2.0, 30.0
 """Times as slow: usual while starting; from which on it is felt; and from which on nothing could be worse."""
-_STARTING_WORK, _WORK = 2.5, 1.3
-"""Times as much CPU: usual while code is loaded and compiled; and usual at all."""
+_STARTING_WORK, _WORK, _MOST_WORK = 5.0, 1.3, 30.0
+"""Times as much CPU: usual while code is loaded and compiled; usual at all; and more than any start takes."""
 _CLIMB = 0.15
 """Part by which memory may grow while it is measured: caches fill."""
 
@@ -70,7 +71,12 @@ class _Sides(NamedTuple):
 
 
 def differences(
-    series: Iterable[Series], new: frozenset[str], *, since: float, until: float, floor: float = 0.0
+    series: Iterable[Series],
+    new: frozenset[str],
+    *,
+    since: float,
+    until: float,
+    floors: Mapping[Signal, float] = MappingProxyType({}),
 ) -> list[Difference]:
     """Compare the instances of two versions of one service, kind of call by kind of call.
 
@@ -80,7 +86,7 @@ def differences(
         new: instances of the new version; all others are old.
         since: seconds since 1970-01-01 UTC; when the new version began to roll out.
         until: seconds since 1970-01-01 UTC; later readings are not looked at.
-        floor: usual latency in the environment, in the unit of the series: nobody feels less.
+        floors: usual level of a signal in the environment, in the unit of its series: nobody feels less.
 
     Returns:
         For each respect the call in which the difference is largest; none where one version was not measured.
@@ -91,7 +97,7 @@ def differences(
         mine = [one for one in many if one.signal is signal]
         ends = sorted({(s.resource, s.peer) for s in mine})
         by_call = ([s for s in mine if (s.resource, s.peer) == both] for both in ends)
-        sides = (_sides(group, new, since, until, floor) for group in by_call)
+        sides = (_sides(group, new, since, until, floors.get(signal, 0.0)) for group in by_call)
         worst = [Difference(min(1.0, worse), n, o, what) for side in sides if side for worse, n, o in [measure(side)]]
         found += [max(worst, key=lambda d: d.worse)] if worst else []
     return found
@@ -106,7 +112,22 @@ def _sides(series: Sequence[Series], new: frozenset[str], since: float, until: f
         return None
     warm = [[(t, v) for t, v in r if t >= r[0][0] + WARM_S] for r in fresh]
     is_starting = not any(warm)
-    return _Sides(fresh if is_starting else [r for r in warm if r], old, is_starting, floor)
+    new_side = fresh if is_starting else [r for r in warm if r]
+    return _Sides(*_at_once(new_side, old), is_starting, floor)
+
+
+_Many = list[list[tuple[float, float]]]
+
+
+def _at_once(one: _Many, other: _Many) -> tuple[_Many, _Many]:
+    """What both sides measured over the same time; all of it where they did not overlap.
+
+    What comes over a service while only one of its versions is left to measure it makes no difference between them.
+    """
+    spans = [(min(r[0][0] for r in side), max(r[-1][0] for r in side)) for side in (one, other)]
+    since, until = max(s for s, _ in spans) - _SAME_S, min(u for _, u in spans) + _SAME_S
+    cut = [[c for r in side if (c := [(t, v) for t, v in r if since <= t <= until])] for side in (one, other)]
+    return (cut[0], cut[1]) if all(cut) else (one, other)
 
 
 def readings(series: Series, since: float, until: float) -> list[tuple[float, float]]:
@@ -139,8 +160,12 @@ def _slowness(sides: _Sides) -> tuple[float, float, float]:
 
 def _work(sides: _Sides) -> tuple[float, float, float]:
     n, o = float(np.median(sides.news)), float(np.median(sides.olds))
-    usual = _STARTING_WORK if sides.is_starting else _WORK
-    return (max(0.0, (n / o - usual) / 1.5) if o > 0 else 0.0), n, o
+    ratio = (n + sides.floor) / max(o + sides.floor, 1e-9)
+    if o <= 0:
+        return 0.0, n, o
+    if sides.is_starting:
+        return max(0.0, math.log(ratio / _STARTING_WORK) / math.log(_MOST_WORK / _STARTING_WORK)), n, o
+    return max(0.0, (ratio - _WORK) / 1.5), n, o
 
 
 def _growth(sides: _Sides) -> tuple[float, float, float]:

@@ -23,7 +23,9 @@ def worst(signal: Signal, new: Sequence[float], old: Sequence[float]) -> float:
         calls("cart", "cart-new", signal, new, first=START + MINUTE),
         calls("cart", "cart-old", signal, [*old] * 3, first=START),
     ]
-    found = differences(series, frozenset({"cart-new"}), since=START, until=NOW, floor=5.0)
+    found = differences(
+        series, frozenset({"cart-new"}), since=START, until=NOW, floors={Signal.LATENCY: 5.0, Signal.CPU: 5.0}
+    )
     return max((d.worse for d in found), default=0.0)
 
 
@@ -51,11 +53,21 @@ def test_a_new_version_that_stays_worse_is_seen(signal: Signal, new: list[float]
         pytest.param(Signal.MEMORY, [10, 14, 18, 20], [20, 20], id="memory fills up to that of the old ones"),
         pytest.param(Signal.LATENCY, [0.2, 0.9, 0.8], [0.1, 0.2], id="slower by what nobody feels"),
         pytest.param(Signal.AVAILABILITY, [96, 95, 97], [97, 95], id="an edge that was always flaky"),
+        pytest.param(Signal.CPU, [2.0], [0.3, 0.3], id="code is loaded by what is idle otherwise"),
     ],
 )
 def test_what_any_new_instance_does_is_no_difference(signal: Signal, new: list[float], old: list[float]) -> None:
     """A start, a cache that is still empty, noise."""
     assert worst(signal, new, old) < 0.05
+
+
+def test_versions_are_compared_while_both_are_there() -> None:
+    """What comes over a service after its last old instance went is not seen to differ between versions."""
+    series = [
+        calls("cart", "cart-new", Signal.LATENCY, [12, 12, 12, 900, 900], first=START + MINUTE),
+        calls("cart", "cart-old", Signal.LATENCY, steady(12, 4), first=START),
+    ]
+    assert all(d.worse == 0 for d in differences(series, frozenset({"cart-new"}), since=START, until=NOW))
 
 
 def blamed(*series: Series) -> str:
