@@ -12,6 +12,7 @@ from datetime import datetime
 from graph.diagnosis.accounting import accounts_of, unexplained
 from graph.diagnosis.ailments import Way
 from graph.diagnosis.blame import change_verdict, remedy
+from graph.diagnosis.commits.verdict import LIKELY
 from graph.diagnosis.context import Context
 from graph.diagnosis.detectors.broken import broken
 from graph.diagnosis.detectors.changed import changed
@@ -105,7 +106,8 @@ def diagnose(
     looks_like = portrait(context)
     recalled = recall(memories, looks_like, at=context.now)
     hypotheses = [remembered(context, h, recalled) for h in hypotheses]
-    hypotheses = located(with_elimination(context, _unexplained(context, hypotheses)), context.belongs)
+    hypotheses = with_elimination(context, _unexplained(context, _beyond_the_alert(context, hypotheses)))
+    hypotheses = located(hypotheses, context.belongs)
     ranked = rank(hypotheses, doubt=_doubt(context))
     return replace(_result(context, ranked), recalled=recalled, portrait=looks_like)
 
@@ -141,6 +143,14 @@ def _doubt(context: Context) -> Callable[[Hypothesis], float]:
         return general * (_PLACE_DOUBT if is_tied else _NO_SUBJECT_DOUBT)
 
     return of
+
+
+def _beyond_the_alert(context: Context, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """Drop what says no more than that the alert's own service fails, where a commit was found to explain why."""
+    judged = context.commit_verdict
+    if judged is None or judged.guilty is None or judged.suspects[0].points < LIKELY:
+        return list(hypotheses)
+    return [h for h in hypotheses if not (h.only_locates and context.is_subject(h.resource))]
 
 
 def _unexplained(context: Context, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
