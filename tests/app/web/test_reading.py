@@ -84,7 +84,7 @@ def test_incident_answers_what_when_who_and_how(site: RunningDemo, people: Peopl
 def test_evidence_opens_from_its_citation(site: RunningDemo, people: People) -> None:
     """A click on the id behind a sentence opens the observation that carries it, with its data laid out."""
     page = _open(people, f"/incidents/{site.incident('kms-permission-removed')}")
-    cite = page.locator(".statements .cite").filter(has_text=re.compile("^log-")).first
+    cite = page.locator(".statements .cite:visible").filter(has_text=re.compile("^log-")).first
     observation = page.locator(f"#{cite.inner_text()}")
     expect(observation.locator("dl")).to_be_hidden()
     cite.click()
