@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+
+import structlog
 
 from agents.state import Deps, Investigation
 from agents.steps.gather import Gathered, gather
@@ -20,6 +23,8 @@ from graph.drift import compare_graph
 from graph.environment import EnvironmentGraph
 from graph.incident import Alert, OpenIncident
 from graph.triage import Decision, triage
+
+_log = structlog.get_logger(__name__)
 
 NO_MODEL = "No language model is configured; the diagnosis stands without one."
 
@@ -83,5 +88,10 @@ def examine(
         open_incidents=others,
         telemetry=gathered.telemetry,
         evidence_gaps=gathered.gaps,
+        on_failure=partial(_detector_broke, incident),
     )
     return Examined(graph=graph, alerts=alerts, gathered=gathered, others=others, diagnosis=diagnosis)
+
+
+def _detector_broke(incident: str, name: str, error: Exception) -> None:
+    _log.error("detector_broke", incident=incident, detector=name, exc_info=error)

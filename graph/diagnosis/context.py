@@ -92,6 +92,8 @@ class Context:
         self.telemetry = telemetry
         self.evidence_gaps = tuple(evidence_gaps)
         """What monitoring did not answer, and why."""
+        self.broken_detectors: list[Gap] = []
+        """Causes that nobody looked for, as the code that would have has a defect."""
         self.alerts = tuple(alerts)
         self.candidates = tuple(candidates)
         self.drift = drift

@@ -74,6 +74,7 @@ def diagnose(
     telemetry: Telemetry = NOTHING_MEASURED,
     memories: Sequence[Memory] = (),
     evidence_gaps: Sequence[Gap] = (),
+    on_failure: Callable[[str, Exception], None] | None = None,
 ) -> Diagnosis:
     """Say why alerts fired.
 
@@ -87,6 +88,8 @@ def diagnose(
         telemetry: what monitoring measured.
         memories: what people said of earlier diagnoses in this environment.
         evidence_gaps: what monitoring did not answer, and why.
+        on_failure: told the name of a detector that raises, and the error; the others go on, and what it would have
+            found is named as a gap. When None, the error is raised.
     """
     context = Context(
         graph,
@@ -101,7 +104,7 @@ def diagnose(
     )
     if not context.subjects:
         _look_everywhere(context)
-    hypotheses = joined(merged(h for detector in DETECTORS for h in detector(context)))
+    hypotheses = joined(merged(_proposed(context, on_failure)))
     hypotheses = [h if h.is_weighed else weighed(context, with_emergency(context, h)) for h in hypotheses]
     looks_like = portrait(context)
     recalled = recall(memories, looks_like, at=context.now)
@@ -110,6 +113,20 @@ def diagnose(
     hypotheses = located(hypotheses, context.belongs)
     ranked = rank(hypotheses, doubt=_doubt(context))
     return replace(_result(context, ranked), recalled=recalled, portrait=looks_like)
+
+
+def _proposed(context: Context, on_failure: Callable[[str, Exception], None] | None) -> Iterator[Hypothesis]:
+    """Ask each detector. At night, an answer of the others with a named hole is worth more than none."""
+    for detector in DETECTORS:
+        name = detector.__name__
+        try:
+            yield from list(detector(context))
+        except Exception as error:
+            if on_failure is None:
+                raise
+            on_failure(name, error)
+            why = f"it stopped with {type(error).__name__}, a defect in Plumbline: report it with the service's log"
+            context.broken_detectors.append(Gap(what=f"causes that the detector `{name}` would find", why=why))
 
 
 def subjects_of(graph: EnvironmentGraph, alerts: Sequence[Alert]) -> tuple[Candidate, ...]:

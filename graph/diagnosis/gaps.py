@@ -19,24 +19,30 @@ _TOWARDS_OTHERS = frozenset({Complaint.REFUSED, Complaint.TIMED_OUT, Complaint.N
 _UNNAMED = (("", "Pod"), ("networking.k8s.io", "NetworkPolicy"))
 """Kinds whose objects bear on a workload that does not name them."""
 DOUBT_PER_SOURCE = 0.9
-"""Factor on all confidence for each source that could not be read; at most three count."""
+"""Factor on all confidence for each source that could not be read and detector that broke; at most three count."""
 
 
 def gaps(context: Context) -> tuple[Gap, ...]:
     """Return everything that limits this diagnosis, most serious first."""
-    found = [*_sources(context), *_unreadable(context), *_silent(context), *_calls(context)]
+    found = [*context.broken_detectors, *_sources(context), *_unreadable(context), *_silent(context), *_calls(context)]
     found += [*context.evidence_gaps, *stream_gaps(context.graph), *_strangers(context), *_alert(context)]
     return tuple(dict.fromkeys(found))
 
 
 def doubt(context: Context) -> float:
     """Return the factor on confidence for what could not be read."""
-    return float(DOUBT_PER_SOURCE ** min(3, sum(1 for _ in _sources(context))))
+    return float(DOUBT_PER_SOURCE ** min(3, sum(1 for _ in (*context.broken_detectors, *_sources(context)))))
 
 
 def blind_spots(context: Context) -> tuple[Gap, ...]:
     """Return the gaps that forbid to call a system healthy."""
-    return (*_sources(context), *_unreadable(context), *_silent(context), *_unseen(context))
+    return (
+        *context.broken_detectors,
+        *_sources(context),
+        *_unreadable(context),
+        *_silent(context),
+        *_unseen(context),
+    )
 
 
 def _sources(context: Context) -> Iterator[Gap]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -207,7 +207,13 @@ class Scene:
             graph.sources = tuple(self.sources)
         return graph
 
-    def diagnose(self, about: Alert | None = None, *, memories: Sequence[Memory] = ()) -> Diagnosis:
+    def diagnose(
+        self,
+        about: Alert | None = None,
+        *,
+        memories: Sequence[Memory] = (),
+        on_failure: Callable[[str, Exception], None] | None = None,
+    ) -> Diagnosis:
         """Diagnose the shop for an alert on checkout, or another one."""
         graph = self.graph()
         return diagnose(
@@ -217,6 +223,7 @@ class Scene:
             deployers=frozenset({DEPLOYER}),
             open_incidents=self.open_incidents,
             memories=memories,
+            on_failure=on_failure,
         )
 
     def _was(self, uid: str, old: Object, at: datetime) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from graph.change import Actor, ActorType, Change, Channel
+from graph.diagnosis import engine
+from graph.diagnosis.hypothesis import Hypothesis
 from graph.diagnosis.result import CauseState, DiagnosisVerdict
 from graph.diagnosis.verdict import FOUND
 from graph.document import get
@@ -524,3 +526,28 @@ def test_walks_a_large_estate() -> None:
         scene.builder.add(manifest("ConfigMap", f"other-{index}", data={"a": "b"}))
     permission(scene)
     assert scene.diagnose().verdict is DiagnosisVerdict.CAUSE_FOUND
+
+
+def stumbles(_: object) -> list[Hypothesis]:
+    raise ZeroDivisionError("no measures")
+
+
+def test_a_detector_that_breaks_is_a_named_gap_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cause that others find is still found, less sure; the failure is told, and nothing is called healthy."""
+    scene, well = Scene(), Scene()
+    permission(scene)
+    whole = scene.diagnose().causes[0]
+    monkeypatch.setattr(engine, "DETECTORS", (stumbles, *engine.DETECTORS))
+    broken: list[str] = []
+    found = scene.diagnose(on_failure=lambda name, _: broken.append(name))
+    assert (broken, found.causes[0].resource) == (["stumbles"], whole.resource)
+    assert found.causes[0].confidence < whole.confidence
+    assert ("`stumbles`" in found.gaps[0].what, "ZeroDivisionError" in found.gaps[0].why) == (True, True)
+    nobody = well.diagnose(on_failure=lambda *_: None)
+    assert nobody.verdict is not DiagnosisVerdict.HEALTHY
+
+
+def test_a_detector_that_breaks_is_an_error_where_nobody_asked_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "DETECTORS", (stumbles,))
+    with pytest.raises(ZeroDivisionError):
+        Scene().diagnose()
