@@ -8,15 +8,14 @@ from typing import Any
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.suites.files import number, read_object, read_rows, read_table
+from evals.suites.files import read_object, read_rows, read_table
+from evals.suites.said import read_form, read_lines_beside
 from evals.suites.tables import read_series, seconds, time
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.relation import Relation, RelationType
 from graph.resource import display_uid
-from graph.telemetry import LogLine, Mood, Telemetry
-
-_MOODS = {"negative": Mood.BAD, "neutral": Mood.NEUTRAL, "positive": Mood.GOOD}
+from graph.telemetry import LogLine, Telemetry
 
 
 class _Suite:
@@ -113,20 +112,13 @@ def _node(name: str, names: Mapping[str, str]) -> str:
 
 
 def _logs(data: Path, names: Mapping[str, str]) -> Iterator[LogLine]:
-    for pattern in read_rows(data / "patterns.json", "patterns", needs=("service",)):
-        count = int(pattern.get("count") or 0)
-        # What is said to be new, and not by how much, was not there before.
-        more = number(str(pattern.get("delta_vs_baseline") or 0).replace("+", ""))
-        more = count if more is None else more
-        yield LogLine(
-            resource=uid_of(_measured(pattern["service"], names) or pattern["service"]),
-            at=seconds(pattern["first_seen"]) if pattern.get("first_seen") else None,
-            severity="",
-            text=str(pattern.get("signature") or ""),
-            count=count,
-            baseline=max(0.0, count - more),
-            mood=_MOODS.get(str(pattern.get("sentiment"))),
-        )
+    def owner_of(name: str) -> str:
+        return uid_of(_measured(name, names) or name)
+
+    rows = read_rows(data / "patterns.json", "patterns", needs=("service",))
+    forms = [read_form(row, owner_of) for row in rows]
+    yield from forms
+    yield from read_lines_beside(data / "logs.ndjson", forms, owner_of)
     for event in _events(data):
         kind, _, name = str(event.get("object") or "").partition("/")
         if kind == "node" and event.get("type") != "Deployment":

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agents.model import Model
 from evals.suite import Prediction
-from evals.suites.files import read_lines, read_object, read_rows
+from evals.suites.files import read_object, read_rows
+from evals.suites.said import SPAN, read_form, read_lines_beside, read_spans
 from evals.suites.tables import read_series, seconds, time
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
 from graph.diagnosis.result import Remedy
 from graph.resource import display_uid
-from graph.telemetry import LogLine, Mood, Notice, Span, Telemetry
+from graph.telemetry import LogLine, Notice, Telemetry
 
-_MOODS = {"negative": Mood.BAD, "neutral": Mood.NEUTRAL, "positive": Mood.GOOD}
 _REMEDIES = {
     Remedy.ROLL_BACK: "rollback",
     Remedy.ROLL_FORWARD: "roll-forward",
@@ -32,7 +31,6 @@ _REMEDIES = {
     Remedy.REMOVE_BAD_DATA: "purge-bad-data",
     Remedy.ESCALATE_OUTSIDE: "escalate-upstream",
 }
-_SPAN = ("trace_id", "span_id", "service", "name", "start", "duration_ms")
 _DEPLOY = ("service", "timestamp", "commit_sha")
 _FLAG = ("flag", "service", "timestamp")
 
@@ -44,7 +42,7 @@ class _Suite:
         telemetry = Telemetry(
             series=tuple(read_series(data / "metrics.csv")),
             logs=tuple(_lines(data)),
-            spans=tuple(_spans(read_rows(data / "traces.json", "traces", needs=_SPAN))),
+            spans=tuple(read_spans(read_rows(data / "traces.json", "traces", needs=SPAN), uid_of)),
             notices=tuple(_notices(data / "status_feed.json")),
         )
         commits = [
@@ -121,77 +119,11 @@ def _flag(flag: Mapping[str, Any]) -> Change:
     )
 
 
-def _spans(rows: Iterable[Mapping[str, Any]]) -> Iterator[Span]:
-    """Spans; the trace `same` is that of the span before."""
-    trace = ""
-    for row in rows:
-        trace = trace if row["trace_id"] == "same" else str(row["trace_id"])
-        said = {**(row.get("attributes") or {}), "error": row.get("error")}
-        yield Span(
-            trace=trace,
-            id=str(row["span_id"]),
-            parent=str(row.get("parent_id") or ""),
-            resource=uid_of(row["service"]),
-            name=str(row["name"]),
-            start=seconds(row["start"]),
-            duration_s=float(row["duration_ms"]) / 1000,
-            is_error=row.get("status") == "ERROR",
-            attributes={str(k): str(v) for k, v in said.items() if v is not None},
-        )
-
-
-def _lines(data: Path) -> Iterator[LogLine]:
-    """The forms of lines that the case lists, then single lines of no such form that warn or tell of an error."""
-    forms = [_line(p) for p in read_rows(data / "patterns.json", "patterns", needs=("service", "signature"))]
-    yield from forms
-    rows = [r for r in read_lines(data / "logs.ndjson") if r.get("service") and r.get("msg")]
-    times = [seconds(r["timestamp"]) for r in rows if r.get("timestamp")]
-    middle = (min(times) + max(times)) / 2 if times else 0.0
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if str(row.get("severity_text")).lower() in _BAD:
-            found[row["service"], _NUMBER.sub("0", str(row["msg"]))].append(row)
-    for (name, text), mine in found.items():
-        if any(f.resource == uid_of(name) and _is_of(text, f.text) for f in forms):
-            continue
-        before = sum(seconds(r["timestamp"]) < middle for r in mine if r.get("timestamp"))
-        yield LogLine(
-            resource=uid_of(name),
-            at=None,
-            severity=str(mine[0]["severity_text"]).lower(),
-            text=str(mine[-1]["msg"]),
-            count=len(mine),
-            baseline=float(before),
-        )
-
-
-def _is_of(text: str, form: str) -> bool:
-    """Whether a line is of a form: most words of the shorter of the two are in both."""
-    mine, its = (set(_WORD.findall(t.lower())) for t in (text, form))
-    return len(mine & its) >= _ALIKE * min(len(mine), len(its))
-
-
-_BAD = frozenset({"warn", "warning", "error", "fatal", "critical"})
-_NUMBER = re.compile(r"\d[\da-fx]*")
-_WORD = re.compile(r"[A-Za-z]{3,}")
-_ALIKE = 0.6
-"""Share of words that a line of a form has in common with it."""
-
-
-def _line(pattern: Mapping[str, Any]) -> LogLine:
-    """A form of line; what it says to be new, and not by how much, was not there before."""
-    count = int(pattern.get("count") or 0)
-    told = str(pattern.get("delta_vs_baseline") or "0").replace("+", "")
-    more = float(told) if re.fullmatch(r"-?\d+(\.\d+)?", told) else count
-    return LogLine(
-        resource=uid_of(pattern["service"]),
-        at=None,
-        severity="",
-        text=str(pattern["signature"]),
-        count=count,
-        baseline=max(0.0, count - more),
-        mood=_MOODS.get(str(pattern.get("sentiment"))),
-    )
+def _lines(data: Path) -> list[LogLine]:
+    rows = read_rows(data / "patterns.json", "patterns", needs=("service", "signature"))
+    forms = [read_form(row, uid_of) for row in rows]
+    # When a form began is not told here, so when a single line was said would weigh more than it should.
+    return [*forms, *(replace(line, at=None) for line in read_lines_beside(data / "logs.ndjson", forms, uid_of))]
 
 
 def _notices(path: Path) -> Iterator[Notice]:
