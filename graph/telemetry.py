@@ -86,6 +86,8 @@ class LogLine:
     mood: Mood | None = None
     """None when nobody judged it."""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    example: str = ""
+    """One line of the form as it was written, where `text` has places for what differs"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

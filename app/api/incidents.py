@@ -208,6 +208,8 @@ class Diagnosis(DiagnosisSummary):
     """Changes by guilt, where they could be weighed against each other."""
     guilty: str | None
     """Commit or version of the change that did it; null when none of those known did, or nobody knows."""
+    guilt_is_open: bool
+    """Whether nobody can tell yet which of `suspects` did it, if any; else `guilty` says so, null for none."""
     accounts: list[Account]
     """How it spread, the account of the leading cause first."""
     remedy: str | None
@@ -230,6 +232,7 @@ class Diagnosis(DiagnosisSummary):
             missing=plain(found.missing),
             suspects=[Suspect.of(s) for s in found.change.suspects[:_MOST_SUSPECTS]] if found.change else [],
             guilty=plain(found.change.guilty.version) if found.change and found.change.guilty else None,
+            guilt_is_open=bool(found.change and found.change.is_open),
             accounts=[Account.of(a) for a in found.accounts],
             remedy=found.remedy,
             recalled=[Recall.of(r) for r in found.recalled],

@@ -10,11 +10,11 @@ from typing import Any
 from agents.model import Model
 from evals.suite import Prediction
 from evals.suites.files import read_object, read_rows
-from evals.suites.said import SPAN, read_form, read_lines_beside, read_spans
+from evals.suites.said import SPAN, read_form, read_lines_beside, read_spans, with_examples
 from evals.suites.tables import read_series, seconds, time
 from evals.world import World, alert_of, commented, diagnosed, environment, service, uid_of
 from graph.change import Change
-from graph.diagnosis.result import Remedy
+from graph.diagnosis.result import ChangeVerdict, Remedy
 from graph.resource import display_uid
 from graph.telemetry import LogLine, Notice, Telemetry
 
@@ -67,20 +67,33 @@ class _Suite:
 
     def answer(self, case: World, model: Model | None) -> Prediction:
         found = diagnosed(case)
-        change = found.change.guilty if found.change else None
-        name = change.version if change else "none"
+        judged = found.change
+        is_open = judged is None or judged.is_open
+        name = judged.guilty.version if judged and judged.guilty else "none"
         return {
-            "change": name,
+            "abstained": is_open,
+            "change": None if is_open else name,
             "first_failing": display_uid(found.first_failing),
             "blast_radius": sorted(display_uid(uid) for uid in found.suffering),
             "remediation": _REMEDIES[found.remedy or Remedy.ESCALATE_OUTSIDE],
-            "ranked": [{"entity": name, "score": found.change.confidence if found.change else 0.0}],
+            "ranked": _ranked(judged, name),
             "note": found.summary,
             **commented(found, model),
         }
 
 
 SUITE = _Suite()
+
+
+def _ranked(judged: ChangeVerdict | None, name: str) -> list[dict[str, Any]]:
+    """The answer, or where it is open the suspects, most guilty first."""
+    if judged is None or judged.is_open:
+        suspects = judged.suspects[:_SHORTLIST] if judged else ()
+        return [{"entity": s.change.version, "score": s.confidence} for s in suspects]
+    return [{"entity": name, "score": judged.confidence}]
+
+
+_SHORTLIST = 3
 
 
 def _commit(commit: Mapping[str, Any]) -> Change:
@@ -122,8 +135,10 @@ def _flag(flag: Mapping[str, Any]) -> Change:
 def _lines(data: Path) -> list[LogLine]:
     rows = read_rows(data / "patterns.json", "patterns", needs=("service", "signature"))
     forms = [read_form(row, uid_of) for row in rows]
+    path = data / "logs.ndjson"
     # When a form began is not told here, so when a single line was said would weigh more than it should.
-    return [*forms, *(replace(line, at=None) for line in read_lines_beside(data / "logs.ndjson", forms, uid_of))]
+    single = (replace(line, at=None) for line in read_lines_beside(path, forms, uid_of, quiet=True))
+    return [*with_examples(path, forms, uid_of), *single]
 
 
 def _notices(path: Path) -> Iterator[Notice]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,27 +38,72 @@ def read_form(pattern: Mapping[str, Any], uid: Callable[[str], str]) -> LogLine:
     )
 
 
-def read_lines_beside(path: Path, forms: Sequence[LogLine], uid: Callable[[str], str]) -> Iterator[LogLine]:
-    """Yield the lines of a file that warn or tell of an error and are of none of the forms; like ones as one."""
-    rows = [r for r in read_lines(path) if r.get("service") and r.get("msg")]
-    times = [seconds(r["timestamp"]) for r in rows if r.get("timestamp")]
+def with_examples(path: Path, forms: Sequence[LogLine], uid: Callable[[str], str]) -> Iterator[LogLine]:
+    """Yield the forms, each with the last line of a file that is of it, and with what such lines carry as fields."""
+    shown: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for (name, text), mine in _alike(path).items():
+        for number_of, form in enumerate(forms):
+            if form.resource == uid(name) and _is_of(text, form.text):
+                shown[number_of] += mine
+    for number_of, form in enumerate(forms):
+        mine = shown[number_of]
+        yield replace(form, example=str(mine[-1]["msg"]), attributes=_fields(mine)) if mine else form
+
+
+def read_lines_beside(
+    path: Path, forms: Sequence[LogLine], uid: Callable[[str], str], *, quiet: bool = False
+) -> Iterator[LogLine]:
+    """Yield the lines of a file that warn or tell of an error and are of none of the forms; like ones as one.
+
+    Args:
+        path: of the file.
+        forms: those that were read already.
+        uid: what a name is known by.
+        quiet: yield those too that neither warn nor fail, and were never said in the first half of the time.
+    """
+    found = _alike(path)
+    times = [seconds(r["timestamp"]) for mine in found.values() for r in mine if r.get("timestamp")]
     middle = (min(times) + max(times)) / 2 if times else 0.0
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for row in rows:
-        if str(row.get("severity_text")).lower() in _BAD:
-            found[row["service"], _NUMBER.sub("0", str(row["msg"]))].append(row)
     for (name, text), mine in found.items():
+        said = [seconds(r["timestamp"]) for r in mine if r.get("timestamp")]
+        before = sum(at < middle for at in said)
+        is_bad = str(mine[0].get("severity_text")).lower() in _BAD
+        if not (is_bad or (quiet and before == 0)):
+            continue
         if any(f.resource == uid(name) and _is_of(text, f.text) for f in forms):
             continue
-        said = [seconds(r["timestamp"]) for r in mine if r.get("timestamp")]
         yield LogLine(
             resource=uid(name),
             at=min(said, default=None),
-            severity=str(mine[0]["severity_text"]).lower(),
+            severity=str(mine[0].get("severity_text") or "").lower(),
             text=str(mine[-1]["msg"]),
             count=len(mine),
-            baseline=float(sum(at < middle for at in said)),
+            baseline=float(before),
+            attributes=_fields(mine),
         )
+
+
+def _alike(path: Path) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    """Map service and text without its numbers to the lines that say so; in the order of the file."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in read_lines(path):
+        if row.get("service") and row.get("msg"):
+            found[row["service"], _NUMBER.sub("0", str(row["msg"]))].append(row)
+    return found
+
+
+def _fields(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Texts that lines carry as fields, each key with the last values that differ."""
+    values: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        for key, value in row.items():
+            if isinstance(value, str) and key not in _OWN:
+                values[key][value] = None
+    return {key: " ".join(list(mine)[-_MOST_VALUES:]) for key, mine in values.items()}
+
+
+_OWN = frozenset({"timestamp", "service", "severity_text", "msg", "trace_id", "span_id"})
+_MOST_VALUES = 3
 
 
 def read_spans(rows: Iterable[Mapping[str, Any]], uid: Callable[[str], str]) -> Iterator[Span]:

@@ -35,6 +35,8 @@ _OUTSIDE = {
 def change_verdict(context: Context, ranked: Sequence[Ranked]) -> ChangeVerdict | None:
     """Say which change did it: that of the leading hypothesis, or none where the leading one is no change.
 
+    A commit is blamed, and all of them acquitted, only where more than one sign shows it; else the question is open.
+
     Returns:
         None where no change is known, or none bears on what failed: then there is nothing to acquit.
     """
@@ -44,14 +46,20 @@ def change_verdict(context: Context, ranked: Sequence[Ranked]) -> ChangeVerdict 
         return None
     top = ranked[0] if ranked else None
     guilty = top.hypothesis.change if top is not None and top.confidence > 0 else None
-    if judged is not None and judged.guilty is None and guilty in [s.commit for s in judged.suspects]:
-        # Something speaks against it, and not enough: that is no reason to name a commit.
-        guilty = None
+    is_open = judged is not None and _is_open(judged, guilty)
     return ChangeVerdict(
-        guilty=_bare(guilty) if guilty else None,
-        confidence=_confidence(top, guilty),
+        guilty=_bare(guilty) if guilty and not is_open else None,
+        confidence=0.0 if is_open else _confidence(top, guilty),
         suspects=tuple(_suspicion(r) for r in suspects[:_MOST_SUSPECTS]),
+        is_open=is_open,
     )
+
+
+def _is_open(judged: CommitVerdict, guilty: Change | None) -> bool:
+    """Whether what leads is a commit, or none, and the commits do not show it."""
+    if guilty is not None and guilty not in [s.commit for s in judged.suspects]:
+        return False
+    return not judged.is_clear or guilty != judged.guilty
 
 
 def remedy(context: Context, ranked: Sequence[Ranked]) -> Remedy | None:

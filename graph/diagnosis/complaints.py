@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,6 +39,8 @@ class Complaint:
     """uid of who complains"""
     text: str
     """Untrusted."""
+    names: str = ""
+    """What it carries beside its words: routes, statements, frames of a stack. Untrusted."""
     weight: float = 1.0
     """How much of the trouble it is."""
     event: SymptomEvent | None = None
@@ -59,6 +63,7 @@ def complaints(alerts: Sequence[Alert], telemetry: Telemetry, *, subject: str, a
         *(_of_line(line) for line in telemetry.logs if _is_complaint(line)),
         *(_of_line(line, weight=_FROM_NEW_LINES) for line in telemetry.logs if _is_new(line)),
         *_of_spans(telemetry.spans, at=at),
+        *_of_slow(telemetry.spans, at=at),
         *(_of_series(series) for series in telemetry.series if broke_out(series, at=at)),
     ]
     return tuple(_keyed(found))
@@ -123,15 +128,49 @@ def _of_spans(spans: Sequence[Span], *, at: float) -> Iterator[Complaint]:
         yield Complaint(service=resource, text=words, weight=_FROM_SPANS, event=event)
 
 
+def _of_slow(spans: Sequence[Span], *, at: float) -> Iterator[Complaint]:
+    """What takes most of the time of requests that are slower than before, each once."""
+    within: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    before: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for span in spans:
+        within[span.trace, span.parent].append(span)
+        if span.start < at - _SPANS_S / 2 and not span.is_error:
+            before[span.resource, span.name].append(span.duration_s)
+    longest: dict[str, float] = defaultdict(float)
+    for span in spans:
+        longest[span.trace] = max(longest[span.trace], span.duration_s)
+    said: set[tuple[str, str]] = set()
+    for span in spans:
+        own = span.duration_s - sum(s.duration_s for s in within[span.trace, span.id])
+        usual = float(np.median(before[span.resource, span.name] or [_SLOW_S / _SLOWER]))
+        is_late = span.start >= at - _SPANS_S / 2
+        if not is_late or own < _MOST_OF_IT * longest[span.trace] or span.duration_s < _SLOWER * usual:
+            continue
+        names = " ".join((span.name, *(v for k, v in sorted(span.attributes.items()) if k not in _REMARKS)))
+        if (span.resource, names) in said or len(said) >= _MOST_SLOW:
+            continue
+        said.add((span.resource, names))
+        text = f"slow: {span.name}"
+        event = SymptomEvent(kind=ObservationKind.EVENT, resource=span.resource, at=_utc(span.start), text=text)
+        yield Complaint(service=span.resource, text=text, names=names, weight=_FROM_SLOW, event=event)
+
+
+_FROM_SLOW = 0.3
+_SLOW_S, _SLOWER, _MOST_OF_IT, _MOST_SLOW = 1.0, 2.0, 0.4, 5
+"""Seconds from which a span is slow of which no earlier one is known; times of its usual; share of the whole trace"""
 _SPANS_S = 1800.0
 _REMARKS = frozenset({"note", "comment"})
+_PLACE = re.compile(r"<[^<>\s]{0,12}>")
 
 
 def _of_line(line: LogLine, *, weight: float = _FROM_LOGS) -> Complaint:
     event = SymptomEvent(
         kind=ObservationKind.LOG, resource=line.resource, at=_utc(line.at), text=line.text, count=line.count
     )
-    return Complaint(service=line.resource, text=line.text, weight=weight, event=event)
+    # Of what stands in the places of a form, a line of it tells.
+    text = f"{line.text} {line.example}" if _PLACE.search(line.text) else line.text
+    names = " ".join((line.example, *(v for k, v in sorted(line.attributes.items()) if k not in _REMARKS)))
+    return Complaint(service=line.resource, text=text, names=names.strip(), weight=weight, event=event)
 
 
 def _of_series(series: Series) -> Complaint:

@@ -27,6 +27,8 @@ class Departure:
     metric: str
     since: float
     """Seconds since 1970-01-01 UTC."""
+    began: float
+    """Seconds since 1970-01-01 UTC; where what climbs since then set out from its usual level: before `since`."""
     usual: float
     now: float
 
@@ -64,7 +66,30 @@ def departure(series: Series, *, at: float) -> Departure | None:
     if first <= past:
         return None
     now = float(np.median(tail))
-    return Departure(resource=series.resource, metric=series.metric, since=float(times[first]), usual=usual, now=now)
+    return Departure(
+        resource=series.resource,
+        metric=series.metric,
+        since=float(times[first]),
+        began=_began(times, values, first, past, usual),
+        usual=usual,
+        now=now,
+    )
+
+
+def _began(times: np.ndarray, values: np.ndarray, first: int, past: int, usual: float) -> float:
+    """Follow a climb back to the usual level; a step set out when it was made."""
+    rise = np.abs(values[first:] - usual)
+    half = first + int(np.argmax(rise >= 0.5 * float(np.max(rise))))
+    if half - first < _CLIMB:
+        return float(times[first])
+    slope = (values[half] - values[first]) / (times[half] - times[first])
+    if slope * (values[first] - usual) <= 0:
+        return float(times[first])
+    return max(float(times[past]), float(times[first] - (values[first] - usual) / slope))
+
+
+_CLIMB = 4
+"""Readings up to half of the rise from which on it is a climb."""
 
 
 _SEEN_S = 300.0

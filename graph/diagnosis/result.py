@@ -110,11 +110,13 @@ class ChangeVerdict:
     """Which change did it."""
 
     guilty: Change | None
-    """Without its diff; None: no change that is known did it"""
+    """Without its diff; None: no change that is known did it, or `is_open`"""
     confidence: float
     """0 to 1; in what `guilty` says, also when it says none"""
     suspects: tuple[Suspicion, ...]
     """Most guilty first"""
+    is_open: bool = False
+    """Nobody can tell yet which of the suspects did it, if any: neither a change nor a cause outside is shown"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,8 +69,12 @@ def test_single_lines_that_fail_are_read_beside_the_forms(tmp_path: Path) -> Non
     lines = [
         row(75, service="shop", severity_text="ERROR", msg="store GET took 2601ms"),
         row(76, service="web", severity_text="WARN", msg="basket shown from yesterday 17"),
-        row(76, service="web", severity_text="INFO", msg="page served"),
+        row(1, service="web", severity_text="INFO", msg="page served"),
+        row(77, service="web", severity_text="INFO", msg="page served"),
+        row(77, service="store", severity_text="INFO", msg="snapshot by hand", user="ada"),
     ]
     (folder / "workdir" / "data" / "logs.ndjson").write_text("\n".join(map(json.dumps, lines)))
-    texts = [line.text for line in SUITE.load(folder, {}).telemetry.logs]
-    assert texts[2:] == ["basket shown from yesterday 17"]
+    logs = SUITE.load(folder, {}).telemetry.logs
+    assert [line.text for line in logs[2:]] == ["basket shown from yesterday 17", "snapshot by hand"]
+    assert logs[3].attributes == {"user": "ada"}
+    assert [line.example for line in logs[:2]] == ["", "store GET took 2601ms"]

@@ -19,7 +19,8 @@ _NUMBER = r"\d[\d_]*"
 _FALLS_BACK = r"(?:,|\?\?|\|\||\bor\b|\bdefault\w*\W{1,3}|\?:|:\s*\w+\s*=|(?<![=<>!])=)\s*"
 _NOTHING = r"(?:none|null|nil|undefined|optional\.empty|\?|-1|0\b)"
 _CUT = re.compile(
-    r"\[:\s*\w+\]|\.slice\(0,|\.take\(|\.head\(|\.limit\(|islice\(|\.first\(\d|\blimit \$?\d|\blimit [%:?]",
+    r"\[:\s*\w+\]|maxresults|fetch first|rownum|\btop\s+\d|\.slice\(0,|\.take\(|\.head\(|\.limit\(|islice\("
+    r"|\.first\(\d|\blimit \$?\d|\blimit [%:?]",
     re.IGNORECASE,
 )
 

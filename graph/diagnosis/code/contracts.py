@@ -95,7 +95,9 @@ def _quoted(lines: Sequence[str]) -> set[str]:
 
 
 _NO_CONTRACT = re.compile(
-    r"^\s*(import|export .* from|from|use|require|using|#include)\b|require\(|\blog\w*\.", re.IGNORECASE
+    r"^\s*(import|export .* from|from|use|require|using|#include)\b|require\(|\blog\w*\.|audit|subject|title"
+    r"|label|\btext\b|caption|placeholder|class(name)?=",
+    re.IGNORECASE,
 )
 
 
@@ -143,7 +145,9 @@ def _scans(patch: Patch) -> bool:
     if len(_UNINDEXED.findall(gained)) > len(_UNINDEXED.findall(lost)):
         return True
     is_query = "select" in gained or "select" in lost or ".where" in lost or ".filter" in lost
-    fewer_conditions = len(_CONDITION.findall(lost)) > len(_CONDITION.findall(gained)) and bool(patch.added)
+    words = (set(re.findall(r"\w{3,}", text)) - {"where", "and"} for text in (lost, gained))
+    is_less = bool(next(words) - next(words))
+    fewer_conditions = is_less and len(_CONDITION.findall(lost)) > len(_CONDITION.findall(gained)) and bool(patch.added)
     return is_query and (
         fewer_conditions or bool(re.search(r"\blimit\b", lost) and not re.search(r"\blimit\b", gained))
     )

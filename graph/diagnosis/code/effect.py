@@ -27,6 +27,8 @@ class Effect(StrEnum):
     DISK_SLOWER = "has a slower or smaller disk"
     # Caches.
     CACHES_SHORTER = "keeps cached entries for a shorter time"
+    READS_COPY = "reads from a copy that lags behind"
+    SKEWS = "gives more of the work to some than to others"
     KEEPS_LOCAL = "keeps in one process what all of them need"
     EXPIRES_TOGETHER = "lets cached entries expire all at once"
     CACHES_LONGER = "keeps cached entries for longer"
@@ -34,6 +36,7 @@ class Effect(StrEnum):
     DROPS_CACHE = "no longer uses a cache, or looks under another key"
     KEYS_COARSER = "keeps under one key what differs"
     # Waiting and trying again.
+    IDLES_OTHERWISE = "keeps idle connections for another time than the other side does"
     WAITS_SHORTER = "gives up sooner"
     WAITS_LONGER = "waits longer or without end"
     RETRIES_MORE = "tries more often, or sooner again"
@@ -56,6 +59,7 @@ class Effect(StrEnum):
     # Contracts.
     RENAMES = "renames a field, key, header or constant that others use"
     CHANGES_FORMAT = "reads or writes another format"
+    LISTS_FEWER = "has fewer entries in a list of what is allowed, asked for or sent"
     REQUIRES_MORE = "refuses what it accepted"
     POINTS_ELSEWHERE = "talks to another place"
     CHANGES_ACCESS = "changes who may do what, or how callers prove who they are"
@@ -81,6 +85,11 @@ class Effect(StrEnum):
     DROPS_LOCK = "shares state without a guard"
     DROPS_DEDUP = "may do things twice"
     CHANGES_ACK = "confirms messages or writes at another time"
+    SORTS_OTHERWISE = "puts things in another order"
+    COLLIDES = "makes names that are more often the same"
+    SWALLOWS = "hides failures"
+    FREEZES = "reads only once what changes with time"
+    RECONNECTS = "opens a connection for each call"
     SHIFTS_TIME = "treats time zones differently"
     CHANGES_NUMBERS = "computes with other types or rounding"
     LOSES_PRECISION = "computes amounts less exactly, or in a type too narrow"

@@ -16,7 +16,8 @@ _TAKES = re.compile(
 _WRITES = re.compile(r"\bupdate\b|\.save\(|\.upsert|\.put\(|\.write\w*\(|\.merge\(|\bdelete\b", re.IGNORECASE)
 _TRANSACTION = re.compile(r"transaction|\batomic\b|\bbegin\b|begintx|unit_?of_?work|\btx\b", re.IGNORECASE)
 _ORDERS = re.compile(
-    r"\bsorted\(|\.sort\w*\(|\.sorted\(|\bsort\.\w+\(|\bmin\(|\bmax\(|order[ _]?by\b|compareto|\.order\(|tree(map|set)"
+    r"\bsorted\(|\bordered?\w*\(|in_?order\w*\(|\bswap\(|\.sort\w*\(|\.sorted\(|\bsort\.\w+\(|\bmin\(|\bmax\("
+    r"|order[ _]?by\b|compareto|\.order\(|tree(map|set)"
     r"|btree(map|set)",
     re.IGNORECASE,
 )

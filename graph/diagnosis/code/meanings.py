@@ -5,6 +5,7 @@ The first row whose pattern is found in the key decides. Keys are words joined b
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -40,6 +41,15 @@ _NEARLY = 0.05
 """Changes of an amount by less than this share are of no consequence."""
 
 MEANINGS: tuple[Meaning, ...] = (
+    # How long a connection without work is kept: the other side has its own idea of that.
+    _row(
+        r"idle_?time|keep_?alive(?!_?(probes|count))|max_?idle_?(time|age)|connection_?max_?age|max_?life_?time",
+        _E.IDLES_OTHERWISE,
+        _E.IDLES_OTHERWISE,
+        None,
+        _E.IDLES_OTHERWISE,
+        None,
+    ),
     # Probes before time-outs: `readinessProbe.timeoutSeconds` is one.
     _row(r"probe|liveness|readiness|health_?check", _E.STRICTER_PROBES, None, None, _E.STRICTER_PROBES),
     # It asks others to come later.
@@ -75,19 +85,29 @@ MEANINGS: tuple[Meaning, ...] = (
         _E.RATE_LOWER,
         _E.DROPS_GUARD,
     ),
+    _row(r"leeway|clock_?skew|tolerance", _E.REQUIRES_MORE, None, _E.REQUIRES_MORE),
+    _row(r"depth|complexity|nesting", _E.REQUIRES_MORE, None, None, new=_E.REQUIRES_MORE),
+    _row(
+        r"nano_?id|token_?(len|length|bytes|hex|urlsafe)|short_?id|id_?len(gth)?|random_?(string|bytes|hex)",
+        _E.COLLIDES,
+        None,
+    ),
+    # Which of many gets it.
+    _row(r"(partition|routing|shard|sharding|hash|message_?group)_?(key|id|by)", None, None, None, _E.SKEWS, None),
     # How many rows one query or page returns.
     _row(
         r"(^|_)(limit|page_?size|per_page|page_?limit|first|top|take|size_limit)$", None, _E.BATCHES_MORE, _E.LOADS_ALL
     ),
+    _row(r"prefetch|max_?in_?flight|(^|_)qos", _E.POOLS_FEWER, _E.HOARDS, _E.HOARDS),
     # The size of a cache before its age: `cache_ttl_max_entries` names entries.
     _row(
-        r"(cache|lru|memo)\w*(size|entries|items|max_?(size|entries))|maxmemory|max_entries|maximum_size",
+        r"(cache|lru|memo(?!ry))\w*(size|entries|items|max_?(size|entries))|maxmemory|max_entries|maximum_size",
         _E.CACHES_FEWER,
         _E.GROWS_WITHOUT_BOUND,
         _E.GROWS_WITHOUT_BOUND,
     ),
     _row(
-        r"ttl|expir|max_?age|stale|fresh|cache\w*(time|duration|seconds|minutes|for|life)",
+        r"ttl|expir|setex|max_?age|stale|fresh|cache\w*(time|duration|seconds|minutes|for|life)",
         _E.CACHES_SHORTER,
         _E.CACHES_LONGER,
         _E.CACHES_LONGER,
@@ -124,6 +144,13 @@ MEANINGS: tuple[Meaning, ...] = (
         _E.CHANGES_PLACEMENT,
     ),
     _row(
+        r"semaphore|permits|concurren|parallel|max_?in_?flight",
+        _E.POOLS_FEWER,
+        _E.POOLS_MORE,
+        _E.POOLS_MORE,
+        new=_E.POOLS_FEWER,
+    ),
+    _row(
         r"pool|conn(ection)?s?(_|$)|max_(open|idle|active)|workers?|threads?|concurren|parallel|permits"
         r"|semaphore|executor|replicas|instances?_(min|max|count)|min_size|max_size|desired|shards"
         r"|capacity_units|processes|partitions|consumers|slots|node_?count|nodes(_|$)",
@@ -140,7 +167,6 @@ MEANINGS: tuple[Meaning, ...] = (
         new=_E.MEMORY_LOWER,
     ),
     _row(r"cpu|gomaxprocs|millicores", _E.CPU_LOWER, None, None, new=_E.CPU_LOWER),
-    _row(r"prefetch|max_?in_?flight|(^|_)qos", _E.POOLS_FEWER, _E.HOARDS, _E.HOARDS),
     _row(r"batch|chunk|page_?size|fetch_?size|buffer|per_page|max_poll", None, _E.BATCHES_MORE, None),
     _row(
         r"max\w*_(len|length|size|bytes|body|payload|upload|message)|body_?(limit|size)|max_(len|length"
@@ -221,17 +247,34 @@ MEANINGS: tuple[Meaning, ...] = (
     ),
     _row(r"(^|_)limit(s|_|$)|max_", _E.POOLS_FEWER, _E.BATCHES_MORE, None),
 )
+_LITERAL = re.compile(r"[\d.]+[a-z%]*$|true$|false$|[\w./:-]*[./:-][\w./:-]*$")
+"""A value that stands for itself, and not for another one by name"""
+_CHEAP = re.compile(r"fast|low|none|default|speed|min\b|small")
+_DEAR = re.compile(r"best|high|max|slow|ultra|strong|large")
 _VERBOSE = re.compile(r"\b(debug|trace|all|verbose)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"level|verbosity|logging|(^|_)log")
 _ADDRESS = re.compile(r"://|^[a-z][a-z0-9-]*(\.[a-z0-9-]+){2,}$|^arn:|^/[\w/-]+$|:\d{2,5}$")
 _SWITCH = {"true", "false", "on", "off", "yes", "no", "enabled", "disabled"}
 
 
-def effects_of(shifts: Iterable[Shift]) -> Iterator[tuple[Effect, bool]]:
-    """Yield what shifted settings mean, and whether that is sure: a first value may just spell out the default."""
+def effects_of(shifts: Iterable[Shift]) -> Iterator[tuple[Effect, float]]:
+    """Yield what shifted settings mean, and how much that is to be believed, 0 to 1.
+
+    A first value may just spell out the default, and half as much again is less of a change than ten times as much.
+    """
     for shift in shifts:
         if (effect := _effect(shift)) is not None:
-            yield effect, shift.before is not None
+            yield effect, FIRST if shift.before is None else _size(shift.change)
+
+
+def _size(change: float | None) -> float:
+    """How much a change of an amount matters: all of it from four times as much, or a quarter, on."""
+    if change is None or change <= 0 or math.isinf(change):
+        return 1.0
+    return min(1.0, max(_SLIGHT, abs(math.log2(change)) / 2))
+
+
+FIRST, _SLIGHT = 0.6, 0.2
 
 
 def _effect(shift: Shift) -> Effect | None:
@@ -239,6 +282,8 @@ def _effect(shift: Shift) -> Effect | None:
     if _LEVEL.search(shift.key) and _VERBOSE.search(after) and not _VERBOSE.search(before):
         return Effect.LOGS_MORE
     meaning = next((m for m in MEANINGS if m.key.search(shift.key)), None)
+    if meaning is not None and meaning.more is Effect.COSTS_MORE and _CHEAP.search(before) and _DEAR.search(after):
+        return Effect.COSTS_MORE
     if before in _SWITCH and after in _SWITCH:
         return Effect.FLIPS_SWITCH
     if shift.change is not None:
@@ -247,7 +292,7 @@ def _effect(shift: Shift) -> Effect | None:
         return Effect.POINTS_ELSEWHERE
     if meaning is None:
         # A sentence or a query is no setting.
-        is_setting = shift.before is not None and shift.after is not None and " " not in after
+        is_setting = shift.before is not None and shift.after is not None and bool(_LITERAL.match(after))
         return Effect.CHANGES_VALUE if is_setting else None
     if before and after and before.split("?")[0] == after.split("?")[0]:
         return Effect.CHANGES_VALUE
@@ -261,6 +306,9 @@ def _effect(shift: Shift) -> Effect | None:
 
 def _by_amount(meaning: Meaning | None, shift: Shift) -> Effect | None:
     change = shift.change
+    if meaning is not None and meaning.more is Effect.POINTS_ELSEWHERE and change not in (None, 1.0):
+        # Of the number of a port, one more is another.
+        return meaning.more
     if change is None or abs(change - 1) < _NEARLY:
         return None
     if meaning is None:

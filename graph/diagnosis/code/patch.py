@@ -9,12 +9,15 @@ from functools import cached_property
 from itertools import islice
 
 QUIET_FILES = re.compile(
-    r"(^|/)(?<!services/)(?<!apps/)(docs?|documentation|testdata|tests?|__tests__|e2e|fixtures|\.github|\.gitlab|\.circleci|examples?|seeds"
+    r"(^|/)(?<!services/)(?<!apps/)(docs?|documentation|testdata|tests?|__tests__|e2e|fixtures|\.github"
+    r"|\.gitlab|\.circleci|examples?|seeds"
     r"|dashboards?|grafana|storybook|mocks?)/"
     r"|[._-](test|spec|stories)\.\w+$|(^|/)test_\w+\.\w+$|\.(md|rst|adoc)$"
     r"|(^|/)(CODEOWNERS|LICENSE|README|CHANGELOG|Makefile|Justfile|\.gitignore|\.editorconfig|\.golangci\.ya?ml"
-    r"|catalog-info\.ya?ml|\.pre-commit-config\.yaml|\.gitlab-ci\.ya?ml|\.travis\.yml|azure-pipelines\.ya?ml|Jenkinsfile"
-    r"|\.dockerignore)|\.(css|scss|less|svg|png|jpe?g|ico|woff2?)$|/theme\.\w+$|(^|/)(robots|humans)\.txt$"
+    r"|catalog-info\.ya?ml|\.pre-commit-config\.yaml|\.gitlab-ci\.ya?ml|\.travis\.yml|azure-pipelines\.ya?ml"
+    r"|Jenkinsfile"
+    r"|\.dockerignore|structure\.sql|schema\.rb)|\.(css|scss|less|svg|png|jpe?g|ico|woff2?)$|/theme\.\w+$|(^"
+    r"|/)(robots|humans)\.txt$"
     r"|(^|[/._-])(staging|stage|dev|local|sandbox|qa)([/._-][\w./-]*)?\.(ya?ml|json|toml|env|tf|tfvars"
     r"|properties|sql)$",
     re.IGNORECASE,
@@ -73,16 +76,27 @@ class Patch:
     def gained(self) -> str:
         return "\n".join(self.added)
 
+    @cached_property
+    def undone(self) -> str:
+        """`lost` without what messages say."""
+        return without_messages(self.lost)
+
+    @cached_property
+    def done(self) -> str:
+        """`gained` without what messages say: a text for people does nothing."""
+        return without_messages(self.gained)
+
     def side(self, sign: str) -> tuple[Line, ...]:
         """The code before (`-`) or after (`+`) the change, as far as the diff shows it."""
         return tuple(line for line in self.lines if line.sign in (sign, " ") and line.is_code)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield removed lines with the added line that took their place: the n-th of a block with the n-th."""
-        for gone, come in self._blocks():
+        for gone, come in self.blocks():
             yield from zip(gone, come, strict=False)
 
-    def _blocks(self) -> Iterator[tuple[list[str], list[str]]]:
+    def blocks(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield removed lines with the added ones that stand at the same place."""
         gone: list[str] = []
         come: list[str] = []
         for line in self.lines:
@@ -105,6 +119,23 @@ def read_patch(diff: str, files: Sequence[str]) -> Patch:
         lines=tuple(_lines((line[:_LONGEST] for line in islice(diff.splitlines(), _MOST_LINES)), files)),
         files=tuple(files),
     )
+
+
+def without_messages(code: str) -> str:
+    """Return code with texts for people emptied; statements and values stay.
+
+    >>> without_messages('fail("could not decode body: %w", "no-store", "SELECT a FROM b")')
+    'fail("", "no-store", "SELECT a FROM b")'
+    """
+    return _QUOTED.sub(lambda m: m[0] if _STATEMENT.search(m[0]) or not _SENTENCE.search(m[0]) else m[1] * 2, code)
+
+
+_QUOTED = re.compile(r"([\"'`])(?:(?!\1)[^\\\n]|\\.)*\1")
+_SENTENCE = re.compile(r"[A-Za-z]{2,}[:,]? [a-z]{2,}[:,]? [A-Za-z%{$]")
+_STATEMENT = re.compile(
+    r"^.\s*(?i:select .*\bfrom|insert into|delete from|with \w+ as|alter table|create \w+|drop \w+|lock table|begin"
+    r"|merge into|update \w+ set)\b|\b(WHERE|FROM|JOIN|LIMIT|UPDATE|ORDER BY|GROUP BY|VALUES)\b"
+)
 
 
 def is_quiet(path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from graph.diagnosis.code.patch import Line, Patch
@@ -12,7 +12,7 @@ from graph.diagnosis.code.quantity import amount
 
 _KEY = r"[A-Za-z_$@][\w$.\-/]*"
 _PLAIN = (
-    r"\[?-?\d[\w.]*%?(?:\s*(?:\*|<<)\s*[\w.]+)*\]?|\"[^\"]*\"|'[^']*'|`[^`]*`|true\b|false\b|null\b"
+    r"\[?-?\d[\w.]*%?(?:/[a-z]+\b)?(?:\s*(?:\*|<<)\s*[\w.]+)*\]?|\"[^\"]*\"|'[^']*'|`[^`]*`|true\b|false\b|null\b"
     r"|\$\{\w+(?::[^}]*)?\}|nil\b|None\b|True\b|False\b"
     r"|[\w.:]+\.\w+\(\s*[\d.]+\s*\)|[\w:]+\(\s*\w+\s*=\s*[\d.]+\s*\)|/[\w./{}-]*|[A-Za-z_][\w./:-]*(?:\s*\*\s*\d+)?"
 )
@@ -24,7 +24,7 @@ _FORMS = tuple(
         rf"|string|bool|time\.Duration)(?=\s*=))?"
         rf"\s*(?::=|=>|=(?![=>])|:(?![:=]))\s*(?P<value>{_PLAIN})",
         # setter(5), key(Duration.ofSeconds(5)), timeout(5, TimeUnit.SECONDS)
-        r"\.?(?P<key>[A-Za-z_]\w*)\(\s*(?P<value>-?\d[\w.]*(?:\s*\*\s*[\w.]+)?(?:\s*,\s*TimeUnit\.\w+)?"
+        r"\.?(?P<key>[A-Za-z_]\w*)\(\s*(?P<value>-?\d[\w.]*(?:\s*(?:\*|<<)\s*[\w.]+)?(?:\s*,\s*TimeUnit\.\w+)?"
         r"|[\w.:]+\.\w+\(\s*[\d.]+\s*\)|true|false)\s*[,)]",
         # withTimeout(ctx, 2 * time.Second): what the name of the call tells, past its first arguments.
         r"(?<!\w)(?P<key>\w*(?:[Tt]ime_?[Oo]ut|[Dd]eadline|[Dd]elay|[Ii]nterval|[Rr]etr|[Ll]imit|[Pp]ool|[Mm]ax"
@@ -39,7 +39,9 @@ _FORMS = tuple(
     )
 )
 _SECTION = re.compile(
-    r"^\s*(?:-\s+)?(?:(?:variable|resource|module|data)\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?(?:\s+[\"'][\w-]+[\"'])?\s*(?::|=)?\s*(?:[{(]|$)|^\s*\[(?P<table>[\w.\-\"]+)\]\s*$"
+    r"^\s*(?:-\s+)?(?:(?:variable|resource|module"
+    r"|data)\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?(?:\s+[\"'][\w-]+[\"'])?\s*(?::|=)?\s*(?:[{(]|$)"
+    r"|^\s*\[(?P<table>[\w.\-\"]+)\]\s*$"
 )
 _ITEM = re.compile(r"^\s*-\s*(?:\{\s*)?(?P<key>name|key|id|host|topic|path|match):\s*[\"']?(?P<name>[\w.\-/]+)[\"']?")
 _INLINE = re.compile(r"^\s*(?:-\s+)?[\"']?(?P<key>[\w.\-/]+)[\"']?\s*(?::|=)\s*\{.*\}\s*,?\s*$")
@@ -95,7 +97,50 @@ def shifts(patch: Patch) -> tuple[Shift, ...]:
         found += [Shift(key=key, before=a.text, after=b.text, file=file) for a, b in pairs]
         found += [Shift(key=key, before=a.text, after=None, file=file) for a in gone[len(come) :]]
         found += [Shift(key=key, before=None, after=b.text, file=file) for b in come[len(gone) :]]
+    found = list(_joined(found))
+    found += _in_place(patch, {(s.before, s.after) for s in found})
     return tuple(s for s in _without_moved(found) if not _is_kept(s, patch))
+
+
+def _is_name_of(shift: Shift, found: Sequence[Shift]) -> bool:
+    """Whether a setting is now what another one, which came, is set to."""
+    name = _normal([(shift.after or "").rsplit(".", 1)[-1]])
+    return shift.before is not None and bool(name) and any(s.before is None and s.key.endswith(name) for s in found)
+
+
+def _joined(found: Sequence[Shift]) -> Iterator[Shift]:
+    """Join what went under one name and came under a longer one, each the only such: `timeout=5`, `geo_timeout: 3`."""
+    gone = [s for s in found if s.after is None or _is_name_of(s, found)]
+    come = [s for s in found if s.before is None]
+    joined: dict[int, Shift] = {}
+    for one in come:
+        alike = [g for g in gone if g.key.rsplit("_", 1)[-1] in one.key.split("_")]
+        if len(alike) == 1 and id(alike[0]) not in joined:
+            joined[id(alike[0])] = replace(one, before=alike[0].before)
+            joined[id(one)] = joined[id(alike[0])]
+    for shift in found:
+        if id(shift) not in joined:
+            yield shift
+        elif shift.before is None:
+            yield joined[id(shift)]
+
+
+_AMOUNT = re.compile(r"(?<![\w.\"'-])\d[\d_]*(?:\.\d+)?(?![\w.\"'])")
+
+
+def _in_place(patch: Patch, known: set[tuple[str | None, str | None]]) -> Iterator[Shift]:
+    """Yield numbers that differ in lines that are the same otherwise; what stands before such a number names it."""
+    for old, new in patch.pairs():
+        before, after = _AMOUNT.findall(old), _AMOUNT.findall(new)
+        if len(before) != len(after) or _AMOUNT.sub("0", old) != _AMOUNT.sub("0", new):
+            continue
+        for place, was, now in zip(_AMOUNT.finditer(new), before, after, strict=True):
+            words = re.findall(_KEY, new[: place.start()])[-_MOST_WORDS:]
+            if was != now and (was, now) not in known and words and "(" in new[: place.start()]:
+                yield Shift(key=_normal(words), before=was, after=now, file="")
+
+
+_MOST_WORDS = 4
 
 
 _DISTINCT = re.compile(r"^\d{2,}\w*$")

@@ -59,8 +59,13 @@ def shaped(patch: Patch) -> Iterator[Effect]:
         yield Effect.CALLS_IN_LOOP
     elif gained > lost and _lines_that_call(patch.added) > _lines_that_call(patch.removed):
         yield Effect.CALLS_MORE
-    if _looks_through(patch) or _made_each_time(patch):
+    if _looks_through(patch) or _nests(patch):
         yield Effect.COSTS_MORE
+    yield from _made_each_time(patch)
+    if _shared_now(patch):
+        yield Effect.DROPS_LOCK
+    if _frozen(patch):
+        yield Effect.FREEZES
     if _grows(patch):
         yield Effect.GROWS_WITHOUT_BOUND
     if _shares(patch):
@@ -123,12 +128,55 @@ _HEAVY = re.compile(
 _ONCE = re.compile(r"^\S.*[=(]|^\s*(?:private |public )*static\b|\bonce\b|\blazy\b")
 
 
-def _made_each_time(patch: Patch) -> bool:
+_NESTS = re.compile(
+    r"\bfor\b.*\bin\b.*\bfor\b.*\bin\b|\.(map|filter|forEach|flatMap|each)\(.*\.(find|filter|some|includes"
+    r"|index_?of|any)\w*\("
+)
+
+
+def _nests(patch: Patch) -> bool:
+    """For each of one list, another one is gone through."""
+    return sum(map(bool, map(_NESTS.search, patch.added))) > sum(map(bool, map(_NESTS.search, patch.removed)))
+
+
+_MADE = re.compile(r"\bnew (\w+)\(|(?<![=:])= ?(\w+)\(\)")
+_CAPTURED = re.compile(r"^\s*(?:const |let )?(\w+) :?= \1;?$")
+
+
+def _shared_now(patch: Patch) -> bool:
+    """What each call, or each turn of a loop, had for itself is one for all of them."""
+    each = {
+        a or b
+        for line in patch.removed
+        if line[:1].isspace() and not _STATIC.search(line)
+        for a, b in _MADE.findall(line)
+    }
+    shared = {a or b for line in patch.added if re.search(r"\bstatic\b|^\S.*=", line) for a, b in _MADE.findall(line)}
+    return bool(each & shared - {""}) or any(map(_CAPTURED.match, patch.removed))
+
+
+_MOMENT = r"(?:now|utcnow|today|time|uuid\w*|random\w*|getenv|clock)\w*\("
+_FROZEN = re.compile(
+    rf"\bdef .*=\s*[\w.]*\b{_MOMENT}|^(?:export |const |let |var |static |private "
+    rf"|final )*[\w. ]+:?=\s*[\w.]*\b{_MOMENT}"
+)
+
+
+def _frozen(patch: Patch) -> bool:
+    """A default of a parameter, or a value of the module, is taken once, when it is loaded."""
+    return any(map(_FROZEN.search, patch.added)) and not any(map(_FROZEN.search, patch.removed))
+
+
+def _made_each_time(patch: Patch) -> Iterator[Effect]:
     """What was loaded or made once, when the module was, is now made within a function."""
     once = {name.lower() for line in patch.removed if _ONCE.search(line) for name in _HEAVY.findall(line)}
     each = {name.lower() for line in patch.added if line[:1].isspace() for name in _HEAVY.findall(line)}
     still = {name.lower() for line in patch.added if _ONCE.search(line) for name in _HEAVY.findall(line)}
-    return bool((once & each) - still)
+    again = (once & each) - still
+    if any("client" in name or "connect" in name for name in again):
+        yield Effect.RECONNECTS
+    elif again:
+        yield Effect.COSTS_MORE
 
 
 def _grows(patch: Patch) -> bool:
@@ -185,7 +233,27 @@ def _number(word: re.Match[str]) -> str:
 def _reorders(patch: Patch) -> bool:
     """The same calls, in another order."""
     old, new = (_STATEMENT.findall("\n".join(lines)) for lines in (patch.removed, patch.added))
-    return len(old) > 1 and old != new and sorted(old) == sorted(new)
+    if len(old) > 1 and old != new and sorted(old) == sorted(new):
+        return True
+    before, after = ([line.strip() for line in lines] for lines in (patch.removed, patch.added))
+    if (
+        len(before) > 1
+        and before != after
+        and sorted(before) == sorted(after)
+        and any(map(_IN_ORDER.search, patch.files))
+    ):
+        # The first that matches decides.
+        return True
+    return any(_moves([g.strip() for g in gone], [c.strip() for c in come]) for gone, come in patch.blocks())
+
+
+_IN_ORDER = re.compile(r"route|rule|ingress|nginx|middleware|polic|pipeline|filter|interceptor|chain", re.IGNORECASE)
+
+
+def _moves(gone: Sequence[str], come: Sequence[str]) -> bool:
+    """Whether a line that goes and comes again stands at the other end of the lines that change with it."""
+    ends = ((gone[:1], come[-1:]), (gone[-1:], come[:1])) if len(gone) > 1 and len(come) > 1 else ()
+    return any(old == new and "(" in old[0] for old, new in ends)
 
 
 _STATEMENT = re.compile(r"[\w.]+\([^()]*\)")

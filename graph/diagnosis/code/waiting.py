@@ -40,3 +40,42 @@ def _only_calls(patch: Patch) -> bool:
     waited = {name for line in patch.removed if _WAITS.search(line) for name in _CALLED.findall(line)}
     calls = {name for line in patch.added if not _TAKEN.search(line) for name in _CALLED.findall(line)}
     return bool(waited & calls) and not any(_WAITS.search(line) for line in patch.added)
+
+
+_PROBE = re.compile(r"\blive(z|ness)|\bhealth(z|_?check)?\b|\bready(z|_?check)?\b|readiness|/health", re.IGNORECASE)
+_ASKS = re.compile(r"\bping\w*\(|\b50[03]\b|unavailable|unhealthy|\.down\(|return false|select 1", re.IGNORECASE)
+
+
+def probed(patch: Patch) -> Iterator[Effect]:
+    """Yield that whoever asks whether an instance is well hears no where it heard yes: it asks others first."""
+    around = "\n".join((*patch.files, *(line.text for line in patch.lines)))
+    more = sum(map(bool, map(_ASKS.search, patch.added))) > sum(map(bool, map(_ASKS.search, patch.removed)))
+    if more and _PROBE.search(around):
+        yield Effect.STRICTER_PROBES
+
+
+_CONFIRMS = re.compile(
+    r"\.ack\w*\(|basic_ack|commit_?(sync|offsets?|async|message)\w*\(|\.commit\(|delete_?message|markoffset"
+    r"|mark_?message"
+    r"|acknowledge\(|\.complete\(",
+    re.IGNORECASE,
+)
+_CALLS = re.compile(r"\w\(")
+
+
+def confirmed(patch: Patch) -> Iterator[Effect]:
+    """Yield that a message is confirmed before work that was done before it, or the other way round."""
+    old, new = (_work_after(patch, sign) for sign in "-+")
+    if old is not None and new is not None and (old == 0) != (new == 0):
+        yield Effect.CHANGES_ACK
+
+
+def _work_after(patch: Patch, sign: str) -> int | None:
+    """How many lines call something after the one that confirms; None where none does."""
+    after: int | None = None
+    for line in patch.side(sign):
+        if _CONFIRMS.search(line.text):
+            after = 0
+        elif after is not None and _CALLS.search(line.text):
+            after += 1
+    return after

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.reading import DiffReading, words_of
 from graph.diagnosis.commits.leads import LEADS_TO
 from graph.diagnosis.commits.place import Place
 from graph.diagnosis.commits.scene import Scene
-from graph.diagnosis.commits.timing import ran_well
-from graph.diagnosis.commits.traffic import fans_out
+from graph.diagnosis.commits.timing import precedes, ran_well
+from graph.diagnosis.commits.traffic import fans_out, repeats
 from graph.diagnosis.commits.trouble import VAGUE, Trouble, telling_of, troubles_of
 from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.hypothesis import Reason
 
 _VAGUE = 0.6
 """Worth of an explanation of what nearly every fault leads to."""
-_UNSURE = 0.6
 _FURTHER = 0.4
 """A second effect that fits is a weaker reason than the first: much of it is the same fact."""
 _ELSEWHERE = 0.35
@@ -33,7 +33,41 @@ _OTHER_REFUSAL = 0.25
 """Share that is left when what is complained of was refused in the same words before."""
 _HARMLESS_AT_FIRST = 0.5
 """Share that is left to what would fail with the first request, when all went well for a while after it came."""
+_BEGUN = 0.2
+"""Share that is left when the very metrics that tell of a trouble had left their range before the commit came."""
+_LONG_S = 1800.0
 _AT_ONCE = frozenset({Effect.REQUIRES_MORE})
+_FROM_THE_FIRST = frozenset(
+    {
+        Effect.RENAMES,
+        Effect.CHANGES_FORMAT,
+        Effect.REQUIRES_MORE,
+        Effect.LISTS_FEWER,
+        Effect.DROPS_SETTING,
+        Effect.NEEDS_SETTING,
+        Effect.POINTS_ELSEWHERE,
+        Effect.CHANGES_ACCESS,
+        Effect.CHANGES_NETWORK,
+        Effect.CHANGES_TLS,
+        Effect.QUERIES_NEW_TABLE,
+        Effect.BUMPS_DEPENDENCY,
+        Effect.CHANGES_BASE,
+        Effect.CHANGES_UNIT,
+        Effect.CHANGES_VALUE,
+        Effect.CALLS_IN_LOOP,
+        Effect.CALLS_MORE,
+        Effect.DROPS_CACHE,
+        Effect.SLEEPS,
+        Effect.BLOCKS,
+        Effect.SERIALISES,
+        Effect.FLIPS_SWITCH,
+        Effect.REMOVES,
+        Effect.FLIPS_CONDITION,
+    }
+)
+"""What every request meets, and not only some, or many at a time"""
+_LONG_FINE = 0.6
+"""Share that is left to these when nothing left its range for a long time after they came"""
 _WITHIN = frozenset(
     {
         Trouble.MEMORY,
@@ -65,27 +99,42 @@ _ON_TABLES = frozenset({Effect.LOCKS, Effect.CHANGES_TABLES, Effect.SCANS})
 _TABLE = re.compile(r"\b(?:relation|table|into|update|from|on)\s+[\"'`]?(?:public\.)?(\w{3,})", re.IGNORECASE)
 
 
-def fits(reading: DiffReading, scene: Scene, place: Place) -> Iterable[Reason]:
-    """Yield the two best reasons why a diff may lead to the trouble, best first, weighed by where it takes effect."""
-    found = sorted(_all(reading, scene, place), key=lambda r: (r.worth, r.text), reverse=True)
-    yield from found[:1]
-    yield from (replace(r, worth=_FURTHER * r.worth) for r in found[1:2])
+class Fit(NamedTuple):
+    """One explanation of the trouble."""
+
+    effect: Effect
+    reason: Reason
 
 
-def _all(reading: DiffReading, scene: Scene, place: Place) -> Iterator[Reason]:
-    troubles = scene.troubles | ({Trouble.CALLS: 1.0} if fans_out(scene) else {})
+def fits(reading: DiffReading, scene: Scene, place: Place) -> list[Fit]:
+    """Return the two best reasons why a diff may lead to the trouble, best first, weighed by where it takes effect."""
+    found = sorted(_all(reading, scene, place), key=lambda f: (f.reason.worth, f.reason.text), reverse=True)
+    return [*found[:1], *(f._replace(reason=replace(f.reason, worth=_FURTHER * f.reason.worth)) for f in found[1:2])]
+
+
+def _all(reading: DiffReading, scene: Scene, place: Place) -> Iterator[Fit]:
+    troubles = scene.troubles | ({Trouble.CALLS: 1.0} if fans_out(scene) or repeats(scene) else {})
     for effect in reading.effects:
         worth, trouble = max(
-            ((_worth(effect, t, _share(t, share, scene, place)) * _near(t, place), t) for t, share in troubles.items()),
+            (
+                (_worth(effect, t, _share(t, share, scene, place)) * _near(t, place) * _in_time(t, place, scene), t)
+                for t, share in troubles.items()
+            ),
             default=(0.0, Trouble.ERRORS),
         )
-        worth *= _UNSURE if effect in reading.unsure else 1.0
+        worth *= reading.weights[effect]
         worth *= _HARMLESS_AT_FIRST if effect in _AT_ONCE and ran_well(place, scene) else 1.0
+        worth *= _LONG_FINE if effect in _FROM_THE_FIRST and ran_well(place, scene, for_s=_LONG_S) else 1.0
         worth *= _OTHER_REFUSAL if effect is Effect.REQUIRES_MORE and refused_before(reading, scene) else 1.0
         worth *= _OTHER_TABLE if effect in _ON_TABLES and _is_of_other_tables(reading, scene) else 1.0
         if worth > 0:
             about = tuple(telling_of(trouble, scene.complaints))
-            yield Reason(worth=worth, text=f"It {effect.value}, which leads to {trouble.value}.", about=about)
+            text = f"It {effect.value}, which leads to {trouble.value}."
+            yield Fit(effect, Reason(worth=worth, text=text, about=about))
+
+
+def _in_time(trouble: Trouble, place: Place, scene: Scene) -> float:
+    return 1.0 if precedes(place, trouble, scene) else _BEGUN
 
 
 def _worth(effect: Effect, trouble: Trouble, share: float) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from graph.change import Change
 from graph.diagnosis.code.patch import is_quiet
@@ -18,7 +19,7 @@ from graph.evidence import ObservationKind
 _CHANGED, _MOST_CHANGED = 1.3, 3.0
 _ABOUT, _MOST_ABOUT = 0.8, 1.6
 _NEAR, _MOST_NEAR = 0.4, 0.8
-_IN_PATH, _MOST_IN_PATH = 1.0, 1.5
+_IN_PATH, _MOST_IN_PATH = 0.6, 0.9
 _SAYS_LITTLE = 0.4
 """A name that both have is a sign only of a change that could matter to it."""
 _MEASURED = 0.5
@@ -55,7 +56,7 @@ def named(scene: Scene) -> dict[str, frozenset[str]]:
     own |= {f"{word}s" for word in own}
     found: dict[str, set[str]] = {}
     for complaint in scene.complaints:
-        for word in words_of(complaint.text) - _PLAIN - own:
+        for word in words_of(f"{complaint.text} {complaint.names}") - _PLAIN - own:
             found.setdefault(word, set()).add(complaint.key)
     return {word: frozenset(keys) for word, keys in found.items()}
 
@@ -80,10 +81,28 @@ def rarity(readings: Iterable[DiffReading]) -> dict[str, float]:
     return {word: math.log((1 + len(many)) / count) / top for word, count in counts.items()}
 
 
+class Shared(NamedTuple):
+    """Reasons by the names that a diff and the complaints share."""
+
+    changed: tuple[Reason, ...]
+    """Of names that it changes; one at most"""
+    beside: tuple[Reason, ...]
+    """Of names that stand beside what it changes, and in its paths"""
+
+
 def shared(
     reading: DiffReading, told: Mapping[str, frozenset[str]], rare: Mapping[str, float], *, is_telling: bool
-) -> Iterable[Reason]:
-    """Yield reasons for names that a diff changes, and for those that stand beside what it changes."""
+) -> Shared:
+    """Weigh the names that a diff changes, and those that stand beside what it changes."""
+    found = list(_shared(reading, told, rare, is_telling=is_telling))
+    return Shared(
+        tuple(r for is_changed, r in found if is_changed), tuple(r for is_changed, r in found if not is_changed)
+    )
+
+
+def _shared(
+    reading: DiffReading, told: Mapping[str, frozenset[str]], rare: Mapping[str, float], *, is_telling: bool
+) -> Iterator[tuple[bool, Reason]]:
     factor = 1.0 if is_telling else _SAYS_LITTLE
     # What is said in the same words as before is not said because of the change.
     as_before = {word for text in reading.standing for word in words_of(text)}
@@ -97,7 +116,10 @@ def shared(
         worth = factor * min(most, sum(each * rare.get(w, 0.0) for w in both))
         if worth > 0:
             about = tuple(sorted({key for w in both for key in told[w]}))
-            yield Reason(worth=worth, text=f"It {verb} what the complaints name: {', '.join(both)}.", about=about)
+            yield (
+                verb == "changes",
+                Reason(worth=worth, text=f"It {verb} what the complaints name: {', '.join(both)}.", about=about),
+            )
 
 
 def unread(commit: Change, told: Mapping[str, frozenset[str]]) -> Iterable[Reason]:

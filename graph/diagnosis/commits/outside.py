@@ -91,13 +91,16 @@ _SIGNS: tuple[_Sign, ...] = (
         r"|auto_increment.*(limit|max)"
         r"|transaction id wraparound|xid wraparound|table .* is full|too many (shards|partitions|tables|keys)"
         r"|shard limit"
-        r"|maximum (number of )?(shards|partitions|fields|columns)|document count|2147483647|4294967295|lucene.*max"
+        r"|maximum (number of )?(shards|partitions|fields|columns)|document count.*(limit|max)|2147483647"
+        r"|4294967295|lucene.*max"
         r"|max(imum)? (document|index|table|key) (size|count)|archive|outgrew|grown beyond",
         2.5,
     ),
     _sign(
         Outside.QUOTA,
-        r"quota (of|exceeded|reached|exhausted)|(daily|monthly|hourly)[ _-]?limit|limitexceeded"
+        r"quota (of|exceeded|reached|exhausted)|over_(query|rate|daily)_limit|(account|plan|subscription"
+        r"|tier)\b.*(limited to|limit of"
+        r"|suspended)|(daily|monthly|hourly)[ _-]?limit"
         r"|resource_exhausted|insufficient_?(quota|capacity|instance)|payment required"
         r"|resets (at )?\d",
         3.5,
@@ -139,7 +142,10 @@ _FAILS = re.compile(
     re.IGNORECASE,
 )
 _OUTAGE = re.compile(
-    r"degrad|outage|investigating|elevated|identified|disruption|incident|partial|unavailable", re.IGNORECASE
+    r"degrad|outage|investigating|elevated|identified|disruption|incident|partial|unavailable|\bplans?\b|limit"
+    r"|quota|suspend"
+    r"|maintenance|migrat|deprecat|failing",
+    re.IGNORECASE,
 )
 _HOST_WORTH, _ONE_FOR_ALL, _NOTICED = 1.8, 1.5, 1.5
 _SERVICES = 2
@@ -148,6 +154,7 @@ _EXPIRY = re.compile(r"cert\w*_(expir|not_after|valid|remaining|days)|expir\w*_(
 _RAN_OUT = 1.5
 _SURGE_WORTH, _SURGE_PERHAPS = 3.5, 1.8
 _CROWD_WORTH = 0.7
+_BEFORE_S, _LATER = 900.0, 0.4
 _CROWD = re.compile(
     r"campaign|newsletter|utm_|flash ?sale|\bbots?\b|crawler|scrap(er|ing)|user-agent|ddos|stuffing|push notification"
     r"|client=\S*(migrat|import|load|sync|test|bot)|bulk (import|upload|accepted)|backfill|migrator|load ?test|replay",
@@ -171,7 +178,14 @@ class Apart(NamedTuple):
 def outside(scene: Scene) -> Apart | None:
     """Return the cause outside that has the most evidence; None when none has any."""
     found: dict[Outside, list[Reason]] = defaultdict(list)
-    for sort, reason in (*_said(scene), *_hosts(scene), *_surges(scene), *_run_out(scene), *_others(scene)):
+    for sort, reason in (
+        *_said(scene),
+        *_hosts(scene),
+        *_surges(scene),
+        *_run_out(scene),
+        *_others(scene),
+        *_by_hand(scene),
+    ):
         found[sort].append(reason)
     for sort in list(found):
         if sort is not Outside.SURGE:
@@ -190,9 +204,40 @@ def _said(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
         about = tuple(c.key for c in telling)
         text = f"Systems complain of {sign.sort.value}, which no commit of theirs brings."
         yield sign.sort, Reason(worth=share * sign.worth, text=text, about=about)
-        hit = {c.service for c in telling if c.service}
+        having = {scene.names[c.service][0] for c in telling if c.service in scene.names}
+        naming = {c.service for c in scene.complaints if any(_is_named(name, f"{c.text} {c.names}") for name in having)}
+        hit = {c.service for c in telling if c.service} | (naming if sign.sort is Outside.PLACE else set())
         if len(hit) >= _SERVICES and sign.sort is not Outside.DATA:
             yield sign.sort, Reason(worth=_ONE_FOR_ALL, text=f"It hits {len(hit)} services at once.", about=about)
+
+
+_BY_HAND = re.compile(
+    r"\bpsql\b|bastion|mysql client|mongosh|redis-cli|\bby hand\b|\bmanual(ly)?\b|sqlplus|dbeaver|datagrip"
+    r"|pgadmin|ssh session",
+    re.IGNORECASE,
+)
+_HEAVY = re.compile(
+    r"vacuum\b.*full|\breindex\b|\bcluster\b|alter table|lock table|create index|\bupdate \w+ set|delete from"
+    r"|truncate|pg_dump|mysqldump"
+    r"|flushall|\bkeys \*|drain|cordon|scale|delete (pod|node|deploy)|resync|rebuild|rebalance|backup|snapshot",
+    re.IGNORECASE,
+)
+_HAND_WORTH = 2.5
+
+
+def _by_hand(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
+    """A heavy statement of a person, in what was said quietly and never before."""
+    for line in scene.telemetry.logs:
+        said = f"{line.text} {line.example} {' '.join(line.attributes.values())}"
+        if line.baseline == 0 and _BY_HAND.search(said) and _HEAVY.search(said):
+            text = f"Somebody worked at {display_uid(line.resource)} by hand: {line.text[:_SHOWN]}"
+            yield Outside.STORE, Reason(worth=_HAND_WORTH, text=text)
+            if any(c.service == line.resource for c in scene.complaints):
+                yield Outside.STORE, Reason(worth=_ONE_FOR_ALL, text=f"{display_uid(line.resource)} itself complains.")
+            return
+
+
+_SHOWN = 100
 
 
 def _hosts(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
@@ -202,11 +247,13 @@ def _hosts(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
     for complaint in scene.complaints:
         if not _FAILS.search(complaint.text):
             continue
-        for host in foreign_hosts(complaint.text):
-            if any(host in c.diff for c in scene.commits):
+        for host in foreign_hosts(f"{complaint.text} {complaint.names} {scene.names.get(complaint.service, ('',))[0]}"):
+            if any(_changes(host, c.diff) for c in scene.commits):
                 # Somebody changed which host is called: that is no matter of the host.
                 continue
-            by_host[host].add(complaint.service)
+            # What fails at the host itself fails for those who call it.
+            by_host[host] |= {complaint.service} if host not in scene.names.get(complaint.service, ("",))[0] else set()
+            by_host[host] |= scene.callers.get(complaint.service, set()) if not by_host[host] else set()
             about[host].append(complaint.key)
     if not by_host:
         return
@@ -217,6 +264,12 @@ def _hosts(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
     if len(by_host[host]) >= _SERVICES:
         text = f"{len(by_host[host])} services fail on {host}."
         yield Outside.PROVIDER, Reason(worth=share * _ONE_FOR_ALL, text=text, about=tuple(about[host]))
+
+
+def _changes(host: str, diff: str) -> bool:
+    """Whether lines come or go that name a host, and not both."""
+    signs = {line[:1] for line in diff.splitlines() if host in line.lower() and line[:1] in "+-"}
+    return len(signs) == 1
 
 
 _SERVER_FAILS = re.compile(
@@ -242,14 +295,21 @@ def _others(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
 
 def _is_failing(complaint: Complaint, name: str) -> bool:
     """Whether a complaint tells of errors that something answers, by its name."""
-    is_named = bool(re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", complaint.text.lower().replace("_", " ")))
-    return is_named and bool(
+    return _is_named(name, complaint.text) and bool(
         _SERVER_FAILS.search(complaint.text)
         or re.search(
             r"error_ratio|error_rate"
             r"|errors_total",
             complaint.text,
         )
+    )
+
+
+def _is_named(name: str, text: str) -> bool:
+    """Whether a text has a name, or the last part of one that names a kind before it, such as `node/a`."""
+    bare = name.rsplit("/", 1)[-1]
+    return len(bare) > 2 and bool(
+        re.search(rf"(?<![a-z0-9]){re.escape(bare)}(?![a-z0-9])", text.lower().replace("_", " "))
     )
 
 
@@ -272,6 +332,10 @@ def _surges(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
     about = tuple(c.key for c in scene.complaints if c.service == rise.resource and c.text == rise.metric)
     text = f"Requests rose to {rise.factor:.1f} times the usual at {rise.metric}, where they come in."
     worth = _SURGE_WORTH if found.is_from_outside else _SURGE_PERHAPS
+    first = min((d for d in scene.departures), key=lambda d: d.since, default=rise)
+    if first.since < rise.since - _BEFORE_S:
+        # Something else was out of its range long before more came in.
+        worth *= _LATER
     yield Outside.SURGE, Reason(worth=worth, text=text, about=about)
     crowd = tuple(c.key for c in scene.complaints if _CROWD.search(c.text))
     if crowd:

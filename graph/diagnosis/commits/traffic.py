@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 from graph.diagnosis.commits.scene import Scene
@@ -12,12 +13,14 @@ _REQUESTS = re.compile(
     r"requests?_(per|rate|total|count)|rps|qps|(req|hits?|visits?|sessions?|connections?)_per"
     r"|throughput|ingress|request_rate|page_?views"
     # What comes in where it is no request.
-    r"|(docs?|documents|records|rows|items|events|messages|msgs|uploads|files|imports|orders|sign_?ups|logins|jobs|mails"
+    r"|(docs?|documents|records|rows|items|events|messages|msgs|uploads|files|imports|orders|sign_?ups|logins"
+    r"|jobs|mails"
     r"|emails|scans|points|samples|objects|searches|bookings|checkouts|submissions)_"
     r"(per_|in_|rate|received|ingested|accepted|submitted|imported)"
 )
 _OUTGOING = re.compile(
-    r"outbound|published|sent|produced|deleted|expired|dropped|dead|processed|committed|handled|upstream|calls_per|egress|retr|lookups?_per|_calls|dependency|external",
+    r"outbound|published|sent|produced|deleted|expired|dropped|dead|processed|committed|handled|upstream"
+    r"|calls_per|egress|retr|lookups?_per|_calls|dependency|external",
     re.IGNORECASE,
 )
 _NO_COUNT = re.compile(r"duration|latenc|_m?s$|seconds|ratio|error|fail|p\d\d", re.IGNORECASE)
@@ -25,6 +28,8 @@ _STORE = re.compile(r"quer|rows|reads?_per|writes?_per|keys?_per|commands")
 _MORE = 1.8
 """Requests at this many times the usual level are a surge; daily rhythms stay below over the hours of an incident."""
 _FAR_MORE = 3.0
+_REPEATED = 5
+"""Children of one name from which on they are one for each item; retries are fewer."""
 
 
 class Surge(NamedTuple):
@@ -57,6 +62,12 @@ def fans_out(scene: Scene) -> bool:
     """Whether a service gets far more requests while all of its callers that were measured get as many as ever."""
     risen, calm = _risen_and_calm(scene)
     return any(scene.above(uid) & calm and not scene.above(uid) & risen for uid in risen)
+
+
+def repeats(scene: Scene) -> bool:
+    """Whether one span has many children of one name: a call for each item of something."""
+    counts = Counter((s.trace, s.parent, s.resource, s.name) for s in scene.telemetry.spans if s.parent)
+    return any(count >= _REPEATED for count in counts.values())
 
 
 def asks_more(scene: Scene) -> bool:

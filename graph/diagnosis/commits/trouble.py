@@ -40,6 +40,7 @@ class Trouble(StrEnum):
     TLS = "a refused certificate or handshake"
     NAMES = "names that do not resolve"
     REFUSED = "a place where nothing answers"
+    CUT = "connections that are cut"
     CPU = "CPU that runs out"
     PAUSES = "garbage collection"
     DEADLOCK = "locks that wait for each other"
@@ -51,6 +52,7 @@ class Trouble(StrEnum):
     DISK = "a disk that is full"
     LOGS = "logs or series that grow"
     TIME = "times that are off"
+    ORDER = "things in the wrong order"
     NUMBERS = "amounts that are wrong"
     REJECTED = "input that is refused"
     PROBES = "instances that are judged dead"
@@ -88,8 +90,9 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.LOAD,
-            r"slow[ _]?(query|log)|db_cpu|db cpu|quer(y|ies)_per|query_count|db_query|qps|n\+1|read_?ops|iops"
-            r"|active backends|load of",
+            r"slow[ _]?(query|log)|db_cpu|db cpu|quer(y|ies)_per|query_count|db_query|qps|n\+1|statements?_per"
+            r"|read_?ops|iops"
+            r"|active backends|load of|elasticsearch|es_cpu|searches took",
         ),
         (
             Trouble.SCANS,
@@ -102,29 +105,34 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.GONE,
-            r"expired_keys|evicted_keys|(session|cart|token|entry|key|draft|basket)\b.*(not found|gone|vanish"
-            r"|expired early|lost)"
+            r"expired_keys|evicted_keys|(session|cart|token|entry|key|draft|basket|request|link"
+            r"|url)\b.*(not found|gone|missing|vanish|unknown"
+            r"|has expired|expired early|lost)"
             r"|logged out|signed out|log in again|created .* ago|lived only|expires? too (soon|early)"
             r"|sessions?_created",
         ),
         (
             Trouble.MIXED,
-            r"(data|rows|orders|cart|profile|answer|content|invoices?|page)s? of (an)?other|someone else|somebody else"
+            r"(data|rows|orders|cart|profile|answer|content|invoice|page|mail|message"
+            r"|result)s? of (an)?others?|someone else|somebody else"
             r"|belongs to (another|other)|cross[- ]tenant|(tenant|user|account|owner|customer) mismatch"
             r"|wrong (tenant|user"
             r"|customer|account|language|currency|locale)|another (user|tenant|customer|account)'?s?",
         ),
         (
             Trouble.LOST,
-            r"\blost\b|missing after|never (arrived|delivered|processed|sent|written|created)|not in (the )?queue"
-            r"|(order|payment|message|event|mail|job)s? .*(without|has no|have no|missing)|was dropped"
+            r"\blost\b|missing after|never (arrived|delivered|processed|sent|written|created|completed"
+            r"|finished|ran|started)|not in (the )?queue"
+            r"|(order|payment|entry|record|message|event|mail|job)s? .*(without|has no|have no|missing)|was dropped"
             r"|disappear|not delivered"
             r"|gaps? in|undelivered|unsent",
         ),
         (Trouble.DEADLOCK, r"dead ?lock|circular wait|lock order"),
         (
             Trouble.STALE,
-            r"stale|out ?of ?date|outdated|old (value|version|price|copy)|not (yet )?visible|mismatch"
+            r"\bold (settings?|data|prices?|versions?|values?|cop(y|ies)|content)|shown differs?"
+            r"|differs? from what|stale|out ?of ?date|outdated|old (value|version|price|copy)"
+            r"|not (yet )?visible|mismatch"
             r"|differs from|inconsisten",
         ),
         (Trouble.TIMEOUT, r"timed?[ -]?out|deadline exceeded|context canceled|took too long|gave up|etimedout|\b504\b"),
@@ -137,6 +145,7 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         (
             Trouble.CONNECTIONS,
             r"too many (connections|clients)|max_connections|remaining connection slots|db_connections"
+            r"|handshakes?(_| )per|connects?_per|new_connections"
             r"|connection limit|maxclients",
         ),
         (
@@ -153,16 +162,18 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         (
             Trouble.CALLS,
             r"calls?_per|calls_total|(outbound|egress|upstream|lookups?|fetch(es)?|subrequests?)_(?!conn)\w*(per|rate"
-            r"|total|count)|fan.?out|per_request",
+            r"|total|count)|fan.?out|per_request|\b\d+ ?x\b|times (the )?(usual|baseline|normal)",
         ),
         (
             Trouble.THROTTLED,
-            r"\b429\b|rate[ -_]?limit|throttl|too many requests|quota|slow ?down|limit[ =].*(used|reached)"
+            r"\b429\b|rate[ -_]?limit|throttl|too many requests|limiting requests|quota|slow ?down"
+            r"|limit[ =].*(used|reached)"
             r"|max_concurrent",
         ),
         (
             Trouble.SIZE,
-            r"too large|\b413\b|payload|exceeds (the )?max|message size|entity too|record_?too_?large"
+            r"too large|larger than|\b413\b|payload|exceeds (the )?max|exceeded .*(body|message|size) limit"
+            r"|message size|entity too|record_?too_?large"
             r"|truncated|max(imum)? (body|length|size)|\b431\b",
         ),
         (
@@ -198,13 +209,16 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             Trouble.NULLS,
             r"nil pointer|nullpointer|\bnpe\b|is not (a function|defined|iterable)|undefined|null reference"
             r"|nonetype|attributeerror|index out of|out of (range|bounds)|cannot read propert|segfault|sigsegv"
-            r"|unwrap|nil dereference|null value|typeerror|keyerror|nosuchelement|zerodivision|divi(de"
+            r"|unwrap|nil dereference|(resolved to|returned|got) (an )?(empty|null|nothing)|record_?not_?found"
+            r"|couldn't find|could not find|no such (record|row|entity)|entity_?not_?found|no rows|null value"
+            r"|typeerror|keyerror|nosuchelement|zerodivision|divi(de"
             r"|sion) by zero",
         ),
         (
             Trouble.ACCESS,
             r"access ?denied|forbidden|unauthori[sz]ed|permission denied|\b40[13]\b|not authorized"
-            r"|invalid (token|signature|credentials|audience|issuer|api key)|without x-|missing token"
+            r"|(signature|checksum) (mismatch|does not match|is invalid)|invalid (token|signature|credentials"
+            r"|audience|issuer|api key)|blocked|without x-|missing token"
             r"|token (expired|invalid|rejected)|login failed|authentication|auth_fail|not allowed|csrf|cors"
             r"|without (\w+ )?(cookie|token|credential)s?|no session|operation not permitted|read-only file",
         ),
@@ -220,6 +234,12 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             r"|unknown queue|connection reset|no endpoints|no healthy upstream|\b502\b|no upstream"
             r"|queue does not exist|nosuchbucket|invalid url|redirect|moved permanently|specified endpoint",
         ),
+        (
+            Trouble.CUT,
+            r"connection[ _]?(was )?(reset|terminat\w+|closed|aborted)|econnreset|upstream_reset|reset before headers"
+            r"|socket hang ?up|broken pipe|premature\w* (close|end)|unexpected eof|\beof\b|no response received"
+            r"|destroy_remote|cx_destroy|server closed",
+        ),
         (Trouble.CPU, r"\bcpu|load_average|cpu_util|throttled_(ratio|periods)"),
         (Trouble.PAUSES, r"\bgc\b|gc_|garbage|stop-the-world|allocation failure|safepoint"),
         (
@@ -234,7 +254,8 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.DUPLICATES,
-            r"duplicate|twice|already (processed|exists|charged|sent)|unique (constraint|violation)|double|repeated",
+            r"duplicate|twice|already (processed|exists|charged|sent)|several times|more than once|\bagain\b"
+            r"|\ba second (time|worker|copy)|unique (constraint|violation)|double|repeated",
         ),
         (
             Trouble.UNHANDLED,
@@ -253,19 +274,28 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.TIME,
-            r"in the (past|future)|clock|skew|timezone|time zone|not yet valid|already expired"
+            r"in the (past|future)|(previous|next|wrong|another) (day|date|month|hour|year)|clock|skew"
+            r"|timezone|time zone|not yet valid|already expired"
             r"|before (its )?start|offset_h|by \d+ ?(h|hours)|iat|nbf|off by|yesterday|tomorrow|too (early"
             r"|late)|dst|\bby -?\d+:\d\d",
         ),
         (
+            Trouble.ORDER,
+            r"(wrong|bad|out of|not in) (order|sequence)|shown (last|first)|\brank \d|out[- ]of[- ]order"
+            r"|sorted (wrong|by)",
+        ),
+        (
             Trouble.NUMBERS,
-            r"overflow|rounding|precision|\bnan\b|infinity|wrong (total|amount|price|sum|value)|total (differs"
+            r"expected -?\d|distribution|overflow|rounding|precision|\bnegative\b|totals? .*(too|lower|higher"
+            r"|wrong|differs?)|too (small"
+            r"|large|high|low)\b|\bnan\b|infinity|wrong (total|amount|price|sum|value)|total (differs"
             r"|mismatch)|mismatch|negative (amount|balance|quantity|price)|balance|does not add up|amount"
             r"|drift|discrepan|unreconciled|cents|out of range for (type )?(integer|int|bigint)",
         ),
         (
             Trouble.REJECTED,
-            r"invalid|rejected|refused|validation|\b400\b|\b422\b|bad request|must (be|not|match)|is required"
+            r"invalid|rejected|refused|validation|\b400\b|\b422\b|bad request|exceeds (the )?(max|limit)"
+            r"|must (be|not|match)|is required"
             r"|constraint|not allowed|unprocessable|violates|check failed|too (short|long)|unsupported",
         ),
         (
@@ -294,7 +324,11 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             r"upstreams? (all )?down|provider|third[- ]party|certificate (has )?expired|spot (interruption"
             r"|reclaim)|az outage|region",
         ),
-        (Trouble.LATENCY, r"p\d\d|latency|duration|slow|took \S+ms|_ms$|seconds"),
+        (
+            Trouble.LATENCY,
+            r"p\d\d|latency|duration|slow|took \S+ ?(ms|s|sec|seconds|min|minutes|hours?)\b|takes (hours"
+            r"|minutes)|_ms$|seconds",
+        ),
         (Trouble.ERRORS, r"5xx|\b500\b|error|fail|exception"),
     )
 )
@@ -318,7 +352,7 @@ def troubles_of(text: str) -> frozenset[Trouble]:
     ['MEMORY']
     """
     text = _THRESHOLD.sub(r"\1 N", text[:_LONGEST])
-    spaced = f"{text}\n{text.replace('_', ' ')}"
+    spaced = f"{text}\n{text.replace('_', ' ')}\n{text.replace(' ', '_')}"
     found = frozenset(trouble for trouble, pattern in SAYS if pattern.search(spaced))
     # That a certificate or a token ran out is nothing that a change of code brings about.
     return found - {Trouble.TLS, Trouble.ACCESS} if _RAN_OUT.search(text) else found

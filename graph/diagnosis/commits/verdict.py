@@ -15,7 +15,8 @@ from graph.diagnosis.commits.naming import heard, named, rarity, shared, unread
 from graph.diagnosis.commits.outside import Apart, outside
 from graph.diagnosis.commits.place import Place, place_of
 from graph.diagnosis.commits.scene import Scene
-from graph.diagnosis.commits.timing import timely
+from graph.diagnosis.commits.ties import ties
+from graph.diagnosis.commits.timing import SKEW_S, timely
 from graph.diagnosis.commits.trouble import VAGUE, Trouble
 from graph.diagnosis.hypothesis import Reason
 
@@ -28,6 +29,14 @@ _LEAST = 0.45
 """Worth that one reason must have, but for the time: many faint ones are found for any commit."""
 _ALIKE = 1.04
 """Times the points of the next from which on a commit is told apart from it."""
+_EXPLAINS, _TEXTBOOK, _TIED = 1.0, 1.8, 0.6
+"""Worth of an explanation from which on it is a sign, and is enough by itself; of what ties a commit to the complaints
+from which on that is another sign"""
+_AHEAD, _AHEAD_BY = 1.2, 0.4
+"""Times the points of the next, and points more than the next, by which the first one is clear"""
+_SHOWN_OUTSIDE = 2.0
+_RECENT_S = 600.0
+_NAMED, _SAME = 0.6, 0.4
 _TELLING = 0.75
 """Worth of an effect from which on a diff could matter to what it names."""
 _CONTRACT = 0.7
@@ -50,6 +59,18 @@ class Suspect:
     """Strongest first; their sum is `points`"""
     telling: float
     """Worth of its strongest reason but for the time at which it came"""
+    fit: float = 0.0
+    """Worth of the best explanation of the trouble by what it does; 3 at most"""
+    tied: float = 0.0
+    """Worth of the names, texts, amounts and places that it shares with the complaints"""
+    named: float = 0.0
+    """Worth of the names among them that it changes"""
+    effect: Effect | None = None
+    """The one that explains most"""
+    since: float = 0.0
+    """Seconds since 1970-01-01 UTC; when it reached production"""
+    is_alone: bool = False
+    """The first metric left its range soon after it came, and after no other that does anything"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +78,9 @@ class CommitVerdict:
     """Which commit, or none."""
 
     guilty: Change | None
-    """None when no commit is."""
+    """The one that explains most; None when no commit is."""
+    is_clear: bool
+    """What `guilty` says, also when it says none, is shown by more than one sign; else it is the best guess"""
     suspects: tuple[Suspect, ...]
     """Most guilty first; only those with points."""
     apart: Apart | None
@@ -86,18 +109,15 @@ def rank_commits(scene: Scene) -> CommitVerdict:
     told, rare = named(scene), rarity(readings.values())
     loud = heard(scene, told)
     rare = {word: worth * (_FAINT + (1 - _FAINT) * loud.get(word, 1.0)) for word, worth in rare.items()}
-    suspects = []
-    for commit in scene.commits:
-        reasons, telling = _reasons(commit, readings[commit.version], scene, told, rare)
-        points = sum(r.worth for r in reasons)
-        if points > 0:
-            suspects.append(Suspect(commit=commit, points=round(points, 3), reasons=reasons, telling=telling))
+    possible = [s for c in scene.commits if (s := _suspect(c, readings[c.version], scene, told, rare)) is not None]
+    suspects = [_apart(s, possible) for s in (_timed(s, possible, scene) for s in possible) if s.reasons]
     suspects.sort(key=lambda s: (-s.points, s.commit.version))
     apart = outside(scene)
     best = suspects[0] if suspects else None
     guilty = best.commit if best is not None and _is_guilty(suspects, apart) else None
     return CommitVerdict(
         guilty=guilty,
+        is_clear=_is_shown(suspects) if guilty else (_is_outside(suspects, apart) if apart else not possible),
         suspects=tuple(suspects),
         apart=apart,
         troubles=frozenset(scene.troubles),
@@ -115,32 +135,87 @@ def _is_guilty(suspects: Sequence[Suspect], apart: Apart | None) -> bool:
     return best >= LIKELY or (best >= _BEST_OF_FEW and best >= _CLEARLY * second)
 
 
-def _reasons(
+def _is_shown(suspects: Sequence[Suspect]) -> bool:
+    """Whether the first suspect is accused by two independent signs, and clearly before all others."""
+    best, second = suspects[0], suspects[1].points if len(suspects) > 1 else 0.0
+    signs = (best.fit >= _EXPLAINS, best.tied >= _TIED, best.is_alone)
+    is_explained = best.fit >= _TEXTBOOK or sum(signs) > 1
+    return is_explained and best.points >= max(_AHEAD * second, second + _AHEAD_BY)
+
+
+def _timed(suspect: Suspect, possible: Sequence[Suspect], scene: Scene) -> Suspect:
+    """Say whether the trouble began soon after this one came, and after no other."""
+    if not scene.departures:
+        return suspect
+    first = scene.departures[0].since
+    recent = [s for s in possible if -SKEW_S <= first - s.since <= _RECENT_S]
+    return replace(suspect, is_alone=recent == [suspect])
+
+
+def _apart(suspect: Suspect, possible: Sequence[Suspect]) -> Suspect:
+    """Hold against a commit that another one does the same, and to what the complaints name."""
+    others = [
+        s for s in possible if s.effect is suspect.effect and s.fit >= suspect.fit and s.commit is not suspect.commit
+    ]
+    if (
+        suspect.effect is None
+        or suspect.fit < _EXPLAINS
+        or suspect.named >= _NAMED
+        or all(s.named < _NAMED for s in others)
+    ):
+        return suspect
+    reason = Reason(
+        worth=round(-_SAME * suspect.fit, 3), text="Another commit does the same to what the complaints name."
+    )
+    return replace(suspect, reasons=(*suspect.reasons, reason), points=round(suspect.points + reason.worth, 3))
+
+
+def _is_outside(suspects: Sequence[Suspect], apart: Apart) -> bool:
+    """Whether a cause outside is shown, and by more than any commit."""
+    return apart.points >= max([_SHOWN_OUTSIDE, *(s.points for s in suspects[:1])])
+
+
+def _suspect(
     commit: Change, reading: DiffReading, scene: Scene, told: dict[str, frozenset[str]], rare: dict[str, float]
-) -> tuple[tuple[Reason, ...], float]:
-    """Everything that speaks for or against one commit, and what the strongest is worth but for the time; nothing for
-    one that never ran or does nothing."""
+) -> Suspect | None:
+    """Weigh everything that speaks for or against one commit; None for one that never ran or does nothing."""
     place = _placed(commit, reading, scene)
     if place.since is None or (commit.diff and reading.is_cosmetic):
-        return (), 0.0
+        return None
     if not commit.diff:
         blind = _at(place.closeness, unread(commit, told))
-        return blind, max((r.worth for r in blind), default=0.0)
+        return Suspect(
+            commit=commit, points=_sum(blind), reasons=blind, telling=max((r.worth for r in blind), default=0.0)
+        )
     fit = list(fits(reading, scene, place))
     is_contract = bool(reading.effects & _CONTRACTS)
     # Where nobody says in which way it fails, what is named is all there is.
-    is_telling = is_contract or any(r.worth >= _TELLING for r in fit) or not scene.troubles.keys() - VAGUE
-    names = list(shared(reading, told, rare, is_telling=is_telling))
-    closeness = max(place.closeness, _CONTRACT) if names and is_contract else place.closeness
+    is_telling = is_contract or any(f.reason.worth >= _TELLING for f in fit) or not scene.troubles.keys() - VAGUE
+    names = shared(reading, told, rare, is_telling=is_telling)
+    closeness = max(place.closeness, _CONTRACT) if any(names) and is_contract else place.closeness
     if closeness > place.closeness:
         fit = list(fits(reading, scene, replace(place, closeness=closeness)))
-    reasons = (*_at(1.0, fit), *_at(closeness, names))
+    explains = _at(1.0, (f.reason for f in fit))
+    tied = _at(closeness, (*names.changed, *names.beside, *ties(commit, reading, scene)))
+    reasons = (*explains, *tied)
     # When it came speaks only for or against a commit that something else speaks for, and for it no more than that.
-    most = sum(r.worth for r in reasons)
     late = _at(place.closeness, timely(place, scene)) if reasons else ()
-    late = tuple(replace(r, worth=round(min(r.worth, most), 3)) for r in late)
-    telling = max((r.worth for r in reasons), default=0.0)
-    return tuple(sorted((*reasons, *late), key=lambda r: (r.worth, r.text), reverse=True)), telling
+    late = tuple(replace(r, worth=round(min(r.worth, _sum(reasons)), 3)) for r in late)
+    return Suspect(
+        commit=commit,
+        since=place.since,
+        named=_sum(_at(closeness, names.changed)),
+        effect=next((f.effect for f in fit), None),
+        points=_sum((*reasons, *late)),
+        reasons=tuple(sorted((*reasons, *late), key=lambda r: (r.worth, r.text), reverse=True)),
+        telling=max((r.worth for r in reasons), default=0.0),
+        fit=max((r.worth for r in explains), default=0.0),
+        tied=_sum(tied),
+    )
+
+
+def _sum(reasons: Iterable[Reason]) -> float:
+    return round(sum(r.worth for r in reasons), 3)
 
 
 def _at(closeness: float, reasons: Iterable[Reason]) -> tuple[Reason, ...]:

@@ -143,3 +143,43 @@ def test_a_generated_diff_is_read_up_to_a_bound() -> None:
     found = read_diff(hostile, ["bundle.js"])
     assert Effect.GROWS_WITHOUT_BOUND not in found.effects
     assert all(len(word) <= 400 for word in found.words)
+
+
+def test_what_a_message_says_is_no_code() -> None:
+    """A text for people that speaks of decoding decodes nothing."""
+    diff = '-    return nil, err\n+    return nil, fmt.Errorf("could not decode the body: %w", err)'
+    assert Effect.CHANGES_FORMAT not in read_diff(diff, ["a.go"]).effects
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "most"), [(3, 4, 0.3), (3, 6, 0.6), (3, 30, 1.0)], ids=["a third", "twice", "ten times"]
+)
+def test_a_small_change_of_an_amount_weighs_little(before: int, after: int, most: float) -> None:
+    """As much as the amount grew, up to all of it."""
+    weights = read_diff(f"-  max_retries: {before}\n+  max_retries: {after}", ["a.yaml"]).weights
+    assert most - 0.2 <= weights[Effect.RETRIES_MORE] <= most
+
+
+def test_a_setting_that_has_another_name_is_compared_all_the_same() -> None:
+    """Its direction is that of its values, and not that of how often its name stands there."""
+    diff = "-    self._retries = 2\n+    self._retries = conf.geo_retries\n+    geo_retries: int = 1"
+    found = read_diff(diff, ["a.py"])
+    assert Effect.RETRIES_FEWER in found.effects
+    assert Effect.RETRIES_MORE not in found.effects
+
+
+def test_what_runs_only_after_a_failure_weighs_little() -> None:
+    """It answers the failure; the same on the way of every request weighs all."""
+    call = "    resp = await http.post(url)"
+    always, after = (
+        f"+{call}\n+    check_token(resp)",
+        f"+    if resp.status_code == 401:\n+    {call}\n+        check_token(resp)",
+    )
+    weights = [read_diff(diff, ["a.py"]).weights[Effect.CHANGES_LOGIC] for diff in (always, after)]
+    assert weights[1] < 0.5 * weights[0]
+
+
+def test_a_lock_that_is_taken_by_a_block_is_taken_all_the_same() -> None:
+    """No handle leaks, and no lock is gone."""
+    diff = "-  m.lock()\n-  try {\n-    go()\n-  } finally {\n-    m.unlock()\n-  }\n+  m.withLock { go() }"
+    assert not {Effect.LEAKS_HANDLES, Effect.DROPS_LOCK} & read_diff(diff, ["A.kt"]).effects

@@ -1,4 +1,5 @@
-"""Reads the incidents of `incidents.yaml`, and those of `decoys.yaml`, where an innocent commit looks worse."""
+"""Reads incidents: `incidents.yaml`; `decoys.yaml`, where an innocent commit looks worse; `mechanisms.yaml`, where more
+than one sign tells."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from typing import Any
 
 import yaml
 
-_FILES = tuple(Path(__file__).with_name(name) for name in ("incidents.yaml", "decoys.yaml"))
+_FOLDER = Path(__file__).parent
+_FILES = tuple(_FOLDER / name for name in ("incidents.yaml", "decoys.yaml", "mechanisms.yaml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Incident:
 def incidents() -> list[Incident]:
     """Return all of them, in the order of the files."""
     return [one for file in _FILES for one in _read(file)]
+
+
+def mechanisms() -> list[Incident]:
+    """Return those of `mechanisms.yaml`."""
+    return list(_read(_FOLDER / "mechanisms.yaml"))
 
 
 def _read(file: Path) -> list[Incident]:

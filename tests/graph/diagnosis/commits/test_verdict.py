@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,8 +13,9 @@ from graph.diagnosis.commits.outside import Outside
 from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.commits.verdict import CommitVerdict, is_configuration, rank_commits
 from graph.diagnosis.complaints import Complaint
-from graph.telemetry import NOTHING_MEASURED, Call, Series, Signal, Telemetry
-from tests.graph.diagnosis.commits.incidents import Incident, incidents
+from graph.evidence import ObservationKind, SymptomEvent
+from graph.telemetry import NOTHING_MEASURED, Call, LogLine, Series, Signal, Telemetry
+from tests.graph.diagnosis.commits.incidents import Incident, incidents, mechanisms
 
 ONSET = 10_000.0
 LEAK = """+var seen []Request
@@ -62,6 +64,14 @@ def test_the_commit_that_explains_the_trouble_is_blamed(incident: Incident) -> N
     if incident.guilty is None:
         assert found.apart is not None
         assert found.apart.sort.name == incident.outside
+
+
+@pytest.mark.parametrize("incident", mechanisms(), ids=lambda i: i.name)
+def test_who_is_shown_is_shown_by_its_own_doing(incident: Incident) -> None:
+    """The guilty commit is clear; without it nobody is accused, and the question is open or none is guilty."""
+    assert judged(incident).is_clear
+    without = judged(replace(incident, guilty=None))
+    assert without.guilty is None or not without.is_clear
 
 
 def scene(
@@ -261,3 +271,82 @@ def test_what_would_have_failed_at_once_counts_less_after_a_while_without_troubl
         for made in (ONSET - 700, ONSET - 4000)
     )
     assert soon.suspects[0].telling > late.suspects[0].telling
+
+
+def test_the_same_doing_elsewhere_counts_less_than_to_what_is_named() -> None:
+    """Of two commits that take another version of a library, the one whose library the process complains of."""
+    one, other = (
+        change(
+            "commit", name, 9000.0, files=("shop/go.mod",), diff=f"-  acme.io/{name} v1.4.0\n+  acme.io/{name} v1.7.0"
+        )
+        for name in ("codecs", "queues")
+    )
+    found = rank_commits(scene([one, other], "panic at startup: codecs registered twice", "cannot start"))
+    assert (found.guilty, found.is_clear) == (one, True)
+    assert any("Another commit does the same" in r.text for r in found.suspects[1].reasons)
+
+
+def test_two_that_explain_it_alike_leave_the_question_open() -> None:
+    """Neither is clearly ahead."""
+    one, other = leak(), change("commit", "other", 1500.0, files=("shop/kept.go",), diff=LEAK.replace("seen", "kept"))
+    assert not rank_commits(scene([one, other], "OOMKilled")).is_clear
+
+
+def test_that_no_commit_explains_it_acquits_none() -> None:
+    """Only a cause outside does, or that no commit could have done anything at all."""
+    tidy = change("commit", "tidy", 9000.0, files=("shop/a.go",), diff="-\treturn x\n+\treturn load(x)")
+    quiet = change("commit", "docs", 9000.0, files=("shop/docs/a.md",), diff="+more words")
+    nobody = rank_commits(scene([tidy], "OOMKilled"))
+    assert (nobody.guilty, nobody.is_clear) == (None, False)
+    assert rank_commits(scene([quiet], "OOMKilled")).is_clear
+
+
+def test_what_was_climbing_before_a_commit_came_is_not_explained_by_it() -> None:
+    """Its own metric tells, where the climb is followed back to where it set out."""
+    late = leak(6000.0)
+    before, after = (
+        rank_commits(scene([late], "OOMKilled", telemetry=Telemetry(series=(climbing("memory_rss", since=since),))))
+        for since in (3000.0, 6500.0)
+    )
+    assert before.suspects[0].fit < 0.3 * after.suspects[0].fit
+
+
+def test_a_text_that_only_a_commit_writes_ties_it_to_who_says_it() -> None:
+    """Also with values in its places; one that stood there before ties nobody."""
+    said = Complaint(
+        service="shop",
+        text="no seat left in hall 7",
+        key="said",
+        event=SymptomEvent(kind=ObservationKind.LOG, resource="shop", at=None, text=""),
+    )
+    new = change("commit", "new", 9000.0, files=("shop/a.py",), diff='+    raise Full(f"no seat left in hall {n}")')
+    old = change(
+        "commit",
+        "old",
+        9000.0,
+        files=("shop/b.py",),
+        diff=' raise Full("no seat left in hall")\n+    count(1)\n+    x = 2',
+    )
+    found = rank_commits(replace(scene([new, old]), complaints=[said]))
+    assert any("very words" in r.text for r in found.suspects[0].reasons)
+    assert found.suspects[0].commit == new
+    assert not any("very words" in r.text for s in found.suspects[1:] for r in s.reasons)
+
+
+def test_work_by_hand_that_was_never_seen_before_is_a_cause_outside() -> None:
+    """A heavy statement of somebody's own session; the same from a job that always runs is none."""
+    logs = [
+        LogLine(
+            resource="store",
+            at=None,
+            severity="info",
+            text="statement: VACUUM FULL seats",
+            baseline=baseline,
+            attributes={"application": "psql"},
+        )
+        for baseline in (0.0, 4.0)
+    ]
+    once, always = (rank_commits(scene([], "lock wait", telemetry=Telemetry(logs=(line,)))) for line in logs)
+    assert once.apart is not None
+    assert once.apart.sort is Outside.STORE
+    assert always.apart is None
