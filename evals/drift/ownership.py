@@ -28,25 +28,62 @@ _UNOWNED = frozenset(
     {"uid", "resourceVersion", "generation", "creationTimestamp", "name", "namespace", "managedFields"}
 )
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_WHEN = "2026-01-02T03:04:05Z"
+_MADE, _LATER = "2026-01-02T03:04:05Z", "2026-02-03T04:05:06Z"
+"""When objects came to be, and when somebody wrote to them again."""
+_WHOLE = frozenset(
+    {
+        "configMapKeyRef",
+        "fieldRef",
+        "labelSelector",
+        "namespaceSelector",
+        "objectSelector",
+        "podSelector",
+        "resourceFieldRef",
+        "roleRef",
+        "scaleTargetRef",
+        "secretKeyRef",
+        "selector",
+    }
+)
+"""Structs that are owned as a whole."""
+_IN_PLACE = frozenset({"metadata", "resources", "spec", "strategy", "template", "updateStrategy"})
+"""Structs that are no pointers, so that nobody brings them into being."""
 
-WAYS = ("apply", "server-side apply", "create")
-"""As `kubectl apply`, `kubectl apply --server-side` and `kubectl create` write."""
+_APPLY, _UPDATE = "Apply", "Update"
+_WRITERS: dict[str, tuple[tuple[str, str], ...]] = {
+    "apply": (("kubectl-client-side-apply", _UPDATE),),
+    "server-side apply": (("kubectl", _APPLY),),
+    "create": (("kubectl-create", _UPDATE),),
+    "Helm": (("helm", _UPDATE),),
+    "Helm, server-side": (("helm", _APPLY),),
+    "Argo CD": (("argocd-controller", _UPDATE),),
+    "Argo CD, server-side": (("argocd-controller", _APPLY),),
+    "Flux": (("kustomize-controller", _APPLY),),
+    "made by hand, then Argo CD": (("kubectl-create", _UPDATE), ("argocd-controller", _APPLY)),
+    "Argo CD of old, then of today": (("argocd-application-controller", _UPDATE), ("argocd-controller", _APPLY)),
+    "a pipeline, then Flux": (("deploy-bot", _UPDATE), ("kustomize-controller", _APPLY)),
+}
+"""Field managers of an object that was deployed in a way, the first one who made it first."""
+WAYS = tuple(_WRITERS)
+_ANNOTATING = frozenset({"apply", "Argo CD"})
+_REWRITTEN = frozenset({"apply", "Helm", "Argo CD", "Argo CD of old, then of today"})
+"""Ways in which whoever made the object wrote it again later."""
 
 
 def owned(live: Object, declared: Object, way: str) -> Object:
     """Return the object with managedFields, and with the annotation that `kubectl apply` leaves."""
     result = copy.deepcopy(live)
-    if way == "apply":
+    if way in _ANNOTATING:
         notes = {**(result["metadata"].get("annotations") or {}), _LAST_APPLIED: json.dumps(declared, default=str)}
         result["metadata"]["annotations"] = notes
-    stated = declared if way == "server-side apply" else result
-    manager, operation = {
-        "apply": ("kubectl-client-side-apply", "Update"),
-        "server-side apply": ("kubectl", "Apply"),
-        "create": ("kubectl-create", "Update"),
-    }[way]
-    result["metadata"]["managedFields"] = [_entry(manager, operation, _root(stated))]
+    entries = []
+    for number, (manager, operation) in enumerate(_WRITERS[way]):
+        when = _LATER if number or way in _REWRITTEN else _MADE
+        fields = _root(declared if operation == _APPLY else result, is_made=operation == _UPDATE)
+        entries.append(_entry(manager, operation, fields, when))
+    status: Object = {"f:status": {"f:observedGeneration": {}}}
+    reporter = _entry("kube-controller-manager", _UPDATE, status, _LATER)
+    result["metadata"]["managedFields"] = [*entries, {**reporter, "subresource": "status"}]
     return result
 
 
@@ -71,25 +108,28 @@ def taken(live: Object, path: str, *, manager: str = "kubectl-edit") -> Object:
     mine: Object = {}
     for step in reversed(steps):
         mine = {step: mine}
-    result["metadata"].setdefault("managedFields", []).append(_entry(manager, "Update", mine))
+    result["metadata"].setdefault("managedFields", []).append(_entry(manager, _UPDATE, mine, _LATER))
     return result
 
 
-def _entry(manager: str, operation: str, fields: Object) -> Object:
-    return {"manager": manager, "operation": operation, "time": _WHEN, "fieldsType": "FieldsV1", "fieldsV1": fields}
+def _entry(manager: str, operation: str, fields: Object, when: str) -> Object:
+    return {"manager": manager, "operation": operation, "time": when, "fieldsType": "FieldsV1", "fieldsV1": fields}
 
 
-def _root(body: Object) -> Object:
-    found = {f"f:{k}": _fields(v, k) for k, v in body.items() if k not in ("apiVersion", "kind", "status", "metadata")}
-    metadata = {f"f:{k}": _fields(v, k) for k, v in body["metadata"].items() if k not in _UNOWNED}
+def _root(body: Object, *, is_made: bool) -> Object:
+    """Fields of an object; `is_made` when whoever owns them wrote it with all that the server completed."""
+    top = {k: v for k, v in body.items() if k not in ("apiVersion", "kind", "status", "metadata")}
+    found = {f"f:{k}": _fields(v, k, is_made) for k, v in top.items()}
+    metadata = {f"f:{k}": _fields(v, k, is_made) for k, v in body["metadata"].items() if k not in _UNOWNED}
     return {**found, **({"f:metadata": metadata} if metadata else {})}
 
 
-def _fields(value: Any, field: str) -> Object:
-    if isinstance(value, dict):
-        return {f"f:{k}": _fields(v, k) for k, v in value.items()}
-    if isinstance(value, list):
-        members = {_member(field, entry): _fields(entry, "") for entry in value}
+def _fields(value: Any, field: str, is_made: bool) -> Object:
+    if isinstance(value, dict) and value and field not in _WHOLE:
+        inner = {f"f:{k}": _fields(v, k, is_made) for k, v in value.items()}
+        return {".": {}, **inner} if is_made and field not in _IN_PLACE else inner
+    if isinstance(value, list) and value:
+        members = {_member(field, entry): _fields(entry, "spec", is_made) for entry in value}
         return {} if "" in members else {m: {".": {}, **inner} for m, inner in members.items()}
     return {}
 

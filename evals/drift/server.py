@@ -21,24 +21,61 @@ TEMPLATES = {
 }
 
 
-_NEWER = {"futurePolicy": "Standard", "futureLimit": 5, "futureSettings": {"mode": "Auto"}}
+_NEWER: Object = {
+    "futurePolicy": "Standard",
+    "futureLimit": 5,
+    "futureNames": ["first"],
+    "futureSettings": {"mode": "Auto", "entries": [{"name": "a", "weight": 1}]},
+}
 """Fields with defaults that no schema of today has."""
+_NO_STRUCTS = frozenset(
+    {
+        "annotations",
+        "binaryData",
+        "capacity",
+        "data",
+        "hard",
+        "labels",
+        "limits",
+        "matchLabels",
+        "nodeSelector",
+        "parameters",
+        "requests",
+        "stringData",
+        "volumeAttributes",
+    }
+)
+"""Maps: their keys are those of users, not of the API."""
 
 
 def newer(live: Object) -> Object:
-    """Return the object as a server of a later version would hold it: with defaults of fields that nobody knows yet."""
+    """Return the object as a server of a later version would hold it: each struct of it has fields with defaults more.
+
+    Of a custom resource, whose structs only its own definition tells, just `spec` gets them.
+    """
     result = copy.deepcopy(live)
-    spec = result.get("spec")
-    if not isinstance(spec, dict) or result["kind"] in ("Namespace", "Secret"):
-        return result
-    spec.update(copy.deepcopy(_NEWER))
-    template = result
-    for name in TEMPLATES.get(result["kind"], ()):
-        template = template[name]
-    for container in template["spec"].get("containers") or ():
-        if isinstance(container, dict):
-            container.update(copy.deepcopy(_NEWER))
+    is_builtin = "." not in live["apiVersion"].rpartition("/")[0] or ".k8s.io/" in live["apiVersion"]
+    for name, value in result.items():
+        if name in ("metadata", "status") or name in _NO_STRUCTS or not isinstance(value, dict | list):
+            continue
+        if is_builtin and live["kind"] != "CustomResourceDefinition":
+            _grow(value, name, live["kind"])
+        elif isinstance(value, dict):
+            value.update(copy.deepcopy(_NEWER))
     return result
+
+
+def _grow(value: Any, name: str, kind: str) -> None:
+    if isinstance(value, list):
+        for entry in value:
+            _grow(entry, "", kind)
+    elif isinstance(value, dict):
+        for field, inner in value.items():
+            is_map = field in _NO_STRUCTS or (field == "selector" and kind in ("ReplicationController", "Service"))
+            if not is_map:
+                _grow(inner, field, kind)
+        if name != "metadata":
+            value.update(copy.deepcopy(_NEWER))
 
 
 def serve(body: Object, *, annotate: bool = False) -> Object:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -33,23 +33,32 @@ _STEADY = 4.0
 """Times the widest difference in the past within which a reading is usual."""
 _STEADY_LEAST = 3
 """Readings that it takes to show that something was steady."""
+_LONG = 30
+"""Readings before the interval that an alert judges from which on a trouble that began earlier is no usual state."""
+_LACK_S = 300.0
+"""Seconds by which harm may seem to come before the lack of work that does it: counts are of minutes."""
 _PAST = 0.3
 """Share of a series, from its beginning, that stands for the past."""
 
 _ERRORS = re.compile(
     r"err|fail|5xx|4xx|reject|refus|denied|abort|timeout|unavailab|throttl|drop|restart|crash|oom|lost|expired|invalid"
-    r"|mismatch|wrong|deferred|blocked"
+    r"|mismatch|wrong|deferred|blocked|missed"
 )
-_STALE = re.compile(r"stale|freshness|_age|behind|older")
+_STALE = re.compile(r"stale|freshness|_age|behind|oldest|older")
 """What shows old data, since whoever feeds it does not."""
 _SLOW = re.compile(r"latenc|duration|p9\d|p50|response|wait")
 _TRAFFIC = re.compile(r"rps|qps|request_rate|requests|throughput|calls|invocations|per_(s|sec|second|min)|rate$|_rate_")
 _LOW_IS_BAD = re.compile(r"avail|free|hit_ratio|hit_rate|success|remaining|ready|healthy|uptime|idle")
-_HOLDS = re.compile(r"(?<![a-z])(owned|assigned|in_sync|registered|alive|members|serving|leased)(?![a-z])")
+_HOLDS = re.compile(
+    r"(?<![a-z])(owned|assigned|in_sync|registered|alive|members|serving|leases?|leased|is_leader"
+    r"|active_(shards|partitions|replicas|members))(?![a-z])"
+)
 """How much of something one has charge of, or has at hand."""
 _WAITERS = re.compile(r"waiters|waiting")
 """How many stand in a line: somebody asks for more than there is, or keeps it for longer."""
-_REPEATS = re.compile(r"retried|retries|duplicates?(?![a-z])|redeliver|repeated")
+_INNER_WAIT = re.compile(r"mutex|(?<![a-z])gc(?![a-z])|fsync|compaction|checkpoint|safepoint|swap|steal")
+"""What one waits for in its own process or on its own disk."""
+_REPEATS = re.compile(r"retry|retried|retries|duplicates?(?![a-z])|redeliver|repeated")
 """Work that is done more often than once."""
 _FIXED = re.compile(r"provisioned|limit|capacity$|max_|quota|threshold|desired")
 _LOAD = re.compile(r"conn|cpu|load|consumed|queue|depth|inflight|concurren|utiliz|usage|sessions|active|alloc|in_use")
@@ -82,6 +91,8 @@ class Ailment:
     """A log line says it; else a metric shows it."""
     told_by: str = ""
     """uid of who says it of the resource; empty: the resource itself does, or was measured."""
+    is_starved: bool = False
+    """It came when the resource got less to do than before: whoever feeds it may not."""
 
 
 def ailments(telemetry: Telemetry, *, at: float, width_s: float) -> dict[str, list[Ailment]]:
@@ -93,15 +104,22 @@ def ailments(telemetry: Telemetry, *, at: float, width_s: float) -> dict[str, li
         width_s: its length in seconds.
     """
     found: dict[str, list[Ailment]] = defaultdict(list)
+    starved: dict[str, float] = {}
     for series in telemetry.series:
-        has_past = series.signal in _WAYS and int(np.isfinite(series.values[series.times < at]).sum()) >= MIN_PAST
-        # A long past tells what is usual; a short one must do with its own beginning.
-        sign = _of_anomaly(anomaly(series, at=at, width_s=width_s, least=_CLEARLY)) if has_past else _of_series(series)
+        past = int(np.isfinite(series.values[series.times < at]).sum()) if series.signal in _WAYS else 0
+        # A long past tells what is usual; a short one may hold the trouble itself, and must do with its own beginning.
+        sign = _of_anomaly(anomaly(series, at=at, width_s=width_s, least=_CLEARLY)) if past >= MIN_PAST else None
+        if sign is None and past < _LONG:
+            sign = _of_series(series)
         if sign is not None:
             found[series.resource].append(sign)
+        elif (since := _fell(series)) is not None:
+            starved[series.resource] = min(since, starved.get(series.resource, since))
     for sign in _of_logs(telemetry.logs):
         found[sign.resource].append(sign)
-    return {uid: sorted(signs, key=lambda s: (s.since, s.what)) for uid, signs in found.items()}
+    for uid, since in starved.items():
+        found[uid] = _marked(found[uid], since)
+    return {uid: sorted(signs, key=lambda s: (s.since, s.what)) for uid, signs in found.items() if signs}
 
 
 _WAYS = {
@@ -167,6 +185,33 @@ def _of_series(series: Series) -> Ailment | None:
     )
 
 
+def _fell(series: Series) -> float | None:
+    """When work that is counted fell to a part of the usual and stayed there; None when it did not.
+
+    To get less to do is no trouble by itself, and whoever fails gets less as well.
+    """
+    name = series.metric.lower()
+    if not _TRAFFIC.search(name) or _ERRORS.search(name) or _REPEATS.search(name):
+        return None
+    measured = np.isfinite(series.values)
+    times, values = series.times[measured], series.values[measured]
+    if values.size < _STEADY_LEAST:
+        return None
+    usual = float(np.median(values[: max(1, int(values.size * _PAST))]))
+    low = values * _WORSE <= usual
+    if usual <= 0 or not low[-max(1, values.size // 4) :].all():
+        return None
+    return float(times[int(np.argmax(low))])
+
+
+def _marked(signs: Iterable[Ailment], since: float) -> list[Ailment]:
+    """Mark what came with the lack of work; what malfunctions within needs no such reason."""
+    signs = list(signs)
+    if any(sign.way is Way.WITHIN for sign in signs):
+        return signs
+    return [replace(s, is_starved=s.way is Way.FAILS and s.since >= since - _LACK_S) for s in signs]
+
+
 def _out(values: Floats, usual: float, name: str) -> np.ndarray:
     """Which readings are out of range in the bad direction."""
     if _LOW_IS_BAD.search(name) or _HOLDS.search(name):
@@ -197,7 +242,7 @@ def _began(values: Floats, first: int, past: Floats, name: str) -> int:
 
 
 def _way(name: str) -> Way:
-    if _LOW_IS_BAD.search(name):
+    if _LOW_IS_BAD.search(name) or _INNER_WAIT.search(name):
         return Way.WITHIN
     if _HOLDS.search(name):
         return Way.FAILS
@@ -230,13 +275,31 @@ _INNER = re.compile(
 _SEVERE = frozenset({"error", "fatal", "critical"})
 _MANY = 200
 """Lines of one form below which a service grumbles, and nobody suffers."""
+_MANY_NEW = 50
+"""The same for lines that nobody saw before."""
 
 
 def _is_bad(line: LogLine) -> bool:
     """Whether a line says that something fails: the writer said so, or whoever grouped many such lines did."""
     if line.mood is None or line.baseline is None:
         return line.severity in _SEVERE
-    return line.mood is Mood.BAD and line.count >= _MANY and line.count - line.baseline >= 0.5 * line.count
+    if line.mood is not Mood.BAD:
+        return False
+    if line.baseline <= _GONE * line.count:
+        return line.count >= _MANY_NEW
+    return line.count >= _MANY and line.count - line.baseline >= 0.5 * line.count
+
+
+_FAILURE = re.compile(
+    r"time[d -]*out|deadline|refused|\bfail|\bunavailable|unreachable|exceeded|rejected|giving up|not served",
+    re.IGNORECASE,
+)
+
+
+def _fails_anew(line: LogLine) -> bool:
+    """Whether many lines speak of a failure that none spoke of before, however they were judged."""
+    is_new = line.baseline is not None and line.baseline <= _GONE * line.count
+    return is_new and line.count >= _MANY and bool(_FAILURE.search(line.text))
 
 
 def _of_logs(logs: Iterable[LogLine]) -> Iterator[Ailment]:
@@ -245,5 +308,5 @@ def _of_logs(logs: Iterable[LogLine]) -> Iterator[Ailment]:
         if line.at is None or not (_is_bad(line) or grown):
             continue
         way = Way.WITHIN if _INNER.search(line.text) else Way.FAILS
-        if _is_bad(line) or way is Way.WITHIN:
+        if _is_bad(line) or way is Way.WITHIN or _fails_anew(line):
             yield Ailment(resource=line.resource, way=way, since=line.at, what=line.text, factor=2.0, is_said=True)

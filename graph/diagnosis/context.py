@@ -10,7 +10,7 @@ from functools import cached_property
 from graph.anomaly import anomaly
 from graph.attribution import attribute
 from graph.change import Change
-from graph.diagnosis.ailments import Ailment, ailments, sign_event
+from graph.diagnosis.ailments import Ailment, Way, ailments, sign_event
 from graph.diagnosis.commits.scene import Scene as CommitScene
 from graph.diagnosis.commits.verdict import CommitVerdict, rank_commits
 from graph.diagnosis.complaints import Complaint, complaints
@@ -230,7 +230,9 @@ class Context:
     def origins(self) -> tuple[tuple[str, Origin], ...]:
         """Each subject with where its trouble comes from, as far as what its callers feel was measured.
 
-        Nothing for a subject of which no call is known: that it is unwell itself is what its alert says already.
+        Nothing for a subject of which no call is known: that it is unwell itself is what its alert says already. None
+        that suffers, by the best account, from what malfunctions within: what callers feel is not measured of a queue,
+        a store or a coordinator.
         """
         found: list[tuple[str, Origin]] = []
         at = self.judged_from
@@ -243,7 +245,10 @@ class Context:
                 found += ((subject, origin) for origin in mine)
                 if mine:
                     break
-        return tuple(found)
+        best = next(iter(self.accounts), None)
+        if best is None or all(sign.way is not Way.WITHIN for sign in self.unwell[best.origin]):
+            return tuple(found)
+        return tuple((subject, origin) for subject, origin in found if origin.resource not in best.victims)
 
     @cached_property
     def first_failures(self) -> tuple[FirstFailure, ...]:

@@ -66,12 +66,14 @@ def origins(telemetry: Telemetry, target: str, *, signal: Signal, at: float, wid
     found = {uid: amount for uid, amount in surplus.items() if amount > 0 and not _is_victim(uid, surplus, callees)}
     others = {uid: amount for uid, amount in found.items() if uid != target}
     chosen = others or found
-    weights = {uid: amount * math.log1p(felt[uid].score) for uid, amount in chosen.items()}
-    total, most = sum(weights.values()), max(weights.values(), default=0.0)
+    # What one adds beyond what the target can feel is not its trouble: not all that is called is waited for.
+    most = _AT_ONCE * surplus[target] if surplus.get(target) else math.inf
+    weights = {uid: min(amount, most) * math.log1p(felt[uid].score) for uid, amount in chosen.items()}
+    total, top = sum(weights.values()), max(weights.values(), default=0.0)
     return tuple(
         Origin(resource=uid, anomaly=felt[uid], surplus=chosen[uid], share=weight / total)
         for uid, weight in sorted(weights.items(), key=lambda kv: (-kv[1], kv[0]))
-        if weight >= _MARGIN * most
+        if weight >= _MARGIN * top
     )
 
 

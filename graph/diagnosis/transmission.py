@@ -60,7 +60,9 @@ def passes(
         return is_told or _floods(here, there, origin, unwell, takers) or _leaves_full(here, there, unwell)
     if mode is Mode.STARVATION:
         old = [a.since for a in unwell[there] if _OLD.search(a.what)]
-        return bool(old) and _fails_since(here, unwell) <= min(old)
+        lacking = [a.since for a in unwell[there] if a.is_starved]
+        begun = _fails_since(here, unwell)
+        return (bool(old) and begun <= min(old)) or (bool(lacking) and begun < min(lacking))
     return any(a.way is not Way.LOADED for a in unwell[there])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from graph.document import ABSENT, Absent, Json, pointer
-from graph.kinds.kubernetes.schema import UNKNOWN, Type
+from graph.kinds.kubernetes.schema import UNKNOWN, Shape, Type
 
 
 class Step(NamedTuple):
@@ -80,3 +80,16 @@ class Difference:
     def path(self) -> str:
         """JSON pointer that names the place: into the first object where it has a value here, else the second."""
         return self.place.y if self.x is ABSENT else self.place.x
+
+    @property
+    def is_undescribed(self) -> bool:
+        """Whether no schema known here describes the place: of a custom resource, or newer than the schemas."""
+        return any(step.kind.shape is Shape.UNKNOWN for step in self.place.steps) or (
+            self.kind.shape is Shape.UNKNOWN and not self.kind.name
+        )
+
+    @property
+    def may_be_filled_in(self) -> bool:
+        """Whether the second object has a field here of which nobody can say that it is no default of the server."""
+        last = self.place.steps[-1] if self.place.steps else None
+        return self.x is ABSENT and last is not None and bool(last.name) and self.is_undescribed

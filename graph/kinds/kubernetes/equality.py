@@ -34,7 +34,8 @@ def same(x: Json, y: Json, kind: Type, owner: str, field: str) -> str | None:
             return _by(image(x), image(y), "N25")
         return _by(_text(x), _text(y), "N08")
     if shape is Shape.UNKNOWN:
-        return _by(duration(x), duration(y), "N06")
+        is_sized = any(isinstance(one, str) and one[-1:].isalpha() for one in (x, y))
+        return _by(duration(x), duration(y), "N06") or (_by(quantity(x), quantity(y), "N04") if is_sized else None)
     return None
 
 

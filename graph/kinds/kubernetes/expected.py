@@ -107,9 +107,9 @@ def metadata_key(difference: Difference) -> str | None:
 
 
 def _is_pod_admission(difference: Difference) -> bool:
-    """What admission adds to a Pod when it is created: its node, its token, its tolerations."""
+    """What is added to a Pod when it is created: its node, its token, its tolerations, sizes from its containers."""
     place, value = difference.place, difference.y
-    if place.owner == "PodSpec" and place.field in _ON_PODS:
+    if (place.owner == "PodSpec" and place.field in _ON_PODS) or place.y.startswith("/spec/resources/"):
         return True
     if place.field == "volumes":
         return _name(value).startswith("kube-api-access-") or "-token-" in _name(value)

@@ -6,15 +6,15 @@ Order of questions: does it only look different; does the platform do this by de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from graph.document import ABSENT, Absent, Json, Object, get, tokens
+from graph.document import ABSENT, Absent, Json, Object, get, pointer, tokens
 from graph.finding import Finding, Severity, Verdict
 from graph.kinds.kubernetes.difference import Difference
 from graph.kinds.kubernetes.expected import is_by_design, is_server_key, metadata_key
-from graph.kinds.kubernetes.locate import locate
-from graph.kinds.kubernetes.owners import Manager, Owners, Writer
+from graph.kinds.kubernetes.locate import locate, value_or_default
+from graph.kinds.kubernetes.owners import Manager, Owners, Writer, is_by_hand
 from graph.kinds.kubernetes.scaling import Scaling
 from graph.kinds.kubernetes.schema import Shape
 from graph.kinds.kubernetes.versions import is_newer
@@ -23,6 +23,8 @@ from graph.resource import Resource
 
 ASSUMED = "no applied state: baseline assumed"
 NOT_DECLARED = "not declared: the default is"
+FILLED_IN = "nobody wrote it: the server filled it in"
+UNDESCRIBED = "no schema describes this field"
 
 _MATTERS_AS_LABEL = frozenset({"Namespace", "Node", "Pod"})
 """Labels of these decide what policies, schedulers and selectors do."""
@@ -78,6 +80,8 @@ class Case:
         roles = {self.owners.role(w) for w in writers}
         if roles == {Writer.CONTROLLER} and difference.place.x != "/spec/replicas":
             return self._finding(difference, Verdict.EXPECTED_MUTATION, rule="N22", writers=writers)
+        if difference.place.is_default and difference.y is not ABSENT and not writers and self.owners.is_whole:
+            return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule="N14", note=FILLED_IN)
         if self.applied is None:
             if roles == {Writer.DEPLOYER}:
                 return self._finding(difference, Verdict.PENDING_ROLLOUT, writers=writers, note="by managedFields")
@@ -85,7 +89,7 @@ class Case:
         applied = self._applied(difference)
         if self._equals(difference, difference.x, applied):
             return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, applied=applied, writers=writers)
-        if self._equals(difference, difference.y, applied):
+        if self._equals(difference, applied, difference.y, completed=True):
             return self._finding(difference, Verdict.PENDING_ROLLOUT, applied=applied, writers=writers)
         return self._finding(difference, Verdict.CONFLICT, applied=applied, writers=writers)
 
@@ -94,30 +98,65 @@ class Case:
         writers = self.owners.writers(difference.place.y)
         applied = ABSENT if self.applied is None else self._applied(difference)
         if applied is not ABSENT:
-            is_left = self._equals(difference, difference.y, applied)
+            is_left = self._equals(difference, applied, difference.y, completed=True)
             verdict = Verdict.PRUNE_PENDING if is_left else Verdict.CONFLICT
             return self._finding(
                 difference, verdict, applied=applied, writers=writers, note="dropped from the declaration"
             )
         roles = {self.owners.role(w) for w in writers}
         is_entry = difference.place.steps[-1].position >= 0
+        if difference.may_be_filled_in and self._came_along(difference, writers, roles):
+            note = f"{UNDESCRIBED}: a default of the server, or set with what is around it"
+            return self._finding(difference, Verdict.NOT_COMPARABLE, rule="owner", writers=writers, note=note)
         if Writer.OTHER in roles or (is_entry and self.applied is not None and Writer.DEPLOYER in roles):
             # The deployer owns a list without keys as a whole, also when it wrote it without this entry.
             return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, rule="owner", writers=writers)
         if Writer.DEPLOYER in roles and self.applied is None and not _is_sizing(difference):
-            if _is_undescribed(difference) and all(w.operation != "Apply" for w in writers):
-                # Whoever creates an object owns the defaults in it, too.
-                note = "a default of the server or dropped from the declaration: no schema describes this field"
+            if difference.is_undescribed and all(w.operation != "Apply" for w in writers):
+                note = f"{UNDESCRIBED}: made by the server, or dropped from the declaration"
                 return self._finding(difference, Verdict.NOT_COMPARABLE, rule="owner", writers=writers, note=note)
             note = "dropped from the declaration, by managedFields"
             return self._finding(difference, Verdict.PRUNE_PENDING, rule="owner", writers=writers, note=note)
         if self.owners.is_known and not writers and _is_field(difference):
-            note = "nobody wrote it: the server filled it in"
-            return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule="N14", note=note)
+            return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule="N14", note=FILLED_IN)
         if self.owners.is_known or self._may_be_automatic(difference):
             return self._finding(difference, Verdict.UNDECLARED_ADDITION, writers=writers)
         note = "" if self.applied is not None else ASSUMED
         return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, note=note)
+
+    def _came_along(self, difference: Difference, writers: list[Manager], roles: set[Writer]) -> bool:
+        """Whether a field may be owned only because its owners wrote what is around it, defaults included.
+
+        A deployer may do so again and again, and what an `apply` left out its annotation tells; of others each must.
+        """
+        if not roles & {Writer.DEPLOYER, Writer.OTHER} or (self.applied is not None and roles == {Writer.DEPLOYER}):
+            return False
+        return all(self._is_part(difference, w) for w in writers if self.owners.role(w) is not Writer.CONTROLLER)
+
+    def _is_part(self, difference: Difference, writer: Manager) -> bool:
+        if not self.owners.is_stated(writer, difference.place.y):
+            return True
+        if writer.operation != "Update":
+            return False
+        return self.owners.role(writer) is Writer.DEPLOYER or self._wrote_all(difference, writer)
+
+    def _wrote_all(self, difference: Difference, writer: Manager) -> bool:
+        """Whether a manager owns something beside the place that is as declared: an edit would not have touched it."""
+        if is_by_hand(writer.name):
+            return False
+        place, kind = difference.place, difference.place.steps[-1].kind
+        at_x, at_y = (path.rpartition("/")[0] for path in (place.x, place.y))
+        declared, own = get(self.walk.x_root, at_x), get(self.walk.y_root, at_y)
+        declared = declared if isinstance(declared, dict) else {}
+        for name, value in own.items() if isinstance(own, dict) else ():
+            stated = value_or_default(kind, name, declared, self.walk.x_root, at_x)
+            beside = replace(place, field=name)
+            is_kept = stated is not ABSENT and self.walk.is_same(
+                kind.field(name), stated, value, beside, completed=True
+            )
+            if is_kept and writer in self.owners.writers(at_y + pointer(name)):
+                return True
+        return False
 
     def _may_be_automatic(self, difference: Difference) -> bool:
         """Whether, with no writer known, automation is as likely to have added this as a person.
@@ -138,7 +177,7 @@ class Case:
         if difference.place.field == "env" and isinstance(difference.y, dict):
             source = difference.y.get("valueFrom")
             return isinstance(source, dict) and bool({"fieldRef", "resourceFieldRef"} & source.keys())
-        return _is_undescribed(difference)
+        return difference.is_undescribed
 
     def _applied(self, difference: Difference) -> Json | Absent:
         if self.applied is None:
@@ -149,11 +188,15 @@ class Case:
         # Positions shift where an entry without a key came or went, so the entry is looked for by its value.
         entries = locate(self.applied, steps[:-1])
         entry = difference.y if difference.x is ABSENT else difference.x
-        is_there = isinstance(entries, list) and any(self._equals(difference, entry, other) for other in entries)
+        is_there = isinstance(entries, list) and any(
+            self._equals(difference, other, entry, completed=True) for other in entries
+        )
         return entry if is_there else ABSENT
 
-    def _equals(self, difference: Difference, value: Json | Absent, applied: Json | Absent) -> bool:
-        return self.walk.is_same(difference.kind, value, applied, difference.place)
+    def _equals(
+        self, difference: Difference, value: Json | Absent, other: Json | Absent, *, completed: bool = False
+    ) -> bool:
+        return self.walk.is_same(difference.kind, value, other, difference.place, completed=completed)
 
     def _finding(
         self,
@@ -206,13 +249,6 @@ class Case:
             is_top = len(place.steps) <= 3 and self.resource.kind not in _MATTERS_AS_LABEL
             return Severity.COSMETIC if is_top and difference.x is ABSENT else Severity.NORMAL
         return Severity.NORMAL
-
-
-def _is_undescribed(difference: Difference) -> bool:
-    """Whether no schema that is known here describes the place: of a custom resource, or newer than the schemas."""
-    return any(step.kind.shape is Shape.UNKNOWN for step in difference.place.steps) or (
-        difference.kind.shape is Shape.UNKNOWN and not difference.kind.name
-    )
 
 
 def _is_field(difference: Difference) -> bool:

@@ -1,14 +1,53 @@
-"""Pairing of list entries: by key where the type names one, else from both ends towards the middle."""
+"""Lists: whether their order means anything, and which entries belong together: by key, else from both ends inwards."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from graph.document import Json
 
 Key = tuple[Json, ...]
+
+ANY_ORDER: Final = frozenset(
+    {
+        ("Capabilities", "add"),
+        ("Capabilities", "drop"),
+        ("ClusterRole", "rules"),
+        ("ClusterRoleBinding", "subjects"),
+        ("Endpoints", "subsets"),
+        ("EndpointSlice", "endpoints"),
+        ("EndpointSlice", "ports"),
+        ("EndpointSubset", "addresses"),
+        ("EndpointSubset", "notReadyAddresses"),
+        ("EndpointSubset", "ports"),
+        ("HorizontalPodAutoscalerSpec", "metrics"),
+        ("LabelSelectorRequirement", "values"),
+        ("NetworkPolicyEgressRule", "ports"),
+        ("NetworkPolicyEgressRule", "to"),
+        ("NetworkPolicyIngressRule", "from"),
+        ("NetworkPolicyIngressRule", "ports"),
+        ("NetworkPolicySpec", "egress"),
+        ("NetworkPolicySpec", "ingress"),
+        ("NetworkPolicySpec", "policyTypes"),
+        ("NodeSelectorRequirement", "values"),
+        ("PersistentVolumeClaimSpec", "accessModes"),
+        ("PersistentVolumeSpec", "accessModes"),
+        ("PodSpec", "tolerations"),
+        ("PolicyRule", "apiGroups"),
+        ("PolicyRule", "nonResourceURLs"),
+        ("PolicyRule", "resourceNames"),
+        ("PolicyRule", "resources"),
+        ("PolicyRule", "verbs"),
+        ("Role", "rules"),
+        ("RoleBinding", "subjects"),
+        ("ServiceAccount", "imagePullSecrets"),
+        ("ServiceSpec", "externalIPs"),
+        ("ServiceSpec", "loadBalancerSourceRanges"),
+    }
+)
+"""Lists that the schema calls atomic and whose order means nothing (rules N11, N18, N19)."""
 
 
 class Pairing(NamedTuple):
@@ -17,6 +56,8 @@ class Pairing(NamedTuple):
     pairs: list[tuple[int, int]]
     only_x: list[int]
     only_y: list[int]
+    alike: Sequence[tuple[int, int]] = ()
+    """Pairs that are equal by the measure of whoever asked, where those are not among `pairs`."""
 
 
 def pair_by_key(
@@ -57,7 +98,7 @@ def _places(keys: Sequence[Key]) -> dict[Key, list[int]]:
 
 
 def align(xs: Sequence[Json], ys: Sequence[Json], equal: Callable[[Json, Json], bool]) -> Pairing:
-    """Pair entries by position: the common head and tail, and what lies between when it is equally long."""
+    """Pair entries by position: the common head and tail are alike; what lies between when it is equally long."""
     head = 0
     while head < min(len(xs), len(ys)) and equal(xs[head], ys[head]):
         head += 1
@@ -65,21 +106,24 @@ def align(xs: Sequence[Json], ys: Sequence[Json], equal: Callable[[Json, Json], 
     while tail < min(len(xs), len(ys)) - head and equal(xs[-1 - tail], ys[-1 - tail]):
         tail += 1
     middle_x, middle_y = range(head, len(xs) - tail), range(head, len(ys) - tail)
+    alike = [(i, i) for i in range(head)] + [(len(xs) - i, len(ys) - i) for i in range(tail, 0, -1)]
     if len(middle_x) == len(middle_y):
-        return Pairing(list(zip(middle_x, middle_y, strict=True)), [], [])
-    return Pairing([], list(middle_x), list(middle_y))
+        return Pairing(list(zip(middle_x, middle_y, strict=True)), [], [], alike)
+    return Pairing([], list(middle_x), list(middle_y), alike)
 
 
 def match_anywhere(xs: Sequence[Json], ys: Sequence[Json], equal: Callable[[Json, Json], bool]) -> Pairing:
-    """Pair equal entries wherever they stand; the rest is paired in order."""
+    """Pair equal entries wherever they stand, as alike; the rest is paired in order."""
     left = list(range(len(ys)))
     rest: list[int] = []
+    alike: list[tuple[int, int]] = []
     for i, x in enumerate(xs):
         found = next((j for j in left if equal(x, ys[j])), None)
         if found is None:
             rest.append(i)
         else:
             left.remove(found)
+            alike.append((i, found))
     if len(rest) == len(left):
-        return Pairing(list(zip(rest, left, strict=True)), [], [])
-    return Pairing([], rest, left)
+        return Pairing(list(zip(rest, left, strict=True)), [], [], alike)
+    return Pairing([], rest, left, alike)

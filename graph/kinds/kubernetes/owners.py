@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
 from graph.document import Json, Object, tokens
+from graph.field_managers import moment
+from graph.kinds.lenient import text
 
 _DEPLOYERS = frozenset(
     {
@@ -81,6 +84,14 @@ class Manager(NamedTuple):
     operation: str
     subresource: str
     fields: Object
+    at: datetime | None = None
+    """UTC; when it last changed any of its fields."""
+    api_version: str = ""
+    """In which the fields are named."""
+
+
+_AT_ONCE = timedelta(seconds=1)
+"""Times of an object count in whole seconds."""
 
 
 class Owners:
@@ -105,10 +116,43 @@ class Owners:
         """Whether the object carries ownership at all; clients often leave it out of what they print."""
         return any(m.subresource != "status" for m in self.managers)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody but the server wrote what no manager owns.
+
+        Not so when nobody is known to deploy the object: its ownership may have been cleared. Nor when fields are
+        named in another version of the API, where they may stand elsewhere.
+        """
+        versions = {m.api_version for m in self.managers if m.subresource != "status"} - {""}
+        return self._deployer is not None and versions <= {text(self._body, "apiVersion")}
+
     def writers(self, path: str) -> list[Manager]:
         """Return the managers that own the field at a JSON pointer, or something inside it."""
         steps = self._steps(path)
         return [m for m in self.managers if m.subresource != "status" and _owns(m.fields, steps)]
+
+    def is_stated(self, manager: Manager, path: str) -> bool:
+        """Whether a manager that owns a place set it, and nothing around it.
+
+        What it brought into being holds the defaults of the server too, and it owns all of it: an object that it
+        made, a struct or an entry of a list that it added, a value that has one owner for all that is in it.
+        """
+        node = manager.fields
+        is_update = manager.operation == "Update"
+        steps = self._steps(path)
+        for number, (name, entry) in enumerate(steps):
+            child = node.get(name or _entry_key(node, entry) or "")
+            if not isinstance(child, dict):
+                return False
+            node = child
+            if is_update and "." in node and number + 1 < len(steps):
+                return False
+        return not (is_update and self._is_maker(manager))
+
+    def _is_maker(self, manager: Manager) -> bool:
+        """Whether a manager made the object and wrote nothing since."""
+        made = moment(text(self._body, "metadata", "creationTimestamp"))
+        return made is not None and manager.at is not None and manager.at <= made + _AT_ONCE
 
     def role(self, manager: Manager) -> Writer:
         """Return what a manager is to this object."""
@@ -139,7 +183,7 @@ class Owners:
 
     def _is_busy_elsewhere(self, name: str) -> bool:
         """Whether the name is that of a controller, or of a command that only changes what is there."""
-        return name in _BY_HAND or name in _CONTROLLERS or (name in self._operators and name not in _DEPLOYERS)
+        return is_by_hand(name) or name in _CONTROLLERS or (name in self._operators and name not in _DEPLOYERS)
 
     def _steps(self, path: str) -> list[tuple[str, Json]]:
         """Pair each token of the pointer with the value it leads to."""
@@ -155,6 +199,11 @@ class Owners:
             else:
                 break
         return steps
+
+
+def is_by_hand(name: str) -> bool:
+    """Whether a manager is a command that changes what is there, and so never makes anything."""
+    return name in _BY_HAND
 
 
 def manager_names(body: Object) -> frozenset[str]:
@@ -173,6 +222,8 @@ def _managers(body: Object) -> Iterator[Manager]:
                 str(entry.get("operation", "")),
                 str(entry.get("subresource", "")),
                 entry["fieldsV1"],
+                moment(text(entry, "time")),
+                text(entry, "apiVersion"),
             )
 
 

@@ -15,7 +15,7 @@ from graph.kinds.kubernetes.difference import Difference, Place, Step
 from graph.kinds.kubernetes.emptiness import is_nothing, is_unset, may_be_nothing
 from graph.kinds.kubernetes.equality import same
 from graph.kinds.kubernetes.expected import is_allocated
-from graph.kinds.kubernetes.lists import Pairing, align, match_anywhere, pair_by_key
+from graph.kinds.kubernetes.lists import ANY_ORDER, Pairing, align, match_anywhere, pair_by_key
 from graph.kinds.kubernetes.locate import default_of, entry_key
 from graph.kinds.kubernetes.schema import Shape, Type, metadata_type, resources_type
 
@@ -52,45 +52,6 @@ _UNIONS = frozenset(
 )
 """Structs of which one member is set: another member is one change, not a removal and an addition."""
 
-_ANY_ORDER = frozenset(
-    {
-        ("Capabilities", "add"),
-        ("Capabilities", "drop"),
-        ("ClusterRole", "rules"),
-        ("ClusterRoleBinding", "subjects"),
-        ("Endpoints", "subsets"),
-        ("EndpointSlice", "endpoints"),
-        ("EndpointSlice", "ports"),
-        ("EndpointSubset", "addresses"),
-        ("EndpointSubset", "notReadyAddresses"),
-        ("EndpointSubset", "ports"),
-        ("HorizontalPodAutoscalerSpec", "metrics"),
-        ("LabelSelectorRequirement", "values"),
-        ("NetworkPolicyEgressRule", "ports"),
-        ("NetworkPolicyEgressRule", "to"),
-        ("NetworkPolicyIngressRule", "from"),
-        ("NetworkPolicyIngressRule", "ports"),
-        ("NetworkPolicySpec", "egress"),
-        ("NetworkPolicySpec", "ingress"),
-        ("NetworkPolicySpec", "policyTypes"),
-        ("NodeSelectorRequirement", "values"),
-        ("PersistentVolumeClaimSpec", "accessModes"),
-        ("PersistentVolumeSpec", "accessModes"),
-        ("PodSpec", "tolerations"),
-        ("PolicyRule", "apiGroups"),
-        ("PolicyRule", "nonResourceURLs"),
-        ("PolicyRule", "resourceNames"),
-        ("PolicyRule", "resources"),
-        ("PolicyRule", "verbs"),
-        ("Role", "rules"),
-        ("RoleBinding", "subjects"),
-        ("ServiceAccount", "imagePullSecrets"),
-        ("ServiceSpec", "externalIPs"),
-        ("ServiceSpec", "loadBalancerSourceRanges"),
-    }
-)
-"""Lists that the schema calls atomic and whose order means nothing (rules N11, N18, N19)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Walk:
@@ -104,11 +65,20 @@ class Walk:
         """Return the places where the objects differ or are spelled differently."""
         return self._dict(self.kind, self.x_root, self.y_root, Place())
 
-    def is_same(self, kind: Type, x: Json | Absent, y: Json | Absent, place: Place) -> bool:
-        """Whether two values of a type mean the same at a place."""
+    def is_same(self, kind: Type, x: Json | Absent, y: Json | Absent, place: Place, *, completed: bool = False) -> bool:
+        """Whether two values of a type mean the same at a place.
+
+        Args:
+            kind: their type.
+            x: one value.
+            y: the other one.
+            place: where they are.
+            completed: whether a server may have filled in fields of the second one that no schema describes.
+        """
         if x is ABSENT or y is ABSENT:
             return x is y or is_nothing(y if x is ABSENT else x, kind, place.field, place.owner)
-        return not _real(self._value(kind, x, y, place))
+        found = self._value(kind, x, y, place)
+        return not (_certain(found) if completed else _real(found))
 
     def _value(self, kind: Type, x: Json, y: Json, place: Place) -> list[Difference]:
         if isinstance(x, dict) and isinstance(y, dict):
@@ -242,7 +212,7 @@ class Walk:
             for j in only_y:
                 inside = place.into_entry(Step(kind, key=keys_x[i]), i, j)
                 changed = _real(self._value(kind.item, x[i], y[j], inside))
-                known = [d for d in changed if not (d.x is ABSENT and d.kind.shape is Shape.UNKNOWN)]
+                known = _certain(changed)
                 if len(known) == 1 and known[0].place.field in kind.keys:
                     found += changed
                     only_x.remove(i)
@@ -256,21 +226,22 @@ class Walk:
 
     def _atomic(self, kind: Type, x: list[Json], y: list[Json], place: Place) -> list[Difference]:
         def equal(a: Json, b: Json) -> bool:
-            return not _real(self._value(kind.item, a, b, place))
+            return not _certain(self._value(kind.item, a, b, place))
 
         anywhere = match_anywhere(x, y, equal)
         if not (anywhere.pairs or anywhere.only_x or anywhere.only_y):
-            if not _real_order(x, y, equal):
-                return []
-            rule = "N11" if (place.owner, place.field) in _ANY_ORDER else ""
-            return [Difference(place=place, x=x, y=y, kind=kind, rule=rule, is_order=True)]
-        is_unordered = (place.owner, place.field) in _ANY_ORDER
+            found = self._filled_in(kind, x, y, anywhere, place)
+            if _real_order(x, y, equal):
+                rule = "N11" if (place.owner, place.field) in ANY_ORDER else ""
+                found.append(Difference(place=place, x=x, y=y, kind=kind, rule=rule, is_order=True))
+            return found
+        is_unordered = (place.owner, place.field) in ANY_ORDER
         return self._paired(kind, x, y, anywhere if is_unordered else align(x, y, equal), place)
 
     def _paired(self, kind: Type, x: list[Json], y: list[Json], pairing: Pairing, place: Place) -> list[Difference]:
         if len(pairing.only_x) + len(pairing.only_y) > 1:
             return [Difference(place=place, x=x, y=y, kind=kind)]
-        found: list[Difference] = []
+        found = self._filled_in(kind, x, y, pairing, place)
         for i, j in pairing.pairs:
             found += self._value(kind.item, x[i], y[j], place.into_entry(Step(kind, position=i), i, j))
         for i in pairing.only_x:
@@ -280,6 +251,14 @@ class Walk:
             inside = place.into_entry(Step(kind, position=j), None, j)
             found.append(Difference(place=inside, y=y[j], kind=kind.item))
         return found
+
+    def _filled_in(self, kind: Type, x: list[Json], y: list[Json], pairing: Pairing, place: Place) -> list[Difference]:
+        """Return what a server may have filled in of entries that are alike but for that."""
+        found: list[Difference] = []
+        for i, j in pairing.alike:
+            if x[i] != y[j]:
+                found += self._value(kind.item, x[i], y[j], place.into_entry(Step(kind, position=i), i, j))
+        return [d for d in found if d.may_be_filled_in and not d.rule]
 
 
 def _get(own: Object, name: str) -> Json | Absent:
@@ -293,6 +272,11 @@ def _all_objects(entries: list[Json]) -> bool:
 
 def _real(found: list[Difference]) -> list[Difference]:
     return [d for d in found if not d.rule]
+
+
+def _certain(found: list[Difference]) -> list[Difference]:
+    """Leave out what a server newer than the schemas may have filled in."""
+    return [d for d in _real(found) if not d.may_be_filled_in]
 
 
 def _real_order(x: list[Json], y: list[Json], equal: Callable[[Json, Json], bool]) -> bool:
@@ -313,7 +297,7 @@ def _sizes(value: Json) -> bool:
 
 def _collapse(found: list[Difference], kind: Type, x: Object, y: Object, place: Place) -> list[Difference]:
     """Report one difference for the whole struct where its parts are one change."""
-    real = _real(found)
+    real = _certain(found)
     if len(real) < 2 or kind.name == "ObjectMeta" or place.field in ("labels", "annotations"):
         return found
     is_swapped = (

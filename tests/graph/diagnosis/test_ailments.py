@@ -12,7 +12,7 @@ from graph.diagnosis.ailments import Ailment, Way, ailments
 from graph.diagnosis.links import links
 from graph.diagnosis.spread import Link, LinkType
 from graph.environment import EnvironmentGraph
-from graph.telemetry import LogLine, Series, Signal, Telemetry
+from graph.telemetry import LogLine, Mood, Series, Signal, Telemetry
 
 MINUTE = 60.0
 
@@ -32,11 +32,64 @@ def sign(metric: str, *values: float) -> Ailment:
         ("owned_shards", (640, 645, 650, 640, 200, 190), Way.FAILS),
         ("lock_waiters", (2, 2, 2, 2, 600, 650), Way.LOADED),
         ("batches_retried", (0, 0, 0, 0, 260, 300), Way.LOADED),
+        ("retry_count", (2, 2, 2, 2, 600, 900), Way.LOADED),
+        ("mutex_wait_ms", (1, 1, 1, 1, 800, 900), Way.WITHIN),
+        ("fsync_ms_p99", (4, 4, 4, 4, 3000, 5000), Way.WITHIN),
+        ("is_leader", (1, 1, 1, 1, 0, 0), Way.FAILS),
+        ("missed_windows_pct", (0.2, 0.2, 0.2, 0.2, 40, 60), Way.FAILS),
+        ("oldest_open_window_s", (60, 61, 60, 62, 300, 900), Way.FAILS),
     ],
 )
 def test_a_measure_tells_in_what_way_it_is_unwell(metric: str, values: Sequence[float], way: Way) -> None:
-    """To lose what one has charge of is to fail; to have many waiting, or to do things twice, is to be asked more."""
+    """To lose what one has charge of is to fail; to have many waiting, or to do things twice, is to be asked more.
+
+    Who waits for its own lock or disk malfunctions within.
+    """
     assert sign(metric, *values).way is way
+
+
+@pytest.mark.parametrize(("rate", "is_starved"), [((90, 91, 90, 92, 20, 10), True), ((90, 91, 90, 92, 89, 90), False)])
+def test_harm_that_comes_with_a_lack_of_work_is_marked(rate: Sequence[float], *, is_starved: bool) -> None:
+    found = ailments(
+        Telemetry(series=(series("db", "records_per_s", rate), series("db", "error_pct", (0, 0, 0, 0, 40, 60)))),
+        at=1e9,
+        width_s=MINUTE,
+    )
+    assert [(sign.what, sign.is_starved) for sign in found["db"]] == [("error_pct", is_starved)]
+
+
+def test_to_get_less_to_do_is_no_trouble_by_itself() -> None:
+    less = series("db", "records_per_s", (90, 91, 90, 92, 20, 10))
+    assert ailments(Telemetry(series=(less,)), at=1e9, width_s=MINUTE) == {}
+
+
+def test_what_began_before_the_interval_of_the_alert_is_seen_in_a_short_series() -> None:
+    """The readings before the alert hold the trouble as well, and are not taken for the usual state."""
+    late = Series(
+        resource="db",
+        metric="error_rate_pct",
+        signal=Signal.ERRORS,
+        times=MINUTE * np.arange(14),
+        values=np.array([0.1] * 4 + [60.0] * 10),
+    )
+    found = ailments(Telemetry(series=(late,)), at=11 * MINUTE, width_s=3 * MINUTE)
+    assert found["db"][0].since == 4 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("text", "mood", "count", "is_heard"),
+    [
+        ("session expired, leadership lost", Mood.BAD, 80, True),
+        ("session expired, leadership lost", Mood.BAD, 8, False),
+        ("call of prices timed out, trying again", Mood.NEUTRAL, 900, True),
+        ("segment merged", Mood.NEUTRAL, 900, False),
+    ],
+)
+def test_many_lines_that_were_never_there_before_tell_of_trouble(
+    text: str, mood: Mood, count: int, *, is_heard: bool
+) -> None:
+    said = LogLine(resource="db", at=0.0, severity="", text=text, count=count, baseline=0.0, mood=mood)
+    assert bool(ailments(Telemetry(logs=(said,)), at=1e9, width_s=MINUTE)) is is_heard
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,15 @@ def test_what_nobody_waits_for_is_no_origin_however_slow() -> None:
     assert named(Signal.LATENCY, telemetry(Signal.LATENCY, levels, ("site", "search"), ("site", "batch"))) == ["search"]
 
 
+def test_what_several_call_counts_for_no_more_than_the_subject_can_feel() -> None:
+    """A job that another starts as well may be slow for hours: its seconds are not those of the subject."""
+    levels = {"site": (0.2, 0.5, 100.0), "search": (0.1, 0.4, 100.0), "batch": (2.0, 40.0, 20.0)}
+    calls = (("site", "search"), ("site", "batch"), ("cron", "batch"))
+    found = origins(telemetry(Signal.LATENCY, levels, *calls), "site", signal=Signal.LATENCY, at=AT, width_s=WIDTH)
+    shares = {o.resource: o.share for o in found}
+    assert shares["search"] > 0.3
+
+
 def test_more_failed_calls_than_failed_requests_are_no_contradiction() -> None:
     """One request makes several calls, and one that fails is enough."""
     levels = {"site": (99.9, 90.0, 100.0), "reviews": (99.9, 89.0, 100.0), "db": (99.9, 80.0, 200.0)}

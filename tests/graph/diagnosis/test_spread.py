@@ -114,6 +114,20 @@ def test_what_is_no_longer_fed_gets_old() -> None:
     assert {s.mode for s in found.steps} == {Mode.FAILURE, Mode.STARVATION}
 
 
+@pytest.mark.parametrize(("since", "is_victim"), [(60, True), (0, False)])
+def test_who_gets_less_to_do_suffers_from_whoever_feeds_it(since: float, *, is_victim: bool) -> None:
+    """A coordinator that hands out no work is why workers lose what they hold; not when both began at once."""
+    lack = Ailment(resource="worker", way=FAILS, since=since, what="active_shards", factor=9.0, is_starved=True)
+    found = first(
+        "site",
+        [link("coordinator", "worker"), link("site", "worker")],
+        sick("coordinator", (FAILS, 0, "session expired, leadership lost")),
+        ("worker", [lack]),
+        sick("site", (FAILS, 300, "no data of worker")),
+    )
+    assert (("coordinator", "worker") in steps(found)) is is_victim
+
+
 def test_who_says_that_another_fails_is_not_the_origin() -> None:
     """Of two that are unwell from the same reading on, the one that is complained of began."""
     found = first(
