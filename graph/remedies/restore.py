@@ -8,9 +8,10 @@ from datetime import timedelta
 from graph.action import FieldEdit
 from graph.change import Change
 from graph.diagnosis.result import Cause
-from graph.document import ABSENT, Absent, Json, Object, get, tokens
+from graph.document import ABSENT, Absent, Json, Object, get, pointer, put, tokens
 from graph.drift import Finding, Verdict
 from graph.environment import EnvironmentGraph
+from graph.kinds.kubernetes import autoscaling
 from graph.remedies.edits import Wish, edits_for, inside_text
 from graph.remedies.locate import locate
 from graph.resource import Facet
@@ -20,6 +21,8 @@ _ONE_DEED = timedelta(seconds=60)
 
 _PLATFORM_NOTES = ("kubectl.kubernetes.io/last-applied", "deployment.kubernetes.io/", "deprecated.daemonset.template")
 """Annotations that say what was applied or which revision runs; they follow by themselves."""
+
+_SCALER = "HorizontalPodAutoscaler"
 
 RESTORABLE = frozenset({Verdict.OUT_OF_BAND_CHANGE, Verdict.CONFLICT})
 """Verdicts of a field whose declared value is known and is not the one that runs."""
@@ -41,6 +44,10 @@ def drift_edits(
     if actual is None:
         return ()
     intended = graph.body(uid, Facet.INTENDED) or {}
+    live = actual
+    if finding.resource.kind == _SCALER:
+        # Drift of an autoscaler is told in the newest form, whatever versions it is declared and served in.
+        intended, actual = autoscaling.as_v2(intended), autoscaling.as_v2(actual)
     wishes = [_wish_of_finding(intended, actual, finding)]
     if change is not None:
         deeds = [c for c in graph.changes(uid) if is_same_deed(graph, c, change)]
@@ -48,7 +55,9 @@ def drift_edits(
     for other in others:
         if other.resource.uid == uid and other.verdict in RESTORABLE and _made_together(graph, other, finding, change):
             wishes.append(_wish_of_finding(intended, actual, other))
-    return edits_for(actual, _distinct(wishes))
+    edits = edits_for(actual, _distinct(wishes))
+    is_other_form = finding.resource.kind == _SCALER and autoscaling.is_first(live)
+    return _as_served(live, actual, edits) if is_other_form else edits
 
 
 def rollback_edits(graph: EnvironmentGraph, uid: str, change: Change) -> tuple[FieldEdit, ...]:
@@ -62,6 +71,23 @@ def rollback_edits(graph: EnvironmentGraph, uid: str, change: Change) -> tuple[F
     declared = graph.body(uid, Facet.INTENDED) or actual
     deeds = [change, *(c for c in graph.changes(uid) if is_same_deed(graph, c, change))]
     return edits_for(actual, _distinct([w for c in deeds if (w := _wish_back(graph, uid, declared, actual, c))]))
+
+
+def _as_served(live: Object, newest: Object, edits: Sequence[FieldEdit]) -> tuple[FieldEdit, ...]:
+    """Return edits of an autoscaler in its newest form as edits of the live one in its own."""
+    wanted = newest
+    for edit in edits:
+        wanted = put(wanted, edit.path, edit.after)
+    wanted = autoscaling.like(live, wanted)
+    found: list[FieldEdit] = []
+    for parent in ("/spec", "/metadata/annotations"):
+        before, after = get(live, parent), get(wanted, parent)
+        if isinstance(before, dict) and isinstance(after, dict):
+            places = [(parent + pointer(k), before.get(k, ABSENT), after.get(k, ABSENT)) for k in before | after]
+        else:
+            places = [(parent, before, after)]
+        found += [FieldEdit(path=path, before=one, after=other) for path, one, other in places if one != other]
+    return tuple(found)
 
 
 def is_same_deed(graph: EnvironmentGraph, one: Change, main: Change) -> bool:

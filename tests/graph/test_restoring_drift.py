@@ -16,6 +16,7 @@ from graph.environment import EnvironmentGraph
 from graph.remediation import revert_plan
 from graph.resource import Facet
 from tests.graph.builders import NOW, EstateBuilder, cloud, k8s, manifest, service, workload
+from tools.actions.holding import holds
 
 _POD = "/spec/template/spec"
 _APP = f"{_POD}/containers/0"
@@ -68,6 +69,100 @@ _NETWORK = manifest(
         ],
     },
 )
+
+
+_CPU = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}}}
+_QUEUE = {
+    "type": "External",
+    "external": {
+        "metric": {"name": "queue", "selector": {"matchLabels": {"q": "a"}}},
+        "target": {"type": "AverageValue", "averageValue": "30"},
+    },
+}
+_SLOWLY = {"scaleDown": {"stabilizationWindowSeconds": 60}}
+
+
+def _scaler(version: str, **spec: Any) -> Object:
+    body = manifest("HorizontalPodAutoscaler", "cart", spec={"minReplicas": 2, "maxReplicas": 5, **spec})
+    return {**body, "apiVersion": f"autoscaling/{version}"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "live"),
+    [
+        pytest.param(_scaler("v2", metrics=[_CPU]), _scaler("v1", targetCPUUtilizationPercentage=9), id="share"),
+        pytest.param(
+            _scaler("v1", targetCPUUtilizationPercentage=60),
+            _scaler("v2", metrics=[put(copy.deepcopy(_CPU), "/resource/target/averageUtilization", 9)]),
+            id="share, declared in the older version",
+        ),
+        pytest.param(
+            _scaler("v1", targetCPUUtilizationPercentage=60), _scaler("v1", targetCPUUtilizationPercentage=9), id="both"
+        ),
+        pytest.param(
+            _scaler("v2", metrics=[_CPU, _QUEUE]),
+            put(
+                _scaler("v1", targetCPUUtilizationPercentage=60),
+                "/metadata/annotations",
+                {
+                    "autoscaling.alpha.kubernetes.io/metrics": json.dumps(
+                        [
+                            {
+                                "type": "External",
+                                "external": {
+                                    "metricName": "queue",
+                                    "metricSelector": {"matchLabels": {"q": "a"}},
+                                    "targetAverageValue": "9",
+                                },
+                            }
+                        ]
+                    )
+                },
+            ),
+            id="metric in an annotation",
+        ),
+        pytest.param(
+            _scaler("v2", metrics=[_CPU, _QUEUE]), _scaler("v1", targetCPUUtilizationPercentage=60), id="metric removed"
+        ),
+        pytest.param(
+            _scaler("v2", metrics=[_CPU], behavior=_SLOWLY),
+            put(
+                _scaler("v1", targetCPUUtilizationPercentage=60),
+                "/metadata/annotations",
+                {
+                    "autoscaling.alpha.kubernetes.io/behavior": json.dumps(
+                        {"ScaleDown": {"StabilizationWindowSeconds": 1}, "ScaleUp": None}
+                    ),
+                    "example.com/note": "mine",
+                },
+            ),
+            id="behaviour",
+        ),
+        pytest.param(_scaler("v2", metrics=[_CPU]), _scaler("v1", maxReplicas=9), id="range and share"),
+    ],
+)
+def test_an_autoscaler_is_restored_in_the_version_that_is_served(declared: Object, live: Object) -> None:
+    """Servers before 1.23 keep it in a form without metrics; what is written there must mean what was declared."""
+    done = live
+    for _ in range(3):
+        graph = _graph(declared, done)
+        findings = compare_graph(graph).findings
+        if not findings:
+            break
+        plan = revert_plan(graph, findings[0], None, now=NOW, drift=findings)
+        assert plan is not None
+        for edit in plan.action.edits:
+            assert get(done, edit.path) == edit.before
+            done = put(done, edit.path, edit.after)
+        for check in plan.verification:
+            if check.path:
+                assert holds(done, check.path, check.value)
+    assert done != live
+    assert compare_graph(_graph(declared, done)).findings == ()
+    assert done["spec"].keys() <= live["spec"].keys() | declared["spec"].keys() | {"targetCPUUtilizationPercentage"}
+    assert ("metrics" in done["spec"]) is (done["apiVersion"] == "autoscaling/v2")
+    notes = get(live, "/metadata/annotations/example.com~1note")
+    assert get(done, "/metadata/annotations/example.com~1note") == notes
 
 
 @pytest.mark.parametrize(

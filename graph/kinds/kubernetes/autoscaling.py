@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 
 from graph.document import Json, Object
-from graph.kinds.lenient import mapping
+from graph.kinds.lenient import entries, mapping
 
 _PREFIX = "autoscaling.alpha.kubernetes.io/"
 _METRICS, _BEHAVIOR = _PREFIX + "metrics", _PREFIX + "behavior"
@@ -52,6 +52,66 @@ def as_v2(body: Object) -> Object:
         return {**body, "spec": spec}
     kept = {k: v for k, v in notes.items() if k not in _BOOKS}
     return {**body, "metadata": {**body["metadata"], "annotations": kept}, "spec": spec}
+
+
+def is_first(body: Object) -> bool:
+    """Whether an autoscaler is in `autoscaling/v1`, the one version of another form that servers prefer."""
+    return body.get("apiVersion") == "autoscaling/v1"
+
+
+def like(live: Object, body: Object) -> Object:
+    """Return an autoscaler in the form of `autoscaling/v2` as the version of a live one holds it.
+
+    Only `autoscaling/v1` has another form. The first share of the processor has a field there, and everything else
+    stands in the annotations.
+    """
+    if not is_first(live):
+        return body
+    share, others = None, list[Object]()
+    for _, metric in entries(mapping(body, "spec"), "metrics"):
+        resource = mapping(metric, "resource")
+        used = mapping(resource, "target").get("averageUtilization") if resource.get("name") == "cpu" else None
+        if share is None and used is not None:
+            share = used
+        else:
+            others.append(metric)
+    spec = {k: v for k, v in mapping(body, "spec").items() if k not in ("metrics", "behavior")}
+    if share is not None:
+        spec["targetCPUUtilizationPercentage"] = share
+    books = {k: v for k, v in mapping(live, "metadata", "annotations").items() if k in _BOOKS}
+    behavior = mapping(body, "spec").get("behavior")
+    if [_metric(m) for m in _read(books.get(_METRICS), list)] != others:
+        books[_METRICS] = json.dumps([_first_metric(m) for m in others]) if others else None
+    if _lower(_read(books.get(_BEHAVIOR), dict)) != (behavior or {}):
+        books[_BEHAVIOR] = json.dumps(_upper(behavior)) if behavior else None
+    notes = {**mapping(body, "metadata", "annotations"), **{k: v for k, v in books.items() if v is not None}}
+    metadata = {k: v for k, v in mapping(body, "metadata").items() if k != "annotations"}
+    return {**body, "metadata": {**metadata, **({"annotations": notes} if notes else {})}, "spec": spec}
+
+
+def _first_metric(metric: Object) -> Json:
+    """Bring one metric from the form of `v2` into that of `v2beta1`."""
+    kind = str(metric.get("type"))
+    field = _SOURCES.get(kind, "")
+    source = mapping(metric, field)
+    target, named = mapping(source, "target"), mapping(source, "metric")
+    rest: Object = {k: v for k, v in source.items() if k not in ("target", "metric", "describedObject")}
+    if named:
+        rest["metricName"] = named.get("name")
+    if "selector" in named:
+        rest["metricSelector" if kind == "External" else "selector"] = named["selector"]
+    if kind == "Object":
+        rest["target"] = source.get("describedObject")
+    plain = {"averageUtilization": "targetAverageUtilization", "value": "targetValue"}
+    plain["averageValue"] = "averageValue" if kind == "Object" else "targetAverageValue"
+    rest |= {plain[name]: value for name, value in target.items() if name in plain}
+    return {**metric, field: rest}
+
+
+def _upper(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {k[:1].upper() + k[1:]: _upper(v) for k, v in value.items()}
+    return [_upper(v) for v in value] if isinstance(value, list) else value
 
 
 def _read(text: Json, kind: type) -> Json:
