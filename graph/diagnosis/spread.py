@@ -64,6 +64,19 @@ class Spread:
         """Everyone reached, nearest first; the origin is not among them."""
         return tuple(dict.fromkeys(step.target for step in self.steps))
 
+    def way_back(self, uid: str) -> tuple[str, ...]:
+        """From one that was reached back to the origin, by the first way to each; the origin alone for any other.
+
+        Steps as a whole may go round in a ring, as calls do; the first way to each can't.
+        """
+        came: dict[str, str] = {}
+        for step in self.steps:
+            came.setdefault(step.target, step.source)
+        path = [uid]
+        while path[-1] != self.origin and path[-1] in came:
+            path.append(came[path[-1]])
+        return tuple(path) if path[-1] == self.origin else (self.origin,)
+
 
 def spreads(
     links: Sequence[Link],

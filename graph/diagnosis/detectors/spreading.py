@@ -37,7 +37,7 @@ def _hypothesis(context: Context, account: Spread) -> Hypothesis:
         summary=f"{name} {what}{others}.",
         points=tuple(_points(context, account)),
         weight=Weight.BREAKS,
-        path=_way_back(account, context.subjects[0]),
+        path=account.way_back(context.subjects[0]),
         is_weighed=True,
         only_locates=True,
     )
@@ -47,12 +47,3 @@ def _points(context: Context, account: Spread) -> Iterator[Point]:
     for number, reason in enumerate(account.reasons):
         evidence = context.note_unwell(*reason.about) or context.note_unwell(account.origin)
         yield Point(rule="account", key=str(number), text=reason.text, evidence=evidence, share=reason.worth)
-
-
-def _way_back(account: Spread, subject: str) -> tuple[str, ...]:
-    """From the subject back to the origin, against the way that the trouble took."""
-    came = {step.target: step.source for step in account.steps}
-    path = [subject]
-    while path[-1] in came:
-        path.append(came[path[-1]])
-    return tuple(path) if path[-1] == account.origin else (account.origin,)

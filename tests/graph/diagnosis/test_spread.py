@@ -170,3 +170,16 @@ def test_a_caller_that_names_two_callees_suffers_from_both() -> None:
         sick("edge", (FAILS, 180, "b: unavailable")),
     )
     assert steps(found) == {("gate", "a"), ("gate", "b"), ("a", "edge"), ("b", "edge")}
+
+
+def test_the_way_back_ends_where_services_call_each_other_in_a_ring() -> None:
+    """Trouble goes on from the last of the ring to the first, which it had reached before."""
+    found = first(
+        "quotes",
+        [link("rates", "vault"), link("terms", "rates"), link("quotes", "terms"), link("rates", "quotes")],
+        *(sick(uid, (FAILS, 0, "error_pct")) for uid in ("rates", "terms", "quotes")),
+        sick("vault", (FAILS, 0, "error_pct"), (WITHIN, 0, "panics")),
+    )
+    assert ("quotes", "rates") in steps(found)
+    assert found.way_back("quotes") == ("quotes", "terms", "rates", "vault")
+    assert (found.way_back("vault"), found.way_back("stranger")) == (("vault",), ("vault",))
