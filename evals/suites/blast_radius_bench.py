@@ -124,7 +124,8 @@ def _logs(data: Path, names: Mapping[str, str]) -> Iterator[LogLine]:
         if kind == "node" and event.get("type") != "Deployment":
             text = f"{event.get('reason')} {event.get('message')}"
             owner = uid_of(_node(name, names))
-            yield LogLine(resource=owner, at=seconds(event["timestamp"]), severity="error", text=text)
+            severity = "info" if event.get("type") == "Normal" else "error"
+            yield LogLine(resource=owner, at=seconds(event["timestamp"]), severity=severity, text=text)
         elif kind == "pod" and event.get("type") == "Warning":
             owners = [n for n in names if name == n or name.startswith(f"{n}-")]
             if owners:

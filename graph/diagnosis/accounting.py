@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from graph.diagnosis.ailments import Ailment
+from graph.diagnosis.ailment import Ailment
 from graph.diagnosis.context import Context
 from graph.diagnosis.result import Account, Statement
 from graph.diagnosis.spread import Spread, spreads

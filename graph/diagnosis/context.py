@@ -10,7 +10,8 @@ from functools import cached_property
 from graph.anomaly import anomaly
 from graph.attribution import attribute
 from graph.change import Change
-from graph.diagnosis.ailments import Ailment, Way, ailments, sign_event
+from graph.diagnosis.ailment import Ailment, sign_event
+from graph.diagnosis.ailments import ailments
 from graph.diagnosis.commits.scene import Scene as CommitScene
 from graph.diagnosis.commits.verdict import CommitVerdict, rank_commits
 from graph.diagnosis.complaints import Complaint, complaints
@@ -51,6 +52,8 @@ LOOK_BACK = timedelta(days=7)
 """Changes older than this are left out unless what runs still differs from what was declared."""
 _ROLLING = timedelta(hours=2)
 """Releases older than this are not compared with each other: their versions no longer run side by side."""
+_CLEARLY_MORE = 1.5
+"""Points by which one account must be better than another to be told apart from it for sure."""
 _JUDGED = timedelta(minutes=5)
 """An alert fires at the end of the interval that it judges."""
 _WIDTH = timedelta(minutes=10)
@@ -191,7 +194,8 @@ class Context:
     @cached_property
     def unwell(self) -> dict[str, list[Ailment]]:
         """Who is unwell, and how, by uid: by own signs, and by what others say of it."""
-        own = ailments(self.telemetry, at=self.judged_from, width_s=_WIDTH.total_seconds())
+        alerted = {(uid, alert.metric) for uid in self.subjects for alert in self.alerts if alert.metric}
+        own = ailments(self.telemetry, at=self.judged_from, width_s=_WIDTH.total_seconds(), alerted=alerted)
         told = hearsay(self.telemetry.logs, self.links, own, rollouts=self.rollouts)
         found = {uid: [*own.get(uid, ()), *told.get(uid, ())] for uid in {**own, **told}}
         return {uid: sorted(signs, key=lambda s: (s.since, s.what)) for uid, signs in found.items() if signs}
@@ -231,8 +235,8 @@ class Context:
         """Each subject with where its trouble comes from, as far as what its callers feel was measured.
 
         Nothing for a subject of which no call is known: that it is unwell itself is what its alert says already. None
-        that suffers, by the best account, from what malfunctions within: what callers feel is not measured of a queue,
-        a store or a coordinator.
+        where an account is clearly better than its own: what callers feel is not measured of a queue, a store or a
+        coordinator.
         """
         found: list[tuple[str, Origin]] = []
         at = self.judged_from
@@ -246,9 +250,14 @@ class Context:
                 if mine:
                     break
         best = next(iter(self.accounts), None)
-        if best is None or all(sign.way is not Way.WITHIN for sign in self.unwell[best.origin]):
-            return tuple(found)
-        return tuple((subject, origin) for subject, origin in found if origin.resource not in best.victims)
+        own = {a.origin: a.score for a in self.accounts}
+        return tuple(
+            (subject, origin)
+            for subject, origin in found
+            if best is None
+            or origin.resource == best.origin
+            or best.score < own.get(origin.resource, 0.0) + _CLEARLY_MORE
+        )
 
     @cached_property
     def first_failures(self) -> tuple[FirstFailure, ...]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from graph.diagnosis.accounting import accounts_of, unexplained
-from graph.diagnosis.ailments import Way
+from graph.diagnosis.ailment import Way
 from graph.diagnosis.blame import change_verdict, remedy
 from graph.diagnosis.commits.verdict import LIKELY
 from graph.diagnosis.context import Context

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from graph.diagnosis.ailments import Ailment, Way
+from graph.diagnosis.ailment import Ailment, Way
 from graph.diagnosis.links import QUIET
 from graph.diagnosis.spread import Link, LinkType, name_pattern
 from graph.telemetry import LogLine

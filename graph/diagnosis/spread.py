@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from graph.diagnosis.ailments import Ailment, Way
+from graph.diagnosis.ailment import Ailment, Way
 from graph.diagnosis.hypothesis import Reason
 from graph.diagnosis.transmission import EARLY_S, Mode, arrives, passes
 

@@ -11,13 +11,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
-from graph.diagnosis.ailments import Ailment, Way
+from graph.diagnosis.ailment import Ailment, Way
 
 EARLY_S = 90.0
 """Seconds by which a victim may seem to be earlier: readings are minutes apart."""
 _BACKLOG = re.compile(r"depth|backlog|messages_(ready|visible)|oldest|unacked|pending_messages|consumer_lag")
 """Measures of a queue whose messages wait."""
-_OLD = re.compile(r"stale|freshness|older than|behind|out of date|no (new )?data", re.IGNORECASE)
+_OLD = re.compile(
+    r"stale|freshness|older than|behind|out of date|no (new )?data|_age(_|$)|newest|last_(success|update|refresh)",
+    re.IGNORECASE,
+)
 """Signs of something that is not fed any more."""
 
 

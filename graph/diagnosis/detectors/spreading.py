@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from graph.diagnosis.ailments import Way
+from graph.diagnosis.ailment import Way
 from graph.diagnosis.context import Context
 from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
 from graph.diagnosis.spread import Spread

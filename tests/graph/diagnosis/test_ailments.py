@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from graph.diagnosis.ailments import Ailment, Way, ailments
+from graph.diagnosis.ailment import Ailment, Way
+from graph.diagnosis.ailments import ailments
 from graph.diagnosis.links import links
 from graph.diagnosis.spread import Link, LinkType
 from graph.environment import EnvironmentGraph
@@ -38,12 +39,18 @@ def sign(metric: str, *values: float) -> Ailment:
         ("is_leader", (1, 1, 1, 1, 0, 0), Way.FAILS),
         ("missed_windows_pct", (0.2, 0.2, 0.2, 0.2, 40, 60), Way.FAILS),
         ("oldest_open_window_s", (60, 61, 60, 62, 300, 900), Way.FAILS),
+        ("last_success_age_s", (60, 61, 60, 62, 300, 900), Way.FAILS),
+        ("plans_finished_per_5m", (9, 9, 9, 9, 3, 0), Way.FAILS),
+        ("estimate_fallback_pct", (1, 1, 1, 1, 40, 60), Way.FAILS),
+        ("units_limit_per_min", (3000, 3000, 3000, 600, 600, 600), Way.WITHIN),
+        ("chain_certs", (3, 3, 3, 3, 2, 2), Way.WITHIN),
     ],
 )
 def test_a_measure_tells_in_what_way_it_is_unwell(metric: str, values: Sequence[float], way: Way) -> None:
     """To lose what one has charge of is to fail; to have many waiting, or to do things twice, is to be asked more.
 
-    Who waits for its own lock or disk malfunctions within.
+    Who waits for its own lock or disk, allows less, or is set up with less, malfunctions within. Who gets less done or
+    answers with less, fails.
     """
     assert sign(metric, *values).way is way
 
@@ -51,7 +58,7 @@ def test_a_measure_tells_in_what_way_it_is_unwell(metric: str, values: Sequence[
 @pytest.mark.parametrize(("rate", "is_starved"), [((90, 91, 90, 92, 20, 10), True), ((90, 91, 90, 92, 89, 90), False)])
 def test_harm_that_comes_with_a_lack_of_work_is_marked(rate: Sequence[float], *, is_starved: bool) -> None:
     found = ailments(
-        Telemetry(series=(series("db", "records_per_s", rate), series("db", "error_pct", (0, 0, 0, 0, 40, 60)))),
+        Telemetry(series=(series("db", "requests_per_s", rate), series("db", "error_pct", (0, 0, 0, 0, 40, 60)))),
         at=1e9,
         width_s=MINUTE,
     )
@@ -59,8 +66,25 @@ def test_harm_that_comes_with_a_lack_of_work_is_marked(rate: Sequence[float], *,
 
 
 def test_to_get_less_to_do_is_no_trouble_by_itself() -> None:
-    less = series("db", "records_per_s", (90, 91, 90, 92, 20, 10))
+    less = series("db", "requests_per_s", (90, 91, 90, 92, 20, 10))
     assert ailments(Telemetry(series=(less,)), at=1e9, width_s=MINUTE) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "since"),
+    [
+        pytest.param((93, 94, 93, 94, 80, 60, 50, 40), 5 * MINUTE, id="it falls"),
+        pytest.param((93, 94, 93, 94, 110, 140, 150, 160), 5 * MINUTE, id="it rises"),
+        pytest.param((93, 94, 93, 94, 60, 93, 94, 93), None, id="it came back"),
+    ],
+)
+def test_what_an_alert_is_about_is_out_of_range_in_either_direction(
+    values: Sequence[float], since: float | None
+) -> None:
+    """Nobody knows which way is bad but whoever wrote the alert."""
+    watched = Telemetry(series=(series("db", "basket_value", values),))
+    found = ailments(watched, at=1e9, width_s=MINUTE, alerted={("db", "basket_value")})
+    assert [sign.since for sign in found.get("db", [])] == ([] if since is None else [since])
 
 
 def test_what_began_before_the_interval_of_the_alert_is_seen_in_a_short_series() -> None:

@@ -189,6 +189,27 @@ def test_the_origin_is_whose_malfunction_the_others_wait_for() -> None:
     assert found.unexplained == ()
 
 
+def test_what_callers_feel_does_not_acquit_a_thing_of_which_no_such_measure_is_known() -> None:
+    """The slowest service that has a latency waits for a pool that has none, and two others wait for it as well."""
+    names = ("orders", "carts", "stock")
+    graph = environment(
+        *("shop", *names, "pool"),
+        relations=[
+            *(relation("shop", name) for name in names),
+            *(relation(name, "pool", RelationType.CONNECTS_TO) for name in names),
+        ],
+    )
+    slow = [(name, [10] * 14 + [900] * 8) for name in names]
+    telemetry = Telemetry(
+        series=(
+            series("pool", "clients_waiting", *[1] * 13, *[300] * 9),
+            *(series(name, "p99_latency_ms", *values, signal=Signal.LATENCY) for name, values in slow),
+            series("shop", "p99_latency_ms", *[30] * 15, *[2000] * 7, signal=Signal.LATENCY),
+        )
+    )
+    assert ask(graph, "shop", telemetry, metric="p99_latency_ms").causes[0].resource == uid("pool")
+
+
 def test_who_complains_and_is_not_known_to_depend_on_anything_is_not_acquitted() -> None:
     """An account follows links: of whom none is known it can't tell, of a service that calls others it can."""
     graph = environment(

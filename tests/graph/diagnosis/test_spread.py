@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graph.diagnosis.ailments import Ailment, Way
+from graph.diagnosis.ailment import Ailment, Way
 from graph.diagnosis.spread import Link, LinkType, Spread, spreads
 from graph.diagnosis.transmission import Mode
 
