@@ -30,8 +30,20 @@ def unbounded(patch: Patch) -> Iterator[Effect]:
     for effect, names in _BOUNDS:
         if _has_default(names, patch.removed) and _has_none(names, patch.added):
             yield effect
+    if _clamps(patch.removed) > _clamps(patch.added):
+        yield Effect.BATCHES_MORE
     if _cuts(patch.removed) > _cuts(patch.added) and not _is_capped(patch.added):
         yield Effect.LOADS_ALL
+
+
+_CLAMP = re.compile(
+    r"\bmin\(\w[\w.]*, ?\w|\bclamp\(|coerceatmost|coercein|math\.min\(\w[\w.]*, ?\w|\.min\(\w", re.IGNORECASE
+)
+
+
+def _clamps(lines: Sequence[str]) -> int:
+    """How many lines take the smaller of what is asked and what is allowed."""
+    return sum(bool(_CLAMP.search(line)) for line in lines)
 
 
 def _has_default(names: str, lines: Sequence[str]) -> bool:

@@ -68,6 +68,21 @@ def broken_contracts(patch: Patch) -> Iterator[Effect]:
         yield Effect.CHANGES_FORMAT
 
 
+_PLACES = re.compile(r"queue|topic|stream\b|channel|bucket|exchange|subscri|tube\b|routing_key", re.IGNORECASE)
+_SAID = re.compile(r":\w+|[\"'][\w./:-]+[\"']")
+
+
+def redirected(patch: Patch) -> Iterator[Effect]:
+    """Yield that work goes to, or is taken from, a place of another name."""
+    for old, new in patch.pairs():
+        if (
+            _PLACES.search(old)
+            and _SAID.sub("", old) == _SAID.sub("", new)
+            and _SAID.findall(old) != _SAID.findall(new)
+        ):
+            yield Effect.POINTS_ELSEWHERE
+
+
 def bumped(patch: Patch) -> list[str]:
     """Names of libraries of which another version is used, by more than its last number, which promises no change; and
     of those that took the place of others."""
@@ -118,8 +133,19 @@ def _queries(patch: Patch) -> Iterator[Effect]:
         yield Effect.LOCKS
     if _scans(patch):
         yield Effect.SCANS
+    if any(_asks_less(old, new) for old, new in patch.pairs()):
+        yield Effect.CHANGES_QUERY
     if _clauses(patch.removed) and _clauses(patch.added) and _clauses(patch.removed) != _clauses(patch.added):
         yield Effect.CHANGES_QUERY
+
+
+_ASKS = re.compile(r"where|filter|find\w*\(|query|select|\.eq\(|criteria", re.IGNORECASE)
+
+
+def _asks_less(old: str, new: str) -> bool:
+    """Whether a query has lost a condition, and gained none."""
+    before, after = (set(re.findall(r"[A-Za-z_]\w{2,}", line)) for line in (old, new))
+    return bool(_ASKS.search(old) and _ASKS.search(new)) and after < before
 
 
 def _clauses(lines: Sequence[str]) -> list[str]:

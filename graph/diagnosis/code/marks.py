@@ -20,7 +20,7 @@ _HANDLES_ERROR = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """To be told that one may not is no change of who may"""
-_REWRITTEN = 0.7
+_REWRITTEN, _PARTLY = 0.7, 0.85
 _BY_SCOPE = frozenset({_E.LEAKS_HANDLES, _E.DROPS_LOCK})
 _SCOPED = re.compile(
     r"with_?lock|synchroni[sz]ed?\b|\.use\s*[{(]|\btry\s*\(|\busing\b|\bdefer\b|\bfinally\b|\bensure\b|\bwith \w.*:$"
@@ -63,7 +63,7 @@ def marked(patch: Patch) -> Iterator[tuple[Effect, float]]:
             continue
         if effect in _BY_SCOPE and effect is mark.fewer and is_scoped:
             continue
-        yield effect, _REWRITTEN if lost and gained else 1.0
+        yield effect, 1.0 if not (lost and gained) else _REWRITTEN if effect is mark.more else _PARTLY
 
 
 _LABELLED = re.compile(r"(?:label\w*|tags?|attributes?|dimensions?)\(([^()\n]*)", re.IGNORECASE)

@@ -92,6 +92,7 @@ MEANINGS: tuple[Meaning, ...] = (
         _E.COLLIDES,
         None,
     ),
+    _row(r"profiles?(_active)?$|(^|_)(env|environment|stage)$", None, None, _E.NEEDS_SETTING, _E.NEEDS_SETTING, None),
     # Which of many gets it.
     _row(r"(partition|routing|shard|sharding|hash|message_?group)_?(key|id|by)", None, None, None, _E.SKEWS, None),
     # How many rows one query or page returns.
@@ -251,6 +252,7 @@ _LITERAL = re.compile(r"[\d.]+[a-z%]*$|true$|false$|[\w./:-]*[./:-][\w./:-]*$")
 """A value that stands for itself, and not for another one by name"""
 _CHEAP = re.compile(r"fast|low|none|default|speed|min\b|small")
 _DEAR = re.compile(r"best|high|max|slow|ultra|strong|large")
+_CONFIGURES = re.compile(r"\.(ya?ml|json|env|properties|toml|tfvars|tf|ini|conf)$|Dockerfile|(^|/)\.env")
 _VERBOSE = re.compile(r"\b(debug|trace|all|verbose)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"level|verbosity|logging|(^|_)log")
 _ADDRESS = re.compile(r"://|^[a-z][a-z0-9-]*(\.[a-z0-9-]+){2,}$|^arn:|^/[\w/-]+$|:\d{2,5}$")
@@ -292,7 +294,8 @@ def _effect(shift: Shift) -> Effect | None:
         return Effect.POINTS_ELSEWHERE
     if meaning is None:
         # A sentence or a query is no setting.
-        is_setting = shift.before is not None and shift.after is not None and bool(_LITERAL.match(after))
+        is_plain = bool(_LITERAL.match(after)) or (bool(_CONFIGURES.search(shift.file)) and " " not in after)
+        is_setting = shift.before is not None and shift.after is not None and is_plain
         return Effect.CHANGES_VALUE if is_setting else None
     if before and after and before.split("?")[0] == after.split("?")[0]:
         return Effect.CHANGES_VALUE

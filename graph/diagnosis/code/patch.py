@@ -16,7 +16,8 @@ QUIET_FILES = re.compile(
     r"|(^|/)(CODEOWNERS|LICENSE|README|CHANGELOG|Makefile|Justfile|\.gitignore|\.editorconfig|\.golangci\.ya?ml"
     r"|catalog-info\.ya?ml|\.pre-commit-config\.yaml|\.gitlab-ci\.ya?ml|\.travis\.yml|azure-pipelines\.ya?ml"
     r"|Jenkinsfile"
-    r"|\.dockerignore|structure\.sql|schema\.rb)|\.(css|scss|less|svg|png|jpe?g|ico|woff2?)$|/theme\.\w+$|(^"
+    r"|\.dockerignore|requirements[-_](dev|test)\w*\.(txt|in)|structure\.sql|schema\.rb)|\.(css|scss|less|svg"
+    r"|png|jpe?g|ico|woff2?)$|/theme\.\w+$|(^"
     r"|/)(robots|humans)\.txt$"
     r"|(^|[/._-])(staging|stage|dev|local|sandbox|qa)([/._-][\w./-]*)?\.(ya?ml|json|toml|env|tf|tfvars"
     r"|properties|sql)$",
@@ -28,6 +29,12 @@ _FILE = re.compile(r"(?<![\w/.-])((?:[\w@.-]+/)*[\w@.-]+\.(?!\d)\w{1,6}|(?:[\w@.
 _MOST_LINES, _LONGEST = 2000, 400
 """Lines of a diff that are read, and characters of each: what is longer was generated, and may be hostile."""
 _COMMENT = re.compile(r"^\s*(//|#(?!include|\[|!\[)|/\*|\*[\s/]|\*$|--\s|<!--|;;|\"\"\")")
+_DEVELOPS = re.compile(
+    r"^[\"'@\s\d,+-]*(dev-?_?dependencies|dev-packages|tool\.poetry\.(group\.)?dev)|group :(development|test)",
+    re.IGNORECASE,
+)
+"""What follows is used to build and to test"""
+_SECTION_ENDS = re.compile(r"^\s*(\}|\[|end\b|\w+:\s*$|[\"']\w+[\"']:\s*\{)")
 _TRAILING = re.compile(r"\s+(?://|#)\s.*$")
 
 
@@ -149,18 +156,22 @@ def is_quiet(path: str) -> bool:
 
 def _lines(raw: Iterable[str], files: Sequence[str]) -> Iterator[Line]:
     file = next((f for f in files if not is_quiet(f)), files[0] if files else "")
-    in_comment = False
+    in_comment = is_dev = False
     for text in raw:
         if text.startswith(("diff ", "index ", "--- ", "+++ ", "@@")):
             file = _named(text, files) or file
-            in_comment = False
+            in_comment = is_dev = False
+            if not _DEVELOPS.search(text):
+                continue
+            is_dev = True
             continue
         sign = text[:1] if text[:1] in "+-" and text else " "
         body = text[1:] if text[:1] in ("+", "-", " ") else text
         opens = body.lstrip().startswith("/*")
         is_comment = in_comment or bool(_COMMENT.match(body))
         in_comment = (in_comment or opens) and "*/" not in body
-        is_code = bool(body.strip()) and not is_comment and not is_quiet(file)
+        is_dev = bool(_DEVELOPS.search(body)) or (is_dev and not _SECTION_ENDS.match(body))
+        is_code = bool(body.strip()) and not is_comment and not is_quiet(file) and not is_dev
         yield Line(sign=sign, text=_TRAILING.sub("", body).rstrip(), file=file, is_code=is_code)
 
 

@@ -9,7 +9,8 @@ from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.patch import Patch
 
 _EXACT = re.compile(
-    r"decimal|\bnumeric\b|\bmoney\b|round|to_integral|quantize|set_?scale|tofixed|half_(even|up)|\bmath\.big|\bbig\.\w+"
+    r"decimal|\bnumeric\b|\bmoney\b|round|\bceil|to_integral|quantize|set_?scale|tofixed|half_(even|up)"
+    r"|\bmath\.big|\bbig\.\w+"
     r"|\bdiv_euclid|math/big",
     re.IGNORECASE,
 )
@@ -44,6 +45,17 @@ def less_exact(patch: Patch) -> Iterator[Effect]:
         and (_more(_INEXACT, patch) or _more(_CUTS, patch) or (_count(_CUTS, gained) and "round" in patch.lost.lower()))
     ) or any(_is_narrower(old, new) for old, new in patch.pairs()):
         yield Effect.LOSES_PRECISION
+
+
+_PARSES = re.compile(r"decimal\(|\bparse\w*\(|float\(|number\(|strconv|to_d\b", re.IGNORECASE)
+
+
+def reparsed(patch: Patch) -> Iterator[Effect]:
+    """Yield that a number is read from its text in another way."""
+    for old, new in patch.pairs():
+        texts = (re.findall(r"[\"'][^\"']*[\"']", line) for line in (old, new))
+        if _PARSES.search(old) and _PARSES.search(new) and next(texts) != next(texts):
+            yield Effect.CHANGES_NUMBERS
 
 
 def _more(pattern: re.Pattern[str], patch: Patch) -> bool:

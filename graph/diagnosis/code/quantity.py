@@ -58,6 +58,7 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 _PRODUCT = re.compile(rf"^{_NUMBER}(?:\s*\*\s*{_NUMBER})+$")
+_CAST = re.compile(rf"^[\w.]+\(\s*(?P<number>{_NUMBER})\s*\)\s*\*\s*time\.(?P<unit>\w+)$")
 _RATE = re.compile(rf"^(?P<number>{_NUMBER})\s*[a-z]*/(?P<unit>s|sec|second|m|min|minute|h|hour|d|day)$")
 _SHIFTED = re.compile(r"^(\d+)\s*<<\s*(\d+)$")
 
@@ -69,12 +70,14 @@ def amount(text: str) -> float | None:
     (900.0, 0.3, 3.0, 5400.0, 1024.0)
     >>> amount("time.Minute"), amount("second")
     (60.0, 1.0)
-    >>> amount("50r/s"), amount("120/m")
-    (50.0, 2.0)
+    >>> amount("50r/s"), amount("120/m"), amount("time.Duration(24) * time.Hour")
+    (50.0, 2.0, 86400.0)
     >>> amount("512Mi") == 512 * 2**20, amount("5, TimeUnit.MINUTES"), amount("v2"), amount("none")
     (True, 300.0, None, None)
     """
     text = text.strip().strip("\"'`[]")
+    if cast := _CAST.match(text):
+        return float(cast["number"].replace("_", "")) * _unit(cast["unit"])
     if rate := _RATE.match(text):
         return float(rate["number"].replace("_", "")) / _unit(rate["unit"])
     if shifted := _SHIFTED.match(text):

@@ -34,7 +34,8 @@ def only_reacts(patch: Patch) -> bool:
 
 _CATCHES = re.compile(r"\bexcept\b|\bcatch\b|\brescue\b|\.catch\(", re.IGNORECASE)
 _PASSES_ON = re.compile(
-    r"\braise\b|\bthrow\b|\breject\(|next\(|\bpanic\b|return .*\b(err|error|fail|false|none|null|nil|50\d)",
+    r"\braise\b|\bthrow\b|\breject\(|next\(|\bpanic\b|\b(head|render|respond\w*|abort|status)\b|\b4\d\d\b"
+    r"|return .*\b(err|error|fail|false|none|null|nil|50\d)",
     re.IGNORECASE,
 )
 
@@ -45,6 +46,17 @@ def swallowed(patch: Patch) -> Iterator[Effect]:
     after = [line for line in patch.added if not _CATCHES.search(line)]
     if more and not any(map(_PASSES_ON.search, after)):
         yield Effect.SWALLOWS
+
+
+_ANY = re.compile(r"\b(Exception|Throwable|BaseException|StandardError|RuntimeException|Error|any|all|\*)\b")
+
+
+def insisted(patch: Patch) -> Iterator[Effect]:
+    """Yield that more sorts of failures are answered by trying again."""
+    for old, new in patch.pairs():
+        is_retry = re.search(r"retr(y|ies)", old, re.IGNORECASE) and re.search(r"retr(y|ies)", new, re.IGNORECASE)
+        if is_retry and _ANY.search(new) and not _ANY.search(old):
+            yield Effect.RETRIES_MORE
 
 
 def _inside(lines: list[Line]) -> list[Line]:

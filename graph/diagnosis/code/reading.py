@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.diagnosis.code.bounds import unbounded
-from graph.diagnosis.code.contracts import broken_contracts, bumped
+from graph.diagnosis.code.contracts import broken_contracts, bumped, redirected
 from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.handles import kept_open
 from graph.diagnosis.code.holding import held
@@ -19,8 +19,8 @@ from graph.diagnosis.code.marks import marked, relabelled
 from graph.diagnosis.code.meanings import FIRST, effects_of
 from graph.diagnosis.code.migrations import migration
 from graph.diagnosis.code.patch import Patch, is_quiet, read_patch
-from graph.diagnosis.code.precision import less_exact
-from graph.diagnosis.code.reacting import ON_FAILURE, only_reacts, swallowed
+from graph.diagnosis.code.precision import less_exact, reparsed
+from graph.diagnosis.code.reacting import ON_FAILURE, insisted, only_reacts, swallowed
 from graph.diagnosis.code.settings import Shift, shifts
 from graph.diagnosis.code.shapes import shaped
 from graph.diagnosis.code.turned import resorted, turned
@@ -149,6 +149,9 @@ _READERS: tuple[Callable[[Patch], Iterable[Effect]], ...] = (
     broken_contracts,
     locked,
     less_exact,
+    reparsed,
+    redirected,
+    insisted,
     unbounded,
     rekeyed,
     converted,
@@ -195,7 +198,11 @@ def _bag(lines: Iterable[str]) -> frozenset[str]:
 def _is_moved(patch: Patch) -> bool:
     """Whether both sides have the same literals and dotted names; where there are none, the same words."""
     before, after = _essence(patch.removed), _essence(patch.added)
-    return before == after and (bool(before) or _bag(patch.removed) == _bag(patch.added))
+    lost, gained = _bag(patch.removed), _bag(patch.added)
+    if lost - gained and not gained - lost:
+        # What is only left out was perhaps needed; a rewrite says it in other words.
+        return False
+    return before == after and (bool(before) or lost == gained)
 
 
 def _essence(lines: Iterable[str]) -> Counter[str]:

@@ -53,6 +53,12 @@ _BOOL = re.compile(r"\b(true|false)\b", re.IGNORECASE)
 def shaped(patch: Patch) -> Iterator[Effect]:
     """Yield the effects that the lines of a patch show together."""
     before, after = patch.side("-"), patch.side("+")
+    singly = {name.lower() for name in re.findall(r"\.(\w+)\(", patch.gained)}
+    bulk = {
+        name.lower() for name in re.findall(r"\.(\w+?)_?(?:all|many|bulk|batch|multi)\(", patch.lost, re.IGNORECASE)
+    }
+    if singly & bulk:
+        yield Effect.CALLS_IN_LOOP
     lost, gained = (sum(map(bool, map(_REMOTE.search, lines))) for lines in (patch.removed, patch.added))
     if _calls_in_loops(after) > _calls_in_loops(before) and gained >= lost:
         # Several calls that became one in a loop were only written shorter.

@@ -75,6 +75,12 @@ MARKS: tuple[Mark, ...] = (
         _E.DROPS_CACHE,
         _E.DROPS_CACHE,
     ),
+    _row(r"cache-control.*(private|no-store|no-cache)", None, _E.KEYS_COARSER),
+    _row(r"\beager\b", _E.CALLS_IN_LOOP, None),
+    _row(r"\bnx\b.*\b(px|ex)\b", None, _E.LOCKS),
+    _row(r"[\"'](px|ex)[\"']|\b[ep]x\s*[=:]|setex\(|expire(at)?\(", None, _E.CACHES_LONGER),
+    _row(r"chunk(ed|s)?\(|each_slice|batched\(|in_groups_of|partition\(", None, _E.BATCHES_MORE),
+    _row(r"createlocal|\blocal_?(set|store|cache|map)", _E.KEEPS_LOCAL, None),
     _row(r"debounce|throttle\(|distinct_?until_?changed", None, _E.RUNS_OFTENER),
     _row(r"default_?scope|query_?filter|@where\b|@filter\b|@sqlrestriction", None, _E.CHANGES_QUERY),
     _row(r"redis_?store|memcached?_?store|session_?store|connect_?redis", None, _E.KEEPS_LOCAL),
@@ -298,7 +304,8 @@ MARKS: tuple[Mark, ...] = (
     _row(
         r"locale\b|numberformat|decimalformat|tolocalestring|json|yaml|protobuf|avro|msgpack|pickle"
         r"|serializ|marshal|encod|decod|charset|utf-?8|gzip"
-        r"|toepoch|\.tostring\(|unix(milli|nano)?\(|content-type|isoformat|strftime|dateformat|base64",
+        r"|toepoch|\.tostring\(|unix(milli|nano)?\(|content-type|separators|sort_keys|canonical|isoformat"
+        r"|strftime|dateformat|base64",
         _E.CHANGES_FORMAT,
         _E.CHANGES_FORMAT,
     ),

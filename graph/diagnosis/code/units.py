@@ -14,12 +14,14 @@ _UNITS: tuple[tuple[float, re.Pattern[str]], ...] = tuple(
         (1e-6, r"Micro(second)?s?\b|_(us|micros)\b|\bmicroseconds\b"),
         (
             1e-3,
-            r"[Mm]illi(second)?s?\b|MILLI(SECOND)?S\b|_(ms|MS|millis|msec)\b|[a-z]Ms\b|\bms\b|\bPX(AT)?\b|\bpx\s*[:=]|\bp(set)?expire"
+            r"[Mm]illi(second)?s?\b|MILLI(SECOND)?S\b|_(ms|MS|millis|msec)\b|[a-z]Ms\b|\bms\b|\bPX(AT)?\b"
+            r"|\bpx\s*[:=]|\bp(set)?expire"
             r"|\bpsetex",
         ),
         (
             1.0,
-            r"(?<!illi)(?<!icro)(?<!ano)[Ss]econds?\b|(?<!LLI)SECONDS?\b|_(s|secs?|SECS?)\b|[a-z]Secs?\b|\bEX(AT)?\b|\bex\s*[:=]|\bsetex|(?<!p)expire\(",
+            r"(?<!illi)(?<!icro)(?<!ano)[Ss]econds?\b|(?<!LLI)SECONDS?\b|_(s|secs?|SECS?)\b|[a-z]Secs?\b"
+            r"|\bEX(AT)?\b|\bex\s*[:=]|\bsetex|(?<!p)expire\(",
         ),
         (60.0, r"[Mm]inutes?\b|MINUTES?\b|_(mins?|MINS?)\b"),
         (3600.0, r"(?<![a-z])[Hh]ours?\b|Hours?\b|HOURS?\b"),
@@ -29,7 +31,8 @@ _UNITS: tuple[tuple[float, re.Pattern[str]], ...] = tuple(
 _THOUSAND = re.compile(r"[*/]\s*(1000|1_000|1e3|1000\.0)\b")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _AMOUNT = re.compile(
-    r"ttl|expir|time_?out|deadline|delay|interval|durat|age|window|period|back_?off|lease|wait|cool|since|until|stamp|time|"
+    r"ttl|expir|time_?out|deadline|delay|interval|durat|age|window|period|back_?off|lease|wait|cool|since"
+    r"|until|stamp|time|"
     r"lifetime|retention|poll",
     re.IGNORECASE,
 )
@@ -89,7 +92,9 @@ def _unit(text: str) -> float | None:
 
 def _bare(lost: str, gained: str) -> float | None:
     """The unit of a number without one: that of the language, where it can be told."""
-    if re.search(r"time\.Duration\(", gained) or re.search(r"\*\s*time\.[A-Z]", lost):
+    if (re.search(r"time\.Duration\(", gained) and not re.search(r"\*\s*time\.[A-Z]", gained)) or re.search(
+        r"\*\s*time\.[A-Z]", lost
+    ):
         return 1e-9
     if _THOUSAND.search(lost) and not _THOUSAND.search(gained):
         return 1e-3

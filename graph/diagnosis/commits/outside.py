@@ -60,6 +60,8 @@ _SIGNS: tuple[_Sign, ...] = (
         r"|(licen[sc]e|certificate|contract|subscription)\b.{0,40}\b(days?|hours?) left",
         3.0,
     ),
+    # A resolver that fails is nobody's code; a name that it does not know may be.
+    _sign(Outside.NAMES, r"servfail|server misbehaving|all upstreams down", 1.0),
     _sign(
         Outside.NAMES,
         r"no such host|servfail|enotfound|name resolution|server misbehaving|lookup \S+ on \S+:53"
@@ -68,7 +70,8 @@ _SIGNS: tuple[_Sign, ...] = (
     ),
     _sign(
         Outside.PLACE,
-        r"\bnode\b.*not ?ready|kubelet stopped|spot (interruption|reclaim|termination)|preempted"
+        r"\bnode\b.*not ?ready|node was low on|(disk|memory|pid) ?pressure|kubelet stopped|spot (interruption"
+        r"|reclaim|termination)|preempted"
         r"|instance (terminated|retire|stopped)|hardware|no route to host|host is down|zone (outage|down)"
         r"|az[- ]outage|network is unreachable|link down|rebalance recommendation"
         r"|scheduled maintenance event|machine check|packet loss|retransmi|network partition|bgp|link flap"
@@ -126,7 +129,7 @@ _SIGNS: tuple[_Sign, ...] = (
         # What clouds call a failure of their own, e.g. `KMSInternalException`; a server error of ours has no such name.
         r"[A-Za-z]Internal(Service)?(Exception|Error|Failure)\b|\bInternal(Service(Error|Exception)|Failure)\b"
         r"|third[- ]party|provider (answered|returned|error|unavailable|outage)|(partner|vendor|carrier"
-        r"|acquirer|issuer|bank) (api )?(unavailable|down|returned|answered|timed out)",
+        r"|acquirer|issuer|bank) (api )?(unavailable|down|(returned|answered)(?! 4\d\d)|timed out)",
         2.0,
     ),
 )
@@ -197,7 +200,9 @@ def outside(scene: Scene) -> Apart | None:
 def _said(scene: Scene) -> Iterator[tuple[Outside, Reason]]:
     """What complaints say in so many words, and how many services say it at once."""
     for sign in _SIGNS:
-        telling = [c for c in scene.complaints if sign.says.search(c.text)]
+        telling = [
+            c for c in scene.complaints if sign.says.search(c.text) or sign.says.search(c.text.replace("_", " "))
+        ]
         if not telling:
             continue
         share = _OWN_DOING if sign.sort in (Outside.QUOTA, Outside.PROVIDER) and asks_more(scene) else 1.0

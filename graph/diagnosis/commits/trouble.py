@@ -187,14 +187,16 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.MISSING,
-            r"does ?n[o']t exist|no such (table|column|key|field|index)|undefined (table|column)"
+            r"does ?n[o']t exist|unable to get (metric|key|field)|no metrics returned|no such (table|column"
+            r"|key|field|index)|undefined (table|column)"
             r"|unknown column|key not found|relation .* exist|missing_table|nosuchkey|no such bucket"
             r"|not[ _]found.*(table|column|index)|undefinedcolumn|undefinedtable",
         ),
         (
             Trouble.SETTING,
             r"keyerror: '?[A-Z_]{4,}|environment variable|env var|missing (config|setting|secret|credential)"
-            r"|not (set|configured)|config(uration)? (error|missing|invalid)|unknown (option|flag|property"
+            r"|not (set|configured|specified)|failed to configure|config(uration)? (error|missing|invalid)"
+            r"|unknown (option|flag|property"
             r"|key)|secret .*not found|configmap .*not found|no value for|could not resolve placeholder"
             r"|invalid value for",
         ),
@@ -244,7 +246,8 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         (Trouble.PAUSES, r"\bgc\b|gc_|garbage|stop-the-world|allocation failure|safepoint"),
         (
             Trouble.LOCK,
-            r"lock wait|dead ?lock|lock timeout|contention|could not obtain lock|waiting for .*lock|lock_"
+            r"lock wait|\block\b.* held|held by (a )?\w+|dead ?lock|lock timeout|contention"
+            r"|could not obtain lock|waiting for .*lock|lock_"
             r"|blocked (by|on)|idle in transaction|serializ\w+ (failure|access)|mutex|wait(ing)? event",
         ),
         (
@@ -310,7 +313,8 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.IDLE,
-            r"\bidle\b(?! in transaction)|unack(ed|nowledged)|no deliveries|uneven|starv(e|ed|ing)|busy_?(ratio"
+            r"no (worker|consumer|one|body) (listens|is listening|reads)|\bidle\b(?! in transaction)|unack(ed"
+            r"|nowledged)|no deliveries|uneven|starv(e|ed|ing)|busy_?(ratio"
             r"|workers)? 0|skew(ed)? partition",
         ),
         (Trouble.LAG, r"\blag|backlog|oldest|queue|depth|behind|delay|unprocessed|visible_messages"),

@@ -36,6 +36,7 @@ _AHEAD, _AHEAD_BY = 1.2, 0.4
 """Times the points of the next, and points more than the next, by which the first one is clear"""
 _SHOWN_OUTSIDE = 2.0
 _RECENT_S = 600.0
+_FAINTLY = 0.25
 _NAMED, _SAME = 0.6, 0.4
 _TELLING = 0.75
 """Worth of an effect from which on a diff could matter to what it names."""
@@ -70,7 +71,7 @@ class Suspect:
     since: float = 0.0
     """Seconds since 1970-01-01 UTC; when it reached production"""
     is_alone: bool = False
-    """The first metric left its range soon after it came, and after no other that does anything"""
+    """The first metric left its range soon after it came, and after no other that anything speaks for"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,8 @@ def _timed(suspect: Suspect, possible: Sequence[Suspect], scene: Scene) -> Suspe
         return suspect
     first = scene.departures[0].since
     recent = [s for s in possible if -SKEW_S <= first - s.since <= _RECENT_S]
-    return replace(suspect, is_alone=recent == [suspect])
+    is_alone = all(s is suspect or max(s.fit, s.tied) < _FAINTLY for s in recent)
+    return replace(suspect, is_alone=suspect in recent and is_alone)
 
 
 def _apart(suspect: Suspect, possible: Sequence[Suspect]) -> Suspect:

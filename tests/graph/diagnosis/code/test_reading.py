@@ -183,3 +183,15 @@ def test_a_lock_that_is_taken_by_a_block_is_taken_all_the_same() -> None:
     """No handle leaks, and no lock is gone."""
     diff = "-  m.lock()\n-  try {\n-    go()\n-  } finally {\n-    m.unlock()\n-  }\n+  m.withLock { go() }"
     assert not {Effect.LEAKS_HANDLES, Effect.DROPS_LOCK} & read_diff(diff, ["A.kt"]).effects
+
+
+def test_what_is_only_left_out_is_not_cosmetic() -> None:
+    """A rewrite says it in other words; this says less."""
+    assert not read_diff("-  return new Agent({ reuse: on })\n+  return new Agent()", ["a.ts"]).is_cosmetic
+
+
+def test_what_only_builds_and_tests_is_cosmetic() -> None:
+    """Another version of a tool; the same of what runs is not."""
+    bump = '   "%s": {\n-    "checker": "1.6.0"\n+    "checker": "2.0.5"\n   }'
+    assert read_diff(bump % "devDependencies", ["package.json"]).is_cosmetic
+    assert not read_diff(bump % "dependencies", ["package.json"]).is_cosmetic
