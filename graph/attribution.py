@@ -139,6 +139,8 @@ def _may_have_written(change: Change, place: Place) -> bool:
 
 def _weight(body: Object | None, frame: Object | None, place: Place, change: Change) -> int:
     """Judge what the body of a record says about the place, given the live object and the one that has the place."""
+    if change.removes and body is None:
+        return 2
     if change.before is ABSENT and change.after is ABSENT and not change.path:
         return 1
     if body is None:

@@ -77,6 +77,8 @@ class Change:
     Empty where the source names none."""
     is_open: bool = False
     """A run that had not ended when the source spoke: `latest` is its beginning, and it goes on."""
+    removes: bool = False
+    """A recorded write that took the whole resource away; `before` is absent where the record has no body."""
     observed_at: datetime | None = None
     """UTC; when a system that watches noticed it, where the source says so. It is neither beginning nor end."""
     evidence: tuple[str, ...] = ()

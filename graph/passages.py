@@ -158,7 +158,8 @@ def shows(step: Step, change: Change) -> bool:
         return False
     after = step.span.version
     if not change.path:
-        return after is None if change.after is ABSENT and change.before is not ABSENT else True
+        is_gone = change.removes or (change.after is ABSENT and change.before is not ABSENT)
+        return after is None if is_gone else True
     if after is None:
         return False
     if change.after is ABSENT and change.before is ABSENT:

@@ -277,6 +277,17 @@ def test_a_deleted_object_went_between_its_last_sight_and_the_first_look_without
     assert (change.channel, change.earliest) == (Channel.BY_HAND, AT)
 
 
+@pytest.mark.parametrize(("removes", "actor"), [(True, HUMAN), (False, None)], ids=["removal", "other write"])
+def test_a_removal_without_a_body_is_proof_and_another_write_is_none(removes: bool, actor: Actor | None) -> None:
+    """A look may show a state that is older than its time, so the record may lie before the last sight of the object."""
+    builder = estate()
+    builder.remove(resource_of(config("x")).uid)
+    builder.change(write(HUMAN, ABSENT, path="", at=SEEN_GOOD - timedelta(seconds=9), removes=removes))
+    gone = Finding(resource=resource_of(config("x")), path="", verdict=Verdict.DELETED_OUT_OF_BAND)
+    change = attribute(builder.graph(), gone, deployers=DEPLOYERS)
+    assert (change.actor, change.channel) == (actor, Channel.BY_HAND if actor else Channel.UNKNOWN)
+
+
 def test_the_id_is_reproducible() -> None:
     """The same graph gives the same attribution, id included."""
     assert attribute(estate().graph(), finding(), deployers=DEPLOYERS) == attribute(

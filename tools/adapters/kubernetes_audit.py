@@ -202,7 +202,7 @@ class _Reader:
             uid = self._uid(reference)
             known = self._bodies.pop(uid, None)
             if not is_consequence:
-                yield self._change(record, at, actor, uid, before=known or ABSENT, summary="evict")
+                yield self._change(record, at, actor, uid, before=known or ABSENT, summary="evict", removes=True)
             return
         for uid, body in self._objects(record, reference):
             known = self._bodies.get(uid)
@@ -218,7 +218,7 @@ class _Reader:
     ) -> Iterator[Change]:
         verb = record["verb"]
         if verb in {"delete", "deletecollection"}:
-            yield self._change(record, at, actor, uid, before=known or body or ABSENT, summary=verb)
+            yield self._change(record, at, actor, uid, before=known or body or ABSENT, summary=verb, removes=True)
         elif verb == "create":
             yield self._change(record, at, actor, uid, after=body or ABSENT, summary=verb)
         elif known is not None and body is not None:
@@ -290,6 +290,7 @@ class _Reader:
         before: Json | Absent = ABSENT,
         after: Json | Absent = ABSENT,
         summary: str = "",
+        removes: bool = False,
     ) -> Change:
         reference = record["objectRef"]
         kind = KINDS.get(str(reference.get("resource", "")), "")
@@ -308,6 +309,7 @@ class _Reader:
             summary=f"{summary or record.get('verb')} {name}",
             source=self._source,
             reference=record["auditID"],
+            removes=removes,
         )
 
 

@@ -166,6 +166,13 @@ def test_a_person_who_evicts_a_pod_deleted_it(tmp_path: Path) -> None:
     assert (change.uid, change.summary) == ("k8s://demo/core/Pod/shop/cart-1", "evict shop/pods/cart-1")
 
 
+@pytest.mark.parametrize(("verb", "removes"), [("delete", True), ("update", False)])
+def test_a_removal_is_told_from_other_writes_without_any_body(tmp_path: Path, verb: str, removes: bool) -> None:
+    """At the level Metadata the verb is all that there is."""
+    (change,) = read(tmp_path, [record(1, verb, level="Metadata")]).changes
+    assert (change.removes, change.before, change.after) == (removes, ABSENT, ABSENT)
+
+
 def test_tells_who_opened_a_shell(tmp_path: Path) -> None:
     """An exec counts from its start: it stays open for as long as the shell."""
     reference = {"resource": "pods", "namespace": "shop", "name": "cart-1", "subresource": "exec"}
