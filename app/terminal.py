@@ -153,7 +153,7 @@ def print_incident(incident: dict[str, Any]) -> None:
             _out.print(f"[cyan]Spread:[/] {safe(way)}")
     for suspect in (diagnosis.get("suspects") or [])[:3]:
         change = suspect["change"]
-        name = (change["reference"] or change["id"])[:_REFERENCE]
+        name = change["reference"][:_REFERENCE] or change["resource_name"]
         _out.print(f"[cyan]Change weighed:[/] {suspect['confidence']:.0%} {safe(name)} {safe(change['summary'])}")
     for recall in diagnosis.get("recalled") or []:
         _out.print(f"[cyan]Seen before:[/] {_recalled(recall)}")
@@ -164,7 +164,10 @@ def print_incident(incident: dict[str, Any]) -> None:
     for decision in incident["decisions"]:
         _print_decision(decision)
     _out.print("\n[bold]Blast radius[/]")
-    print_blast(incident["blast_radius"] or {"affected": [], "unseen": []})
+    if diagnosis["verdict"] == "healthy":
+        _out.print("Nothing fails, so nothing is reached.")
+    else:
+        print_blast(incident["blast_radius"] or {"affected": [], "unseen": []})
     if incident["proposals"]:
         _out.print("\n[bold]Proposed[/]")
     for proposal in incident["proposals"]:

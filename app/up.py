@@ -65,11 +65,13 @@ def serve(
     store_settings = settings.model_copy(update={"base_url": address})
     store = open_store(store_settings)
     if demo:
-        _say(f"Building the demo estate in {settings.data_dir}; this takes some seconds, once.")
         store_settings = _with_demo(store_settings, store)
     service = Service(store_settings, store)
     if demo:
         _say(f"Plumbline serves the demo estate at {address}")
+        if not trigger:
+            _say_demo_login(store, address)
+            _say("Make an incident happen: `plumbline demo list` names them, `plumbline demo trigger NAME` does it.")
     else:
         _say(
             f"Plumbline serves {', '.join(e.name for e in settings.environments) or 'no environment yet'} at {address}"
@@ -126,8 +128,10 @@ def _listen(host: str, port: int, *, or_any: bool) -> socket.socket:
 
 def _with_demo(settings: Settings, store: Store) -> Settings:
     """Build the demo estate and its people, and write `credentials.json` and the executor's own file."""
-    from app.demo.build import build, environment_config
+    from app.demo.build import build, environment_config, is_built
 
+    if not is_built(settings.data_dir):
+        _say(f"Building the demo estate in {settings.data_dir}; this takes some seconds, once.")
     build(settings.data_dir, now=now())
     known = _read_json(settings.data_dir / "credentials.json")
     webhook_secrets = known.get("webhook_secrets") or {
@@ -272,12 +276,16 @@ def _trigger_and_tell(name: str, settings: Settings, service: Service, address: 
 
     while service.services.starting():
         time.sleep(0.05)
-    users = service.store.users
     incident = trigger_and_wait(name, data_dir=settings.data_dir)
     print_incident(incident)
-    person = users.get(_DEMO_PEOPLE["approver"][0])
-    code = users.one_time_code(person, now() + timedelta(hours=8))
-    _say(f"\nOpen {address}/login/{code}")
+    _say("")
+    _say_demo_login(service.store, address)
+
+
+def _say_demo_login(store: Store, address: str) -> None:
+    person = store.users.get(_DEMO_PEOPLE["approver"][0])
+    code = store.users.one_time_code(person, now() + timedelta(hours=8))
+    _say(f"Open {address}/login/{code}")
     _say(f"The link signs you in once, as {person.name}, who may approve. Ctrl-C ends the service.")
 
 

@@ -93,6 +93,15 @@ class Change:
     """UTC; of a deployment: when the last of `instances` was up; None when it is not, or when nobody knows."""
 
     @property
+    def when(self) -> str:
+        """When it happened, in words: at a second, between two, or at or before one."""
+        until = f"{self.latest:%Y-%m-%d %H:%M:%S} UTC"
+        if self.earliest is None:
+            return f"at or before {until}"
+        since = f"{self.earliest:%Y-%m-%d %H:%M:%S}"
+        return f"at {until}" if until.startswith(since) else f"between {since} and {until}"
+
+    @property
     def version(self) -> str:
         """What the source calls the version that a commit makes and a deployment brings: mostly a commit id."""
         return self.reference or self.id

@@ -49,7 +49,7 @@ def explain(graph: EnvironmentGraph, resource: Resource, path: str = "", *, depl
 
     Args:
         graph: the environment as of the time that is asked about.
-        resource: one of its resources.
+        resource: one of its resources, or one that is gone.
         path: JSON pointer into the actual object; empty for the whole resource.
         deployers: names of the actors that deployments run as.
     """
@@ -69,12 +69,20 @@ def explain(graph: EnvironmentGraph, resource: Resource, path: str = "", *, depl
 
 def _known(graph: EnvironmentGraph, resource: Resource, path: str, deployers: frozenset[str]) -> list[Change]:
     """Changes of something that is as declared: of the field asked about, else of the whole, newest first."""
+    if _is_gone(graph, resource.uid):
+        place = Place(uid=resource.uid, path="", before=ABSENT, after=ABSENT)
+        return [attribute_place(graph, place, deployers=deployers)]
     value = get(graph.body(resource.uid, Facet.ACTUAL), path) if path else ABSENT
     if value is not ABSENT:
         place = Place(uid=resource.uid, path=path, before=ABSENT, after=value)
         return [attribute_place(graph, place, deployers=deployers)]
     mine = [c for c in graph.changes(resource.uid) if not path or _overlap(c.path, path)]
     return mine[: -_MOST_CHANGES - 1 : -1]
+
+
+def _is_gone(graph: EnvironmentGraph, uid: str) -> bool:
+    """Whether something ran once, and is neither there nor declared any more."""
+    return bool(graph.history(uid, Facet.ACTUAL)) and not any(graph.version(uid, facet) for facet in Facet)
 
 
 def _has(graph: EnvironmentGraph, uid: str, facet: Facet, path: str) -> bool:
@@ -89,6 +97,8 @@ def _summary(
     changes: Sequence[Change],
     report: DriftReport,
 ) -> str:
+    if _is_gone(graph, resource.uid):
+        return f"It no longer exists{_by_whom(changes, 'removed')}, and is not declared anywhere that is read."
     what = path or "It"
     if any(n.uid == resource.uid for n in report.not_comparable):
         return f"{what} can't be compared with its declaration; the gaps say why."
@@ -97,12 +107,15 @@ def _summary(
             return f"{path} is set neither where it is declared nor where it runs."
         is_declared = graph.version(resource.uid, Facet.INTENDED) is not None
         return f"{what} is as it was declared." if is_declared else f"{what} was not declared anywhere that is read."
-    by_hand = [c for c in changes if c.channel is Channel.BY_HAND]
     differs = f"{what} differs from its declaration in {len(findings)} place{'s' if len(findings) > 1 else ''}"
-    if by_hand:
-        who = by_hand[0].actor.name if by_hand[0].actor else "somebody"
-        return f"{differs}, changed by hand by {who}."
-    return f"{differs}."
+    return f"{differs}{_by_whom(changes, 'changed')}."
+
+
+def _by_whom(changes: Sequence[Change], did: str) -> str:
+    by_hand = [c for c in changes if c.channel is Channel.BY_HAND]
+    if not by_hand:
+        return ""
+    return f", {did} by hand by {by_hand[0].actor.name if by_hand[0].actor else 'somebody'}"
 
 
 def dependents_of(graph: EnvironmentGraph, uid: str) -> tuple[Dependent, ...]:

@@ -282,7 +282,9 @@ def get_why(
     name, path = named_field(resource)
     if permission:
         return _why_denied(services, graph, name, permission, on)
-    found = explain(graph, lookup.find(graph, name), path, deployers=services.environments.deployers(environment))
+    found = explain(
+        graph, lookup.find(graph, name, gone=True), path, deployers=services.environments.deployers(environment)
+    )
     return Why(
         resource=plain(found.resource.uid),
         resource_name=plain(found.resource.display),

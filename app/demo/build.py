@@ -45,6 +45,11 @@ class DemoEstate:
         return self.root / "pristine"
 
 
+def is_built(data_dir: Path) -> bool:
+    """Whether the demo of a data directory is complete."""
+    return (locate(data_dir).root / _DONE).exists()
+
+
 def locate(data_dir: Path) -> DemoEstate:
     """Return where the demo of a data directory is, built or not."""
     root = data_dir / "demo"
@@ -59,7 +64,7 @@ def build(data_dir: Path, *, now: datetime) -> DemoEstate:
         now: UTC; the history ends a few days before.
     """
     demo = locate(data_dir)
-    if (demo.root / _DONE).exists():
+    if is_built(data_dir):
         return demo
     with locked(demo.estate):
         for stale in (demo.repo, demo.state.parent, demo.estate, demo.pristine):

@@ -12,13 +12,6 @@ from graph.document import Absent, Json
 
 def told(change: Change, *, with_session: bool = False) -> str:
     """Say when, by whom and through which channel a change came, as the end of a sentence."""
-    until = f"{change.latest:%Y-%m-%d %H:%M:%S} UTC"
-    if change.earliest == change.latest:
-        when = f"at {until}"
-    elif change.earliest is None:
-        when = f"at or before {until}"
-    else:
-        when = f"between {change.earliest:%Y-%m-%d %H:%M:%S} and {until}"
     who = f" by {change.actor.name}" if change.actor and change.channel is not Channel.UNKNOWN else ""
     session = (
         f" (session {change.actor.session})" if with_session and who and change.actor and change.actor.session else ""
@@ -31,7 +24,7 @@ def told(change: Change, *, with_session: bool = False) -> str:
         Channel.NOT_APPLIED: ", but never applied",
         Channel.UNKNOWN: ", by an unknown actor",
     }[change.channel]
-    return f"{when}{who}{session}{how}"
+    return f"{change.when}{who}{session}{how}"
 
 
 def short(value: Json | Absent) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from graph.diagnosis.result import Cause, CauseState, Diagnosis, DiagnosisVerdict
 from graph.document import get, tokens
 from graph.environment import EnvironmentGraph
 from graph.reach.configuration import changed_key
-from graph.reach.effect import Band, Mode, Seed
+from graph.reach.effect import Band, Mode, Seed, weaker
 from graph.reach.folding import WORKLOADS, Folded, fold, kind_of
 from graph.reach.redundancy import redundancy
 from graph.relation import RelationType
@@ -35,13 +36,23 @@ def fault_seeds(graph: EnvironmentGraph, diagnosis: Diagnosis) -> tuple[Seed, ..
     if cause is not None and cause.kind != "emergency_change":
         seeds = failing_seeds(graph, cause.resource, _path(cause))
         if seeds:
-            return seeds
+            return tuple(_as_seen(graph, seed, diagnosis) for seed in seeds)
     best = max((c.score for c in diagnosis.subjects), default=0.0)
     named = [c.uid for c in diagnosis.subjects if c.score >= best * _LIKELY_SHARE][:3]
     reason = "The alert is about it; its cause is not known."
     return tuple(
         Seed(uid=fold(graph, uid), mode=Mode.DEGRADED, reason=reason, band=Band.LIKELY) for uid in dict.fromkeys(named)
     )
+
+
+def _as_seen(graph: EnvironmentGraph, seed: Seed, diagnosis: Diagnosis) -> Seed:
+    """Claim no more than was seen: what has ready pods is not down, and what may not be the cause is not certain."""
+    if diagnosis.verdict is DiagnosisVerdict.INCONCLUSIVE:
+        seed = replace(seed, band=weaker(seed.band, Band.LIKELY))
+    runs = not seed.path and kind_of(graph, seed.uid) in WORKLOADS and redundancy(Folded(graph), seed.uid).serves
+    if runs and seed.mode is Mode.DOWN:
+        return replace(seed, mode=Mode.DEGRADED, reason=f"{display_uid(seed.uid)} has ready pods, and is unwell.")
+    return seed
 
 
 def leading(diagnosis: Diagnosis) -> Cause | None:

@@ -219,10 +219,7 @@ def _reason(cause: Cause, change: Change | None) -> str:
         return f"It answers: {what}."
     how = {Channel.BY_HAND: " by hand", Channel.DEPLOYMENT: " by a deployment"}.get(change.channel, "")
     who = f" by {visible_name(change.actor.name)}" if change.actor else ""
-    when = f"at or before {change.latest:%Y-%m-%d %H:%M} UTC"
-    if change.earliest is not None and change.earliest < change.latest:
-        when = f"between {change.earliest:%Y-%m-%d %H:%M} and {change.latest:%Y-%m-%d %H:%M} UTC"
-    return f"It answers: {what}, changed{how}{who} {when}."
+    return f"It answers: {what}, changed{how}{who} {change.when}."
 
 
 def _short(value: Json | Absent) -> str:

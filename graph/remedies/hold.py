@@ -43,7 +43,7 @@ def hold_text(
     if incident is not None:
         during = f"while incident {visible_name(incident.id)} was open (since {_clock(incident.opened_at)})"
     by = f" by {visible_name(change.actor.name)}" if change is not None and change.actor else ""
-    when = f" at or before {_clock(change.latest)}" if change is not None else ""
+    when = f" {change.when}" if change is not None else ""
     ended = f"the incident {visible_name(incident.id)}" if incident else "the incident"
     return (
         f"Do not revert yet: {name} was changed by hand{by}{when}, {during}. "

@@ -186,6 +186,17 @@ def test_errors_are_one_line(
     assert failed.out == ""
 
 
+def test_the_demo_gives_a_way_in_and_a_next_step(tmp_path: Path) -> None:
+    """Without an incident at once there is a link that signs in, too."""
+    command = [sys.executable, "-m", "app.cli", "up", "--demo", "--data-dir", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = "".join(next(process.stdout) for _ in range(5))
+        process.terminate()
+    assert re.search(r"http://127.0.0.1:[0-9]+/login/[\w-]+", said)
+    assert "plumbline demo trigger" in said
+
+
 def test_taken_port_is_named(run: Run, tmp_path: Path) -> None:
     """The message says which address, and which option helps."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

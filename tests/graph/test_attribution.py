@@ -279,7 +279,7 @@ def test_a_deleted_object_went_between_its_last_sight_and_the_first_look_without
 
 @pytest.mark.parametrize(("removes", "actor"), [(True, HUMAN), (False, None)], ids=["removal", "other write"])
 def test_a_removal_without_a_body_is_proof_and_another_write_is_none(removes: bool, actor: Actor | None) -> None:
-    """A look may show a state that is older than its time, so the record may lie before the last sight of the object."""
+    """A look may show a state older than its time, so the record may lie before the last sight of the object."""
     builder = estate()
     builder.remove(resource_of(config("x")).uid)
     builder.change(write(HUMAN, ABSENT, path="", at=SEEN_GOOD - timedelta(seconds=9), removes=removes))

@@ -23,6 +23,7 @@ from graph.diagnosis.result import Cause, CauseState, Diagnosis, DiagnosisVerdic
 from graph.environment import EnvironmentGraph
 from graph.incident import Candidate
 from graph.relation import RelationType as R
+from graph.version import Unreadable
 from tests.graph.builders import NOW, EstateBuilder, cloud, k8s, manifest, service, workload
 
 
@@ -315,6 +316,43 @@ def test_faults_begin_at_the_leading_cause_else_at_the_subject_of_the_alert() ->
     unknown = fault_seeds(graph, _diagnosis(verdict=DiagnosisVerdict.INCONCLUSIVE))
     assert [(s.uid, s.band) for s in unknown] == [(k8s("Deployment", "cart"), Band.LIKELY)]
     assert fault_seeds(graph, _diagnosis(verdict=DiagnosisVerdict.HEALTHY)) == ()
+
+
+@pytest.mark.parametrize(
+    ("ready", "verdict", "expected"),
+    [
+        pytest.param(2, DiagnosisVerdict.CAUSE_FOUND, (Mode.DEGRADED, Band.CERTAIN), id="unwell"),
+        pytest.param(0, DiagnosisVerdict.CAUSE_FOUND, (Mode.DOWN, Band.CERTAIN), id="down"),
+        pytest.param(0, DiagnosisVerdict.INCONCLUSIVE, (Mode.DOWN, Band.LIKELY), id="may not be it"),
+    ],
+)
+def test_a_cause_is_no_worse_and_no_surer_than_what_was_seen(
+    ready: int, verdict: DiagnosisVerdict, expected: tuple[Mode, Band]
+) -> None:
+    """What has ready pods is not down; what is only the best guess does not certainly reach anything."""
+    estate = EstateBuilder()
+    estate.add(workload("store", ready=ready))
+    cause = Cause(
+        resource=k8s("Deployment", "store"),
+        kind="slow_service",
+        summary="",
+        confidence=0.4,
+        state=CauseState.LEADING,
+        statements=(),
+    )
+    (seed,) = fault_seeds(estate.graph(), _diagnosis(cause, verdict=verdict))
+    assert (seed.mode, seed.band) == expected
+
+
+def test_what_could_not_be_read_is_named_and_missing_logs_do_not_count() -> None:
+    """Logs say nothing of what is reached."""
+    estate = _shop()
+    estate.unreadable(Unreadable(where="charts/broken", reason="does not render"))
+    estate.unreadable(Unreadable(where="logs of cart", reason="503", is_read=True))
+    graph = estate.graph()
+    told = " ".join(blast_radius(graph, failing_seeds(graph, k8s("Deployment", "store"))).unseen)
+    assert "charts/broken" in told
+    assert "logs of cart" not in told
 
 
 def test_restoring_a_policy_recovers_the_users_of_the_role() -> None:

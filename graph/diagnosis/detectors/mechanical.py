@@ -65,5 +65,9 @@ def _stopped(context: Context, mechanism: Mechanism, works: dict[str, bool]) -> 
         speakers = sorted({r.speaker for r in heard})
         share = min(1.0, len(speakers) / 2)
         notes = (context.ledger.symptom(heard[-1].event, says=heard[-1].complaint.value),)
-        text = f"{len(speakers)} other{'s' if len(speakers) > 1 else ''} complain of what it stops."
+        text = (
+            f"{len(speakers)} others complain of what it stops."
+            if len(speakers) > 1
+            else "Another complains of what it stops."
+        )
         yield Point(rule="blamed", text=text, evidence=notes, share=share)
