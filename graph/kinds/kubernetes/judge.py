@@ -24,6 +24,7 @@ from graph.resource import Resource
 ASSUMED = "no applied state: baseline assumed"
 NOT_DECLARED = "not declared: the default is"
 FILLED_IN = "nobody wrote it: the server filled it in"
+SHARED = "applied by a program that shares the object"
 UNDESCRIBED = "no schema describes this field"
 
 _MATTERS_AS_LABEL = frozenset({"Namespace", "Node", "Pod"})
@@ -82,6 +83,8 @@ class Case:
             return self._finding(difference, Verdict.EXPECTED_MUTATION, rule="N22", writers=writers)
         if difference.place.is_default and difference.y is not ABSENT and not writers and self.owners.is_whole:
             return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule="N14", note=FILLED_IN)
+        if difference.place.is_default and roles == {Writer.APPLIER}:
+            return self._finding(difference, Verdict.UNDECLARED_ADDITION, writers=writers, note=SHARED)
         if self.applied is None:
             if roles == {Writer.DEPLOYER}:
                 return self._finding(difference, Verdict.PENDING_ROLLOUT, writers=writers, note="by managedFields")
@@ -120,7 +123,8 @@ class Case:
         if self.owners.is_known and not writers and _is_field(difference):
             return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule="N14", note=FILLED_IN)
         if self.owners.is_known or self._may_be_automatic(difference):
-            return self._finding(difference, Verdict.UNDECLARED_ADDITION, writers=writers)
+            note = SHARED if roles == {Writer.APPLIER} else ""
+            return self._finding(difference, Verdict.UNDECLARED_ADDITION, writers=writers, note=note)
         note = "" if self.applied is not None else ASSUMED
         return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, note=note)
 

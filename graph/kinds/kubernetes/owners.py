@@ -73,6 +73,8 @@ class Writer(Enum):
 
     DEPLOYER = "deployer"
     CONTROLLER = "controller"
+    APPLIER = "applier"
+    """A program that declares a part of the object elsewhere, and applies that."""
     OTHER = "other"
     """A person's client, or a program that nobody declared for this."""
 
@@ -166,7 +168,9 @@ class Owners:
             return Writer.CONTROLLER
         if self._deployer is None and manager.name in _DEPLOYERS:
             return Writer.DEPLOYER
-        return Writer.OTHER
+        # Who applies states what it wants to be there. `kubectl` is what people do that with.
+        is_program = manager.operation == "Apply" and not manager.name.startswith("kubectl")
+        return Writer.APPLIER if is_program else Writer.OTHER
 
     def _main_deployer(self, declared: Sequence[str]) -> str | None:
         able = [m for m in self.managers if m.subresource != "status" and not self._is_busy_elsewhere(m.name)]

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from evals.drift.ownership import owned, taken
 from graph.kinds.kubernetes.owners import Owners, Writer
+from tests.graph.kinds.kubernetes.build import found, put_in, report
 
 Object = dict[str, Any]
 
@@ -59,3 +61,58 @@ def test_status_alone_is_no_ownership_of_the_rest() -> None:
     """An object whose managers only report is one whose owners are not known."""
     entry = {"manager": "kubelet", "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}}
     assert not Owners({"metadata": {"managedFields": [entry]}}, []).is_known
+
+
+SHARED_BODY: Object = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("manager", "operation", "is_drift"),
+    [
+        ("capacity", "Apply", False),
+        ("capacity", "Update", True),
+        ("kubectl", "Apply", True),
+        ("kubectl-edit", "Update", True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/spec/replicas", 3),
+        ("/spec/minReadySeconds", 7),
+        ("/spec/template/spec/nodeSelector", {"disk": "fast"}),
+        ("/spec/template/spec/containers/1", {"name": "agent", "image": "agent:1"}),
+    ],
+    ids=["a default", "a field", "a map", "an entry"],
+)
+def test_who_applies_what_nobody_else_declares_shares_the_object(
+    path: str, value: object, manager: str, operation: str, is_drift: bool
+) -> None:
+    """A program states it elsewhere, so it is listed and no drift; people apply with kubectl."""
+    live = put_in(SHARED_BODY, path, value)
+    held = taken(owned(live, SHARED_BODY, "Flux"), path, manager=manager)
+    held["metadata"]["managedFields"][-1]["operation"] = operation
+    result = report([SHARED_BODY], [held])
+    assert found(result) == ([(path, "out_of_band_change")] if is_drift else [])
+    if not is_drift:
+        (told,) = (f for f in result.tolerated if f.path == path)
+        assert (told.verdict.value, told.manager) == ("undeclared_addition", "capacity")
+
+
+def test_who_applies_another_value_than_the_declared_one_is_found() -> None:
+    """Sharing is no right to what somebody else declares."""
+    path = "/spec/template/spec/containers/0/image"
+    held = taken(owned(put_in(SHARED_BODY, path, "web:2"), SHARED_BODY, "Flux"), path, manager="capacity")
+    held["metadata"]["managedFields"][-1]["operation"] = "Apply"
+    assert found(report([SHARED_BODY], [held])) == [(path, "out_of_band_change")]
