@@ -27,6 +27,12 @@ class WritableKubernetesApi:
     writes: list[tuple[str, str]] = field(default_factory=list)
     """Method and path of each write that took effect."""
     revision: int = 1000
+    minor: str = ""
+    """Minor version of the server; it tells none by itself."""
+    rehearsals: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path of each write that was only rehearsed."""
+    objection: str = ""
+    """What a webhook says to every rehearsal."""
 
     @property
     def transport(self) -> httpx.MockTransport:
@@ -50,6 +56,10 @@ class WritableKubernetesApi:
         path = request.url.raw_path.decode()
         parts = request.url.path.strip("/").split("/")
         rest = parts[2:] if parts[0] == "api" else parts[3:]
+        if path == "/version" and self.minor:
+            return httpx.Response(200, json={"major": "1", "minor": self.minor})
+        if path == "/version":
+            return _status(404, "not found")
         is_object = rest and len(rest) in ((4,) if rest[0] == "namespaces" and len(rest) > 2 else (2,))
         if request.method == "GET" and not is_object:
             answer = self.reading.answer(path, request.headers)
@@ -64,6 +74,18 @@ class WritableKubernetesApi:
         return self._write(request, rest)
 
     def _write(self, request: httpx.Request, rest: list[str]) -> httpx.Response:
+        if request.url.params.get("dryRun") != "All":
+            return self._take(request, rest)
+        if self.objection:
+            return _status(400, self.objection)
+        kept = json.loads(json.dumps([self.reading.objects, self.writes])), self.revision
+        answer = self._take(request, rest)
+        [self.reading.objects[:], writes], self.revision = kept
+        self.writes[:] = [(method, path) for method, path in writes]
+        self.rehearsals.append((request.method, request.url.path))
+        return answer
+
+    def _take(self, request: httpx.Request, rest: list[str]) -> httpx.Response:
         fate = self.lost.pop(0) if self.lost else ""
         if fate == "request":
             raise httpx.ConnectError("connection refused", request=request)

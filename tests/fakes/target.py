@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from graph.action import FieldEdit
+from graph.action import Action, FieldEdit
 from graph.document import Object, put
 from graph.errors import Conflict, PlumblineError
 from tools.actions.holding import holds
@@ -24,6 +24,8 @@ class FakeTarget:
         """Called when a write comes in, before anything is decided; may raise."""
         self.after_write: Callable[[], None] = lambda: None
         """Called when a write took effect; may raise, as a lost answer does."""
+        self.foresee: Callable[[Action], Object | None] = lambda action: None
+        """What a rehearsal gives; may raise."""
 
     def covers(self, uid: str) -> bool:
         return True
@@ -38,6 +40,9 @@ class FakeTarget:
         if self.unreadable:
             raise self.unreadable
         return self.healthy
+
+    def rehearse(self, action: Action, *, version: str) -> Object | None:
+        return self.foresee(action)
 
     def set_fields(self, uid: str, edits: Sequence[FieldEdit], *, version: str) -> None:
         def edited() -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from graph.action import Action, ActionKind, Check, CheckKind, FieldEdit, Plan, Risk, observed_digest
-from graph.document import ABSENT
+from graph.document import ABSENT, get
+from graph.drift import compare_graph
+from graph.environment import EnvironmentGraph
 from graph.errors import Conflict, Invalid, Refused
+from graph.remediation import revert_plan
+from graph.resource import Facet
+from tests.graph.builders import EstateBuilder
 from tests.live.conftest import Cluster, soon
 from tools.actions.execution import Outcome, OutcomeStatus, Pace, execute
-from tools.actions.kubernetes import KubernetesTarget
+from tools.actions.kubernetes import KubernetesTarget, _Write
 from tools.adapters.kubernetes_api import KubernetesApi
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
@@ -128,8 +136,6 @@ def test_what_the_server_makes_of_a_value_is_that_value(
     cluster: Cluster, target: KubernetesTarget, cart: Object, name: str, is_good: bool
 ) -> None:
     """Completed and respelled it is verified, and it is found again when it has to be undone."""
-    from graph.document import get
-
     path, change = EDITS[name]
     before = get(cart, path)
     checks = () if is_good else (NEVER,)
@@ -171,7 +177,7 @@ def test_change_by_somebody_else_wins(cluster: Cluster, target: KubernetesTarget
     assert live is not None
     cluster.run("patch", "configmap", "settings", "-n", "shop", "-p", '{"data": {"timeout": "9s"}}')
     with pytest.raises(Conflict):
-        target._send("PUT", target._path(CONFIG), live.body)
+        target._send(_Write("PUT", target._path(CONFIG), live.body))
     with pytest.raises(Conflict):
         target.delete(CONFIG, version=live.version)
     assert _live(target, CONFIG)["data"] == {"timeout": "9s"}
@@ -209,7 +215,7 @@ def test_value_that_the_server_does_not_accept(cluster: Cluster, target: Kuberne
 
 
 def test_webhook_that_does_not_answer(cluster: Cluster, target: KubernetesTarget) -> None:
-    """The write failed, which is told with the reason."""
+    """Its rehearsal failed, which is told with the reason: nothing was begun."""
     cluster.apply(config(timeout="1s"))
     hook = {
         "name": "no.example.com",
@@ -227,7 +233,7 @@ def test_webhook_that_does_not_answer(cluster: Cluster, target: KubernetesTarget
         outcome = _run(target, _sets(CONFIG, "/data/timeout", "1s", "5s"), verify_within_s=2.0)
     finally:
         cluster.run("delete", "validatingwebhookconfiguration", "no")
-    assert outcome.status is OutcomeStatus.FAILED
+    assert outcome.status is OutcomeStatus.REFUSED
     assert "no.example.com" in outcome.detail
     assert _live(target, CONFIG)["data"] == {"timeout": "1s"}
 
@@ -304,3 +310,79 @@ def test_executor_sees_what_the_service_sees(cluster: Cluster, target: Kubernete
             differing.append(document.resource.uid)
     assert not differing
     assert {d.resource.kind for d in documents} >= {"Deployment", "ReplicaSet", "Pod", "ClusterRole", "Namespace"}
+
+
+def test_rehearsal_changes_nothing(cluster: Cluster, target: KubernetesTarget, cart: Object) -> None:
+    """And shows what the server would make of the write, completed and respelled."""
+    path = "/spec/template/spec/containers/0/resources"
+    action = _sets(CART, path, get(cart, path), {"requests": {"cpu": "2000m"}})
+    live = target.read(CART)
+    assert live is not None
+    foreseen = target.rehearse(action, version=live.version)
+    assert foreseen is not None
+    assert get(foreseen, path) == {"requests": {"cpu": "2"}}
+    new = config(a="b") | {"metadata": {"name": "rehearsed", "namespace": "shop"}}
+    uid = CONFIG.replace("settings", "rehearsed")
+    assert target.rehearse(Action(kind=ActionKind.CREATE_OBJECT, target=uid, body=new), version="") is not None
+    assert target.rehearse(Action(kind=ActionKind.RESTART_WORKLOAD, target=CART), version=live.version) is not None
+    time.sleep(1)
+    now = target.read(CART)
+    assert now is not None
+    assert now.body["spec"] == live.body["spec"]
+    assert now.body["metadata"]["generation"] == live.body["metadata"]["generation"]
+    assert target.read(uid) is None
+
+
+def test_autoscaler_is_restored_in_the_version_that_is_served(cluster: Cluster) -> None:
+    """Whichever it is declared in: after a change by hand the server holds again what was declared."""
+    target = KubernetesTarget(kubeconfig=cluster.kubectl.kubeconfig, context=None, cluster="demo")
+    uid = "k8s://demo/autoscaling/HorizontalPodAutoscaler/shop/restored"
+    cpu, less = (
+        {
+            "type": "Resource",
+            "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": share}},
+        }
+        for share in (60, 9)
+    )
+    waiting = {"metric": {"name": "queue"}, "target": {"type": "AverageValue", "averageValue": "5"}}
+    queue = {"type": "Pods", "pods": waiting}
+    declared: Object = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "restored", "namespace": "shop"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "restored"},
+            "minReplicas": 2,
+            "maxReplicas": 5,
+            "metrics": [cpu, queue],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}},
+        },
+    }
+    served = cluster.kubectl.served()["autoscaling", "HorizontalPodAutoscaler"]
+    written = next(v for v in ("autoscaling/v2", "autoscaling/v2beta2") if v in served)
+    cluster.apply(declared | {"apiVersion": written}, by=cluster.deployer)
+    changed = copy.deepcopy(declared) | {"apiVersion": written}
+    changed["spec"]["metrics"] = [less]
+    changed["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"] = 1
+    cluster.run("replace", "--field-manager=kubectl-edit", "-f", "-", objects=(changed,))
+
+    def graph() -> EnvironmentGraph:
+        estate = EstateBuilder()
+        estate.add(declared)
+        estate.put(Facet.ACTUAL, _live(target, uid))
+        return estate.graph()
+
+    for _ in range(3):
+        findings = compare_graph(graph()).findings
+        if not findings:
+            break
+        plan = revert_plan(graph(), findings[0], None, now=datetime.now(UTC), drift=findings)
+        assert plan is not None
+        outcome = _run(target, plan.action, rollback=plan.rollback)
+        assert outcome.status is OutcomeStatus.SUCCEEDED, outcome.detail
+    assert compare_graph(graph()).findings == ()
+    held = json.loads(cluster.run("get", "--raw", f"/apis/{written}/namespaces/shop/horizontalpodautoscalers/restored"))
+    by_type = {m["type"]: m for m in held["spec"]["metrics"]}
+    assert by_type == {"Resource": cpu, "Pods": queue}
+    assert held["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 60
+    cluster.run("delete", "hpa", "restored", "-n", "shop")

@@ -72,6 +72,8 @@ def execute(plan: Plan, target: Target, *, note: Note, pace: Pace) -> Outcome:
         return _outcome(OutcomeStatus.REFUSED, f"The live state can't be read, so nothing was done: {error}")
     if difference:
         return _outcome(OutcomeStatus.REFUSED, f"{difference} Nothing was done; it needs a new look.")
+    if objection := _objection(plan, target, live):
+        return _outcome(OutcomeStatus.REFUSED, f"{objection} Nothing was done.")
     failpoint("intent.before")
     note("intent", {"action": action_json(plan.action), "before": live.body if live else None})
     failpoint("intent.noted")
@@ -175,6 +177,26 @@ def _difference(plan: Plan, target: Target, live: LiveObject | None) -> str:
         if not _holds(check, target):
             return f"The precondition {check.kind.value} on {check.target}{check.path} does not hold any more."
     return ""
+
+
+def _objection(plan: Plan, target: Target, live: LiveObject | None) -> str:
+    """Say what speaks against the action when it is rehearsed; empty when nothing does, or none can be held."""
+    try:
+        foreseen = target.rehearse(plan.action, version=live.version if live else "")
+    except Conflict:
+        return ""  # Whether the newer version is still the approved object is for the write to find out.
+    except (CallerError, Refused) as error:
+        return f"The target would refuse the write: {error}"
+    except OutsideError as error:
+        return f"The target did not say whether it would take the write: {error}"
+    if foreseen is None:
+        return ""
+    written = {edit.path for edit in plan.action.edits}
+    checks = [c for c in plan.verification if c.target == plan.action.target and c.path in written]
+    other = [c.path for c in checks if not holds(foreseen, c.path, c.value)]
+    return (
+        f"The target would make something else of the write than was approved, at {', '.join(other)}." if other else ""
+    )
 
 
 def _write(plan: Plan, target: Target, live: LiveObject | None) -> None:

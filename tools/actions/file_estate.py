@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from graph.action import FieldEdit
+from graph.action import Action, FieldEdit
 from graph.document import Object, put
 from graph.errors import Conflict, Invalid, NotFound, Unexpected, Unreachable
 from graph.fault import Fault
@@ -110,6 +110,11 @@ class FileEstateTarget:
                 return False
             concerned = {uid} | {self._uid(b) for b in _belonging(store, body)}
             return not _is_rolling(body) and not any(f.uid in concerned for f in self._faults(store))
+
+    def rehearse(self, action: Action, *, version: str) -> Object | None:
+        """Say nothing: files make of an action what it says."""
+        del action, version
+        return None
 
     def set_fields(self, uid: str, edits: Sequence[FieldEdit], *, version: str) -> None:
         """Write fields of an existing object; pointers may go on into JSON texts such as policies.

@@ -1,6 +1,8 @@
 """Write access to a live cluster. Every write carries the version it was decided on, and the API server compares it.
 
-Writes are sent once: whether a write without an answer took effect is for the caller to find out by reading.
+Writes are sent once: whether a write without an answer took effect is for the caller to find out by reading. Before
+that, the server may be asked what it would make of one:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
 """
 
 from __future__ import annotations
@@ -9,14 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import httpx
 
-from graph.action import FieldEdit
+from graph.action import Action, ActionKind, FieldEdit
 from graph.document import Object, get, put
 from graph.errors import Conflict, Invalid, NotAllowed, NotFound, Refused, Unexpected, Unreachable
+from graph.kinds.kubernetes.schema import UNKNOWN, type_of
 from graph.kinds.kubernetes.scope import identity_group
 from tools.actions.holding import holds
 from tools.actions.target import LiveObject
@@ -29,7 +32,22 @@ _RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 _FORCE_SYNC: Final = "force-sync"
 """Any new value of this annotation makes the External Secrets operator write its Secret again."""
 
+_REHEARSES_SINCE: Final = 18
+"""The first minor version in which every server of Kubernetes itself knows dry runs; one that doesn't would act."""
+_NO_REHEARSAL: Final = "does not support dry run"
+"""What the server says when it would have to ask a webhook that may have effects of its own."""
+_MERGE_PATCH: Final = "application/merge-patch+json"
+
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+
+
+class _Write(NamedTuple):
+    """One request that writes."""
+
+    method: str
+    path: str
+    body: Object
+    content_type: str = "application/json"
 
 
 class KubernetesTarget:
@@ -79,7 +97,45 @@ class KubernetesTarget:
             return False
         return live.body.get("kind") not in _WORKLOADS or _is_rolled_out(live.body)
 
+    def rehearse(self, action: Action, *, version: str) -> Object | None:
+        if not self._is_rehearsed(action.target):
+            return None
+        match action.kind:
+            case ActionKind.SET_FIELDS:
+                write = self._edit(action.target, action.edits, version)
+            case ActionKind.CREATE_OBJECT:
+                write = self._creation(action.target, action.body or {})
+            case ActionKind.RESTART_WORKLOAD:
+                write = self._restart(action.target, version)
+            case _:
+                return None
+        try:
+            return self._send(write, is_rehearsal=True) or None
+        except Invalid as error:
+            if _NO_REHEARSAL in str(error):
+                return None
+            raise
+
     def set_fields(self, uid: str, edits: Sequence[FieldEdit], *, version: str) -> None:
+        self._send(self._edit(uid, edits, version))
+
+    def create(self, uid: str, body: Object) -> None:
+        self._send(self._creation(uid, body))
+
+    def delete(self, uid: str, *, version: str) -> None:
+        object_uid, _, resource_version = version.partition("/")
+        preconditions = {"uid": object_uid, "resourceVersion": resource_version}
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        self._send(_Write("DELETE", self._path(uid), options))
+
+    def restart(self, uid: str, *, version: str) -> None:
+        self._send(self._restart(uid, version))
+
+    def resync_secret(self, uid: str, *, version: str) -> None:
+        now = str(int(datetime.now(UTC).timestamp()))
+        self._send(self._merge(uid, version, {"metadata": {"annotations": {_FORCE_SYNC: now}}}))
+
+    def _edit(self, uid: str, edits: Sequence[FieldEdit], version: str) -> _Write:
         live = self._still(uid, version)
         body: Object = live.body
         for edit in edits:
@@ -90,9 +146,9 @@ class KubernetesTarget:
             except (KeyError, ValueError) as error:
                 raise Invalid(f"{edit.path} of {uid} leads nowhere") from error
         # A PUT with a resourceVersion is refused by the server when the object has another one by then.
-        self._send("PUT", self._path(uid), body)
+        return _Write("PUT", self._path(uid), body)
 
-    def create(self, uid: str, body: Object) -> None:
+    def _creation(self, uid: str, body: Object) -> _Write:
         path = self._path(uid).rpartition("/")[0]
         kind = self._kind_of(uid)
         declared = str(body.get("apiVersion", ""))
@@ -105,28 +161,32 @@ class KubernetesTarget:
                     f"declare it as {kind.api_version}"
                 )
             path = own.root + path.removeprefix(kind.root)
-        self._send("POST", path, body)
+        return _Write("POST", path, body)
 
-    def delete(self, uid: str, *, version: str) -> None:
-        object_uid, _, resource_version = version.partition("/")
-        preconditions = {"uid": object_uid, "resourceVersion": resource_version}
-        self._send(
-            "DELETE",
-            self._path(uid),
-            {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions},
-        )
-
-    def restart(self, uid: str, *, version: str) -> None:
+    def _restart(self, uid: str, version: str) -> _Write:
         annotations = {_RESTARTED_AT: datetime.now(UTC).isoformat(timespec="seconds")}
-        self._merge(uid, version, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+        return self._merge(uid, version, {"spec": {"template": {"metadata": {"annotations": annotations}}}})
 
-    def resync_secret(self, uid: str, *, version: str) -> None:
-        self._merge(uid, version, {"metadata": {"annotations": {_FORCE_SYNC: str(int(datetime.now(UTC).timestamp()))}}})
-
-    def _merge(self, uid: str, version: str, patch: Object) -> None:
+    def _merge(self, uid: str, version: str, patch: Object) -> _Write:
         resource_version = version.partition("/")[2]
         metadata = {**patch.get("metadata", {}), "resourceVersion": resource_version}
-        self._send("PATCH", self._path(uid), {**patch, "metadata": metadata}, "application/merge-patch+json")
+        return _Write("PATCH", self._path(uid), {**patch, "metadata": metadata}, _MERGE_PATCH)
+
+    def _is_rehearsed(self, uid: str) -> bool:
+        """Whether the server is sure to rehearse a write and not to do it: of a kind of its own, and new enough.
+
+        Another kind may be served by another program, which may not know what a rehearsal is.
+        """
+        kind = self._kind_of(uid)
+        if type_of(kind.group, kind.version, kind.kind) is UNKNOWN:
+            return False
+        with Connection(self._reach(), transport=self._transport) as connection:
+            try:
+                told = connection.get("/version")
+            except (NotFound, Refused):
+                return False
+        major, minor = str(told.get("major", "")), str(told.get("minor", "")).rstrip("+")
+        return major == "1" and minor.isdigit() and int(minor) >= _REHEARSES_SINCE
 
     def _still(self, uid: str, version: str) -> LiveObject:
         live = self.read(uid)
@@ -186,7 +246,9 @@ class KubernetesTarget:
             isinstance(r, dict) and (r.get("name"), r.get("kind")) == (kind.plural, kind.kind) for r in resources
         )
 
-    def _send(self, method: str, path: str, body: Object, content_type: str = "application/json") -> None:
+    def _send(self, write: _Write, *, is_rehearsal: bool = False) -> Object:
+        """Send a write once; returns what the server made of it, or would make of it."""
+        method, path, body, content_type = write
         access = self._reach()
         extensions = {"sni_hostname": access.server_name} if access.server_name else {}
         where = f"the API server {access.server}"
@@ -201,11 +263,25 @@ class KubernetesTarget:
         ) as client:
             try:
                 response = client.request(
-                    method, path, json=body, headers={"Content-Type": content_type}, extensions=extensions
+                    method,
+                    path,
+                    params={"dryRun": "All"} if is_rehearsal else {},
+                    json=body,
+                    headers={"Content-Type": content_type},
+                    extensions=extensions,
                 )
             except httpx.HTTPError as error:
                 raise Unreachable(f"{where} gave no answer to {method} {path}: {type(error).__name__}") from error
-        _check(response, f"{method} {path} at {where}")
+        _check(response, f"{'rehearsal of ' if is_rehearsal else ''}{method} {path} at {where}")
+        return _object(response)
+
+
+def _object(response: httpx.Response) -> Object:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _check(response: httpx.Response, what: str) -> None:
@@ -228,11 +304,7 @@ def _check(response: httpx.Response, what: str) -> None:
 
 
 def _reason(response: httpx.Response) -> str:
-    try:
-        body: Any = response.json()
-    except ValueError:
-        return "no reason given"
-    return str(body.get("message", ""))[:300] if isinstance(body, dict) else "no reason given"
+    return str(_object(response).get("message", "no reason given"))[:300]
 
 
 def _available(body: Mapping[str, Any], status: Mapping[str, Any]) -> Any:

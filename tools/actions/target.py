@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from graph.action import FieldEdit
+from graph.action import Action, FieldEdit
 from graph.document import Object
 
 
@@ -40,6 +40,19 @@ class Target(Protocol):
 
     def is_healthy(self, uid: str) -> bool:
         """Whether the platform reports no fault of the resource and its pods. False while it is rolling."""
+        ...
+
+    def rehearse(self, action: Action, *, version: str) -> Object | None:
+        """Ask the platform what it would make of an action, without doing it.
+
+        Returns:
+            The target as it would be then; None where the platform can't tell.
+
+        Raises:
+            CallerError: the platform would not take it.
+            Refused: it is not allowed.
+            OutsideError: it can't be known.
+        """
         ...
 
     def set_fields(self, uid: str, edits: Sequence[FieldEdit], *, version: str) -> None:

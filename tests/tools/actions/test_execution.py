@@ -426,3 +426,48 @@ def test_settling_what_cant_be_read_is_unknown(target: FakeTarget, clock: Clock,
 
 def _raise(error: Exception) -> None:
     raise error
+
+
+@pytest.mark.parametrize(
+    ("foreseen", "path"),
+    [(body("5s"), ""), (body("1s"), PATH), (body("4s"), PATH)],
+    ids=["as approved", "write dropped", "another value"],
+)
+def test_what_the_target_would_make_of_it_decides(
+    target: FakeTarget, clock: Clock, foreseen: Object, path: str
+) -> None:
+    """Where it is not what was approved, nothing is begun, and the place is named."""
+    notes = Notes()
+    target.foresee = lambda action: foreseen
+    outcome = run(plan(), target, clock, notes)
+    assert outcome.status is (OutcomeStatus.REFUSED if path else OutcomeStatus.SUCCEEDED)
+    assert (len(target.writes), bool(notes.steps)) == ((0, False) if path else (1, True))
+    assert path in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (Invalid("a quota is used up"), OutcomeStatus.REFUSED),
+        (Refused("may not"), OutcomeStatus.REFUSED),
+        (Unreachable("a webhook is away"), OutcomeStatus.REFUSED),
+        (Conflict("another version"), OutcomeStatus.SUCCEEDED),
+    ],
+    ids=lambda value: getattr(value, "value", None) or type(value).__name__,
+)
+def test_objection_to_the_rehearsal(
+    target: FakeTarget, clock: Clock, error: PlumblineError, ends: OutcomeStatus
+) -> None:
+    """It is passed on and nothing is done; but a newer version may be the approved object all the same."""
+
+    def objects(action: Action) -> None:
+        raise error
+
+    notes = Notes()
+    target.foresee = objects
+    outcome = run(plan(), target, clock, notes)
+    assert outcome.status is ends
+    if ends is OutcomeStatus.REFUSED:
+        assert (target.writes, notes.steps) == ([], [])
+        assert str(error) in outcome.detail
+        assert "Nothing was done" in outcome.detail

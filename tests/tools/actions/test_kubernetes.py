@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from graph.action import FieldEdit, observed_digest
+from graph.action import Action, ActionKind, FieldEdit, observed_digest
 from graph.document import ABSENT, Object
 from graph.errors import Conflict, Invalid, NotAllowed, NotFound, PlumblineError, Refused, Unreachable
 from tests.fakes.kubernetes_api import FakeKubernetesApi
@@ -363,3 +363,83 @@ def test_health_of_a_stateful_set(
         body("StatefulSet", "db", api_version="apps/v1", spec={"replicas": 2, **spec}, status=common | status)
     )
     assert target.is_healthy("k8s://prod/apps/StatefulSet/shop/db") is is_healthy
+
+
+ACTIONS = {
+    "set": Action(kind=ActionKind.SET_FIELDS, target=CONFIG, edits=(SETS,)),
+    "create": Action(
+        kind=ActionKind.CREATE_OBJECT,
+        target=CONFIG.replace("settings", "new"),
+        body={
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "new", "namespace": "shop"},
+            "data": {"timeout": "5s"},
+        },
+    ),
+    "restart": Action(kind=ActionKind.RESTART_WORKLOAD, target=CART),
+}
+
+
+def _rehearsed(target: KubernetesTarget, action: Action) -> Object | None:
+    live = target.read(action.target)
+    return target.rehearse(action, version=live.version if live else "")
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_rehearsal_tells_what_the_server_would_make_of_it(
+    target: KubernetesTarget, cluster: WritableKubernetesApi, name: str
+) -> None:
+    """The very write that would follow, and nothing is written."""
+    cluster.minor = "32+"
+    before = json.dumps(cluster.reading.objects)
+    foreseen = _rehearsed(target, ACTIONS[name])
+    assert foreseen is not None
+    is_restarted = "restartedAt" in json.dumps(foreseen)
+    assert is_restarted if name == "restart" else foreseen["data"] == {"timeout": "5s"}
+    assert len(cluster.rehearsals) == 1
+    assert (cluster.writes, json.dumps(cluster.reading.objects)) == ([], before)
+
+
+@pytest.mark.parametrize("minor", ["", "17", "?"], ids=["unknown", "too old", "no number"])
+def test_server_that_may_not_know_rehearsals_is_not_asked(
+    target: KubernetesTarget, cluster: WritableKubernetesApi, minor: str
+) -> None:
+    """It would not see that this is one, and act."""
+    cluster.minor = minor
+    assert [_rehearsed(target, action) for action in ACTIONS.values()] == [None] * 3
+    assert (cluster.writes, cluster.rehearsals) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        Action(kind=ActionKind.DELETE_OBJECT, target=CONFIG),
+        Action(kind=ActionKind.RESYNC_SECRET, target=EXTERNAL),
+        Action(
+            kind=ActionKind.SET_FIELDS,
+            target=EXTERNAL,
+            edits=(FieldEdit(path="/spec/refreshInterval", before=ABSENT, after="1h"),),
+        ),
+    ],
+    ids=["delete", "resync", "kind of another program"],
+)
+def test_what_cannot_be_rehearsed_safely_is_not(
+    target: KubernetesTarget, cluster: WritableKubernetesApi, action: Action
+) -> None:
+    """Another program may serve the kind, and options of a deletion stand in its body."""
+    cluster.minor = "32"
+    assert _rehearsed(target, action) is None
+    assert (cluster.writes, cluster.rehearsals) == ([], [])
+
+
+def test_webhook_that_knows_no_rehearsal_hinders_nothing(
+    target: KubernetesTarget, cluster: WritableKubernetesApi
+) -> None:
+    """Any other objection is passed on with the server's words."""
+    cluster.minor = "32"
+    cluster.objection = 'admission webhook "a.example.com" does not support dry run'
+    assert _rehearsed(target, ACTIONS["set"]) is None
+    cluster.objection = 'admission webhook "a.example.com" denied the request: too short'
+    with pytest.raises(Invalid, match="too short"):
+        _rehearsed(target, ACTIONS["set"])
