@@ -17,7 +17,7 @@ from graph.environment import EnvironmentGraph
 from graph.kinds.kubernetes.canonical import CustomTypes, custom_types
 from graph.kinds.kubernetes.identity import folder_of, is_meant, match, settles
 from graph.kinds.kubernetes.operators import WORKLOADS, operators, programs
-from graph.kinds.kubernetes.overview import DEFINITION, SERVICE, Overview
+from graph.kinds.kubernetes.overview import DEFINITIONS, SERVICE, Overview
 from graph.kinds.kubernetes.versions import newest_minor
 from graph.resource import Facet, Platform, Resource
 from graph.version import Document
@@ -43,7 +43,7 @@ class Standing:
     operators: frozenset[str]
     """Those of them that may be operators."""
     definitions: Set[str]
-    """uids of the definitions of custom resources."""
+    """uids of what says which fields objects of other kinds have."""
     custom: CustomTypes
     services: Mapping[str, str]
     """Observed APIServices to their names."""
@@ -106,7 +106,7 @@ def _built(graph: EnvironmentGraph) -> Standing:
             declared[_place(resource)] += 1
             if Facet.ACTUAL not in facets:
                 names.add(_name(resource))
-        if resource.kind == DEFINITION:
+        if resource.kind in DEFINITIONS:
             definitions.add(resource.uid)
         if Facet.ACTUAL in facets:
             if resource.kind in WORKLOADS:
@@ -153,10 +153,10 @@ def _changed(before: Standing, old: EnvironmentGraph, new: EnvironmentGraph, tou
         if running != was:
             kept = {uid: names for uid, names in before.programs.items() if uid not in was} | running
             after = replace(after, programs=kept, operators=_operators(kept))
-    if DEFINITION in kinds:
-        definitions = (before.definitions - touched) | {r.uid for r in come if r.kind == DEFINITION}
+    if kinds & DEFINITIONS:
+        definitions = (before.definitions - touched) | {r.uid for r in come if r.kind in DEFINITIONS}
         custom = _custom(new, definitions)
-        is_same = {k: t.raw for k, t in custom.items()} == {k: t.raw for k, t in before.custom.items()}
+        is_same = _told(custom) == _told(before.custom)
         after = replace(after, definitions=definitions, custom=before.custom if is_same else custom)
     if SERVICE in kinds:
         services = {uid: name for uid, name in before.services.items() if uid not in touched}
@@ -196,6 +196,10 @@ def _operators(running: Mapping[str, frozenset[str]]) -> frozenset[str]:
 def _custom(graph: EnvironmentGraph, definitions: Set[str]) -> CustomTypes:
     facets = (Facet.ACTUAL, Facet.INTENDED)
     return custom_types(d.body for facet in facets for d in _documents(graph, sorted(definitions), facet))
+
+
+def _told(custom: CustomTypes) -> object:
+    return {key: (kind.raw, kind.definitions.told) for key, kind in custom.items()}
 
 
 def _documents(graph: EnvironmentGraph, uids: Iterable[str], facet: Facet) -> Iterator[Document]:

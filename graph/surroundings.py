@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from graph.environment import EnvironmentGraph
-from graph.kinds.kubernetes.overview import DEFINITION, SERVICE
+from graph.kinds.kubernetes.overview import DEFINITIONS, SERVICE
 from graph.resource import Facet, Platform, Resource, place_of
 from graph.standing import standing
 
@@ -60,7 +60,7 @@ def judged_with(graph: EnvironmentGraph, uids: Collection[str]) -> frozenset[str
         found |= {r.uid for r in graph.named(uid.rpartition("/")[2]) if r.kind == kind}
         if not kind:
             found |= {r.uid for r in _together(graph, uid)}
-        elif kind in (DEFINITION, SERVICE):
+        elif kind in {*DEFINITIONS, SERVICE}:
             found |= {
                 r.uid for r in graph if r.platform is Platform.KUBERNETES and Facet.INTENDED in graph.facets(r.uid)
             }

@@ -48,6 +48,8 @@ class FakeKubernetesApi:
     """How many requests for a further page are answered with 410."""
     failures: list[Answer] = field(default_factory=list)
     """Answers given to the next requests, whatever they ask."""
+    told: dict[str, Object] = field(default_factory=dict)
+    """By path: what the server says of itself, its version and its types."""
     requests: list[str] = field(default_factory=list)
     """Path and query of each request, in order."""
 
@@ -69,6 +71,9 @@ class FakeKubernetesApi:
         query, accept = dict(parse_qsl(split.query)), headers.get("accept", "")
         if split.path in {"/api", "/apis"}:
             return self._discovery(split.path, accept)
+        if split.path == "/version" or split.path.startswith("/openapi"):
+            told = self.told.get(split.path)
+            return Answer(200, told) if told is not None else _status(404, "not found")
         parts = split.path.strip("/").split("/")
         group, version, rest = ("", parts[1], parts[2:]) if parts[0] == "api" else (parts[1], parts[2], parts[3:])
         if group in self.broken_groups:

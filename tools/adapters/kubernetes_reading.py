@@ -13,6 +13,7 @@ from graph.version import Document, Unreadable
 from tools.adapters.kubernetes_connection import Connection, Denied
 from tools.adapters.kubernetes_discovery import Listable, discover
 from tools.adapters.kubernetes_listing import Lister, Part
+from tools.adapters.kubernetes_openapi import told_schema
 
 _NO_STATE: Final = frozenset(
     {("", "Event"), ("events.k8s.io", "Event"), ("", "ComponentStatus"), ("coordination.k8s.io", "Lease")}
@@ -131,6 +132,11 @@ def read_cluster(connection: Connection, lister: Lister, reader: ObjectReader) -
             found.kinds.append(reading)
             whole |= {kind.scope(reader.cluster)} if reading.is_whole else set()
     _check_anything(connection, found, reader.cluster)
+    match told_schema(connection, cluster=reader.cluster):
+        case Document() as schema:
+            found.documents[schema.resource.uid] = schema
+        case Unreadable() as fault:
+            found.faults.append(fault)
     return found
 
 

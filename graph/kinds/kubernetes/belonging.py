@@ -20,6 +20,7 @@ _MADE_BY_PLATFORM = frozenset(
         "Lease",
         "Node",
         "NodeMetrics",
+        "OpenAPI",
         "PodMetrics",
         "ServiceCIDR",
         "StorageVersion",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from graph.document import Json, Object
 from graph.kinds.kubernetes.autoscaling import as_v2
-from graph.kinds.kubernetes.schema import Type, type_of
+from graph.kinds.kubernetes.schema import SCHEMA_KIND, Definitions, Type, current_version, told_types, type_of
 from graph.kinds.kubernetes.scope import identity_group, split_api_version
 from graph.kinds.kubernetes.stored import limit_range, pod
 from graph.kinds.lenient import mapping
@@ -27,9 +27,15 @@ CustomTypes = Mapping[tuple[str, str, str], Type]
 
 
 def custom_types(bodies: Iterable[Object]) -> CustomTypes:
-    """Read the schemas of custom resources from the definitions among some objects."""
+    """Read the schemas of custom resources from the definitions among some objects.
+
+    What a server newer than the known schema tells of its own kinds is among them, too.
+    """
     found: dict[tuple[str, str, str], Type] = {}
     for body in bodies:
+        if body.get("kind") == SCHEMA_KIND:
+            found |= told_types(mapping(body, "schemas"))
+            continue
         spec = body.get("spec") if body.get("kind") == "CustomResourceDefinition" else None
         if not isinstance(spec, dict) or not isinstance(spec.get("names"), dict):
             continue
@@ -38,7 +44,7 @@ def custom_types(bodies: Iterable[Object]) -> CustomTypes:
             raw = schema.get("openAPIV3Schema") if isinstance(schema, dict) else None
             if isinstance(raw, dict):
                 key = (str(spec.get("group")), str(version.get("name")), str(spec["names"].get("kind")))
-                found[key] = Type(raw, {})
+                found[key] = Type(raw, Definitions({}))
     return found
 
 
@@ -55,7 +61,7 @@ def canonical_type(body: Object, custom: CustomTypes | None = None) -> Type:
         version = "v2"
     elif version.startswith(("v1beta", "v1alpha")) and group in _V1_NOW:
         version = "v1"
-    known = (custom or {}).get((group, version, kind))
+    known = (custom or {}).get((group, current_version(group, version), kind))
     return known or type_of(group, version, kind)
 
 

@@ -84,7 +84,7 @@ class Difference:
     @property
     def is_undescribed(self) -> bool:
         """Whether no schema known here describes the place: of a custom resource, or newer than the schemas."""
-        return any(step.kind.shape is Shape.UNKNOWN for step in self.place.steps) or (
+        return any(s.kind.shape is Shape.UNKNOWN or s.name in s.kind.news for s in self.place.steps) or (
             self.kind.shape is Shape.UNKNOWN and not self.kind.name
         )
 

@@ -29,9 +29,9 @@ def locate(root: Object, steps: Sequence[Step]) -> Json | Absent:
 
 
 def default_of(kind: Type, name: str, own: Object, root: Object, at: str) -> Json | Absent:
-    """Return the default of a field: of a built-in type, or as the schema of a custom resource states it (N23)."""
+    """Return the default of a field: of a built-in type, or as the schema states it (N23)."""
     value = default(kind.name, name, own, root, at)
-    return kind.field(name).raw.get("default", ABSENT) if value is ABSENT and not kind.name else value
+    return kind.told_default(name) if value is ABSENT and (not kind.name or name in kind.news) else value
 
 
 def value_or_default(kind: Type, name: str, own: Object, root: Object, at: str) -> Json | Absent:

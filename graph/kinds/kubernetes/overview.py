@@ -9,11 +9,13 @@ from graph.document import Object
 from graph.kinds.kubernetes.canonical import CustomTypes, custom_types
 from graph.kinds.kubernetes.identity import adopt
 from graph.kinds.kubernetes.operators import operators, programs
+from graph.kinds.kubernetes.schema import SCHEMA_KIND
 from graph.kinds.kubernetes.versions import newest_minor
 from graph.resource import Resource
 from graph.version import Document
 
-DEFINITION = "CustomResourceDefinition"
+DEFINITIONS = frozenset({"CustomResourceDefinition", SCHEMA_KIND})
+"""Kinds that say which fields objects of other kinds have."""
 SERVICE = "APIService"
 """Kind of what says which versions of a group a server serves."""
 
@@ -57,4 +59,4 @@ def overview_of(declared: Mapping[str, Document], live: Mapping[str, Document]) 
 
 def _definitions(documents: Mapping[str, Document]) -> list[Object]:
     """In an order of its own: of two clusters that have one type, it must not matter which was read first."""
-    return [documents[uid].body for uid in sorted(documents) if documents[uid].resource.kind == DEFINITION]
+    return [documents[uid].body for uid in sorted(documents) if documents[uid].resource.kind in DEFINITIONS]

@@ -11,6 +11,7 @@ import yaml
 
 from evals.drift.ownership import WAYS, owned, taken
 from graph.finding import Verdict
+from graph.kinds.kubernetes.schema import type_of
 from tests.graph.kinds.kubernetes.build import found, objects, put_in, report
 
 Object = dict[str, Any]
@@ -160,3 +161,73 @@ def test_amounts_in_unknown_fields(declared: str, live: str, count: int) -> None
     """A server spells an amount its own way, whatever field it is in; texts that only look like numbers stay texts."""
     bodies = [put_in(WEB, "/spec/futureSize", value) for value in (declared, live)]
     assert len(report(bodies[:1], bodies[1:]).findings) == count
+
+
+_DEPLOYMENT_SPEC = "io.k8s.api.apps.v1.DeploymentSpec"
+_RULE = "io.k8s.api.apps.v1.FutureRule"
+TOLD: Object = {
+    "apiVersion": "openapi/v3",
+    "kind": "OpenAPI",
+    "metadata": {"name": "server"},
+    "schemas": {
+        _DEPLOYMENT_SPEC: {
+            "type": "object",
+            "properties": {
+                **type_of("apps", "v1", "Deployment").field("spec").raw["properties"],
+                "futurePolicy": {"type": "string", "default": "Standard"},
+                "futureComputed": {"type": "integer"},
+                "futureSize": {
+                    "allOf": [{"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity"}]
+                },
+                "futureRules": {
+                    "type": "array",
+                    "items": {"allOf": [{"$ref": f"#/components/schemas/{_RULE}"}], "default": {}},
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["name"],
+                },
+            },
+        },
+        _RULE: {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "weight": {"type": "integer", "default": 1}},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("way", [*WAYS, "plain"])
+def test_a_default_that_the_server_tells_is_one(way: str) -> None:
+    """It is as good as one that is known; another value in its place is somebody's, unless nobody wrote it."""
+    live = put_in(WEB, FUTURE, "Standard")
+    result = report([WEB], [live if way == "plain" else owned(live, WEB, way), TOLD])
+    assert [f for f in (*result.findings, *result.tolerated) if f.path == FUTURE] == []
+    other = put_in(WEB, FUTURE, "Mine")
+    held = other if way == "plain" else taken(owned(live, WEB, way), FUTURE)
+    changed = put_in(held, FUTURE, "Mine")
+    assert found(report([WEB], [changed, TOLD])) == [(FUTURE, "out_of_band_change")]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_field_that_the_server_tells_without_a_default_may_have_one(way: str) -> None:
+    """What it computes stands in no description, so nobody is accused for it."""
+    path = "/spec/futureComputed"
+    result = report([WEB], [owned(put_in(WEB, path, 7), WEB, way), TOLD])
+    assert found(result) == []
+    assert [f.path for f in result.tolerated if f.path == path] == [path]
+
+
+def test_types_that_the_server_tells() -> None:
+    """Amounts are spelled in many ways, and entries with keys have no order; their defaults count, too."""
+    rules = [{"name": "a", "weight": 1}, {"name": "b", "weight": 5}]
+    declared = put_in(put_in(WEB, "/spec/futureSize", 1024), "/spec/futureRules", [{"name": "a"}, rules[1]])
+    live = put_in(put_in(WEB, "/spec/futureSize", "1024"), "/spec/futureRules", rules[::-1])
+    assert found(report([declared], [live, TOLD])) == []
+    assert found(report([declared], [live])) != []
+    changed = put_in(live, "/spec/futureRules/0/weight", 6)
+    assert found(report([declared], [changed, TOLD])) == [("/spec/futureRules/1/weight", "out_of_band_change")]
+
+
+def test_what_the_server_tells_of_its_types_is_nobody_s_object() -> None:
+    """It needs no declaration."""
+    result = report([WEB], [WEB, TOLD])
+    assert (*result.findings, *result.tolerated) == ()
