@@ -25,36 +25,40 @@ class Row(NamedTuple):
     actual: int | None
 
 
-def align(intended: Sequence[Json], applied: Sequence[Json], actual: Sequence[Json], key: Key = text_of) -> list[Row]:
+def align(intended: Sequence[Json], applied: Sequence[Json], actual: Sequence[Json], *keys: Key) -> list[Row]:
     """Pair up the entries of three lists: equal ones first, then those that look like one entry that changed.
 
     Args:
         intended: the list whose order counts.
         applied: as it was applied.
         actual: as it is.
-        key: gives equal texts for entries that mean the same.
+        keys: give equal texts for entries that are the same, strictest first; by default the entries as they stand.
     """
-    to_applied, to_actual = _pair(intended, applied, key), _pair(intended, actual, key)
+    keys = keys or (text_of,)
+    to_applied, to_actual = _pair(intended, applied, keys), _pair(intended, actual, keys)
     rows = [Row(i, to_applied.get(i), to_actual.get(i)) for i in range(len(intended))]
     left = [i for i in range(len(applied)) if i not in to_applied.values()]
     rest = [i for i in range(len(actual)) if i not in to_actual.values()]
-    beside = _pair([applied[i] for i in left], [actual[i] for i in rest], key)
+    beside = _pair([applied[i] for i in left], [actual[i] for i in rest], keys)
     rows += [Row(None, i, rest[beside[n]] if n in beside else None) for n, i in enumerate(left)]
     rows += [Row(None, None, i) for n, i in enumerate(rest) if n not in beside.values()]
     return rows
 
 
-def _pair(base: Sequence[Json], other: Sequence[Json], key: Key) -> dict[int, int]:
+def _pair(base: Sequence[Json], other: Sequence[Json], keys: Sequence[Key]) -> dict[int, int]:
     """Map positions of `base` to positions of `other`, each used once."""
     pairs: dict[int, int] = {}
-    free: dict[str, list[int]] = {}
-    for position, entry in enumerate(other):
-        free.setdefault(key(entry), []).append(position)
-    for position, entry in enumerate(base):
-        same = free.get(key(entry))
-        if same:
-            # An equal entry at the same place is the same entry also when it stands there twice.
-            pairs[position] = same.pop(same.index(position) if position in same else 0)
+    for key in keys:
+        free: dict[str, list[int]] = {}
+        taken = {*pairs.values()}
+        for position, entry in enumerate(other):
+            if position not in taken:
+                free.setdefault(key(entry), []).append(position)
+        for position, entry in enumerate(base):
+            same = free.get(key(entry)) if position not in pairs else None
+            if same:
+                # An equal entry at the same place is the same entry also when it stands there twice.
+                pairs[position] = same.pop(same.index(position) if position in same else 0)
     left = [i for i in range(len(base)) if i not in pairs]
     rest = [i for i in range(len(other)) if i not in pairs.values()]
     scores = sorted(

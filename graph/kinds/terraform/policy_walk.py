@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from graph.document import ABSENT, Json
 from graph.document import canonical as text_of
@@ -23,19 +24,28 @@ def policy_differences(place: Place, values: Three) -> Iterator[Difference]:
         if key != "Statement" or ABSENT in members:
             yield from leaf(place.member(key), members)
             continue
-        for at, statement in _rows(place.member(key), members, iam.canonical_statement):
+        for at, statement in _rows(place.member(key), members, iam.canonical_statement, _unnamed):
             yield from _statement(at, statement)
 
 
-def _rows(place: Place, values: Three, normal: iam.Normal) -> Iterator[tuple[Place, Three]]:
+def _unnamed(statement: Json) -> Json:
+    """A statement without its name: under another one it is the same statement."""
+    return iam.canonical_statement({**statement, "Sid": ""} if isinstance(statement, dict) else statement)
+
+
+def _rows(place: Place, values: Three, *normals: iam.Normal) -> Iterator[tuple[Place, Three]]:
     """Yield (place, values) of each entry; a value that stands in no list is a list of one, at the place itself."""
     lists = [v if isinstance(v, list) else [v] for v in values]
-    for row in align(lists[0], lists[1], lists[2], lambda v: text_of(normal(v))):
+    for row in align(lists[0], lists[1], lists[2], *(partial(_text, normal) for normal in normals)):
         position = row.intended if isinstance(values.intended, list) else None
         if row.intended is None:
             position = row.actual if row.actual is not None else row.applied
         actual = row.actual if isinstance(values.actual, list) else None
         yield place.entry(position, actual), _of(lists, row)
+
+
+def _text(normal: iam.Normal, value: Json) -> str:
+    return text_of(normal(value))
 
 
 def _of(lists: list[list[Json]], row: Row) -> Three:

@@ -186,6 +186,23 @@ def test_names_of_statements_stay_a_cosmetic_finding() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("live_names", "renamed"),
+    [(("Sent", "Use"), [0]), (("Use", "Send"), [0, 1]), ((None, "Used"), [0, 1])],
+    ids=["another name", "names exchanged", "one lost"],
+)
+def test_another_name_of_a_statement_is_cosmetic(live_names: tuple[str | None, str], renamed: list[int]) -> None:
+    """What it grants is found by its content, so that only the name differs."""
+    named = [{k: v for k, v in {**s, "Sid": n}.items() if v} for s, n in zip((SEND, USE), live_names, strict=True)]
+    findings, _ = live("aws_iam_policy", {"policy": policy(SEND, USE)}, {"policy": policy(*named)})
+    assert [(f.path, f.severity) for f in findings] == [
+        (f"/values/policy/Statement/{n}/Sid", Severity.COSMETIC) for n in renamed
+    ]
+    wider = {**named[0], "Action": ["sqs:*"]}
+    findings, _ = live("aws_iam_policy", {"policy": policy(SEND, USE)}, {"policy": policy(wider, named[1])})
+    assert any(f.severity is Severity.NORMAL for f in findings)
+
+
 def test_three_facets_of_a_policy() -> None:
     """A pending action and one removed by hand are told apart within one statement."""
     findings, _ = facets(
