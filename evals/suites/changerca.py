@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ class _Suite:
         about = read_object(folder / "case.json", needs=("plan", "detect_timestamp"))
         at = float(about["detect_timestamp"])
         now = datetime.fromtimestamp(at, UTC)
-        series = tuple(_instances(folder, at)) + tuple(_edges(folder, at))
+        series = tuple(_instances(folder, at, _replaced(about["plan"], at))) + tuple(_edges(folder, at))
         calls = [Call(caller=a, callee=b) for a, b in sorted({(s.peer, s.resource) for s in series if s.peer})]
         releases = list(_releases(about["plan"], at))
         known = {*(u for c in calls for u in (c.caller, c.callee)), *(r.uid for r in releases)}
@@ -84,18 +84,51 @@ def _releases(plan: Mapping[str, Any], at: float) -> Iterator[Change]:
             )
 
 
-def _instances(folder: Path, at: float) -> Iterator[Series]:
+def _replaced(plan: Mapping[str, Any], at: float) -> dict[str, tuple[float, str]]:
+    """Map each pod that was replaced by `at` to the time when that began, and to the pod that took its place."""
+    steps = ((float(t), step) for about in plan.values() for t, step in about["process"].items())
+    return {
+        old: (begun, new)
+        for begun, step in steps
+        if begun <= at
+        for old, new in zip(step["delete_pod"], step["release_pod"], strict=False)
+    }
+
+
+def _instances(folder: Path, at: float, replaced: Mapping[str, tuple[float, str]]) -> Iterator[Series]:
     """One file for each pod and call, `<pod>_<caller>_<callee>.csv`; the pod is of either of the two."""
+    files: dict[tuple[str, str], list[dict[str, str]]] = {}
     for path in sorted({p.with_name(p.name.removesuffix(".gz")) for p in folder.glob("*_*_*.csv*")}):
         pod, _, call = path.stem.partition("_")
+        if path.suffix == ".csv":
+            files[pod, call] = _rows(path, "Timestamp", at, *_COLUMNS)
+    for (pod, call), rows in files.items():
+        begun, successor = replaced.get(pod, (at, ""))
         caller, _, callee = call.partition("_")
-        if path.suffix != ".csv":
-            continue
-        rows, is_outgoing = _rows(path, "Timestamp", at, *_COLUMNS), not pod.startswith(f"{callee}-")
-        for column, signal in _COLUMNS.items() if rows else ():
-            if not (is_outgoing and signal in _OF_THE_POD):
-                one = _series(rows, "Timestamp", column, signal, callee=callee, caller=caller)
+        is_outgoing = not pod.startswith(f"{callee}-")
+        for column, signal in _COLUMNS.items():
+            own = _own(rows, files.get((successor, call), ()), column, since=begun)
+            if own and not (is_outgoing and signal in _OF_THE_POD):
+                one = _series(own, "Timestamp", column, signal, callee=callee, caller=caller)
                 yield replace(one, instance=pod, is_outgoing=is_outgoing)
+
+
+def _own(
+    rows: Sequence[dict[str, str]], of_successor: Sequence[dict[str, str]], column: str, *, since: float
+) -> list[dict[str, str]]:
+    """What a pod measured itself: from its replacement on, what stands under both names is of the pod that runs."""
+    told = [float(r["Timestamp"]) for r in of_successor if _is_number(r[column])]
+    times = ((row, float(row["Timestamp"])) for row in rows)
+    return [row for row, at in times if at <= since or all(abs(at - t) > _SAME_S for t in told)]
+
+
+def _is_number(cell: str) -> bool:
+    value = number(cell)
+    return value is not None and bool(np.isfinite(value))
+
+
+_SAME_S = 30.0
+"""Half of the time between two rows."""
 
 
 def _edges(folder: Path, at: float) -> Iterator[Series]:

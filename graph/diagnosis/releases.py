@@ -23,6 +23,8 @@ from graph.telemetry import Series, Signal, Telemetry
 _ALIKE_ANYWAY, _ANSWERS_WRONGLY, _UNRELEASED = 0.05, 0.1, 0.2
 """How likely a failure that no callee reports is due to a version that fails no more than the one before; to a callee
 that reports success and answers wrongly; and to something that was not released."""
+_UNHEARD, _NOT_YET_HEARD = 1.0, 0.3
+"""How likely it is due to a callee whose new instances served no call, and had the chance to, or not yet."""
 _ASKS_WRONGLY = 1.0
 """How likely it is due to the new version of the only caller that meets it, where those of the callee do not differ."""
 _CALLS_EACH = 2.0
@@ -209,8 +211,13 @@ class _Question:
                 if served:
                     weights[callee] = _ANSWERS_WRONGLY * self._share_of_callers(callee)
                 else:
-                    weights[callee] = 1.0 if release.completed_at is not None else 0.3
+                    weights[callee] = _UNHEARD if self._had_chance(release) else _NOT_YET_HEARD
         return weights
+
+    def _had_chance(self, release: Release) -> bool:
+        """Whether new instances that served no call have been up for long enough to serve one."""
+        up = release.completed_at
+        return up is not None and self._chances(release, up + SETTLES_S) > 0
 
     def _share_of_callers(self, callee: str) -> float:
         """Share of a service's callers, of those measured, that fail: answers that are wrong are wrong for all."""

@@ -191,3 +191,17 @@ def test_the_only_caller_that_meets_a_failure_is_to_blame_when_its_release_began
         calls("mail", "mail-new", Signal.AVAILABILITY, [others] * 4, first=START + MINUTE, caller="web"),
     )
     assert found == guilty
+
+
+def test_new_instances_that_came_up_a_moment_ago_are_not_silent_yet() -> None:
+    """Of two callees whose new instances served no call, one had the chance to."""
+    at = START + 8 * MINUTE
+    series = (
+        calls("cart", "cart-1", Signal.AVAILABILITY, [100.0] * 6 + [20.0] * 8, first=START - 6 * MINUTE),
+        calls("mail", "mail-old", Signal.AVAILABILITY, steady(100.0, 14), first=START - 6 * MINUTE, caller="cart"),
+        calls("rates", "rates-old", Signal.AVAILABILITY, steady(100.0, 14), first=START - 6 * MINUTE, caller="cart"),
+    )
+    releases = [release("mail", at=START, new="mail-new"), release("rates", at=at - 40, new="rates-new")]
+    found = {b.release.service: b for b in rank_releases(releases, Telemetry(series=series), at=at)}
+    passed_on = {name: max(r.worth for r in b.reasons if r.about == ("cart",)) for name, b in found.items()}
+    assert passed_on["rates"] < passed_on["mail"] / 2
