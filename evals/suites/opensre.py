@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,17 @@ import numpy as np
 from agents.model import Model
 from evals.suite import Prediction
 from evals.suites.files import exists, read_object
+from evals.suites.opensre_cluster import LONG_AGO, read_cluster, time_of
 from evals.world import World, alert_of, commented, diagnosed, environment, service, sureness, uid_of
 from graph.diagnosis.mechanisms.databases import stated_limit
-from graph.diagnosis.mechanisms.scene import MONITOR
 from graph.diagnosis.result import Cause
 from graph.errors import Invalid
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.incident import Alert
-from graph.kinds.kubernetes.parse import parse
 from graph.relations import derive
-from graph.resource import kubernetes_uid
 from graph.telemetry import Series, Signal, Telemetry
-from graph.version import Document
 from tools.adapters.aws.instance_class import cores_of
 
-_CLUSTER = "cluster"
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""Where a case names no time. The clock of the run would give each run another answer."""
 _SURE = 0.2
 """Strength of a cause from which something is wrong."""
 _SIGNALS = {
@@ -120,8 +114,8 @@ def _database(folder: Path, alert: Mapping[str, Any], about: Mapping[str, Any]) 
     uid = uid_of(name)
     metrics = read_object(folder / "aws_cloudwatch_metrics.json")
     events = read_object(folder / "aws_rds_events.json").get("events") or []
-    told = [at for e in events if (at := _time(e.get("date"))) is not None]
-    now = _time(metrics.get("end_time")) or max(told, default=_LONG_AGO)
+    told = [at for e in events if (at := time_of(e.get("date"))) is not None]
+    now = time_of(metrics.get("end_time")) or max(told, default=LONG_AGO)
     texts = [str(v) for v in (alert.get("commonAnnotations") or {}).values()] + [str(e.get("message")) for e in events]
     series = list(_series(uid, name, metrics, texts))
     insights = read_object(folder / "aws_performance_insights.json")
@@ -160,7 +154,7 @@ def _series(uid: str, name: str, metrics: Mapping[str, Any], texts: list[str]) -
 
 
 def _one(uid: str, metric: str, signal: Signal, times: list[Any], values: list[float], unit: str) -> Series:
-    seconds = np.array([(_time(t) or _LONG_AGO).timestamp() for t in times])
+    seconds = np.array([(time_of(t) or LONG_AGO).timestamp() for t in times])
     return Series(
         resource=uid, metric=metric, signal=signal, times=seconds, values=np.array(values, dtype=float), unit=unit
     )
@@ -171,171 +165,20 @@ def _event(uid: str, event: Mapping[str, Any]) -> SymptomEvent:
     return SymptomEvent(
         kind=ObservationKind.EVENT,
         resource=uid,
-        at=_time(event.get("date")),
+        at=time_of(event.get("date")),
         text=str(event["message"]),
         reason=kinds[0],
     )
 
 
 def _is_recent(event: Mapping[str, Any], now: datetime) -> bool:
-    at = _time(event.get("date"))
+    at = time_of(event.get("date"))
     return at is None or now - at <= timedelta(hours=1)
 
 
 def _cluster(folder: Path, alert: Mapping[str, Any]) -> World:
-    labels = {**(alert.get("commonLabels") or {}), **(alert.get("commonAnnotations") or {})}
-    namespace = str(labels.get("namespace") or labels.get("kube_namespace") or "default")
-    documents = [d for body in _objects(folder, namespace) if (d := _document(body, namespace)) is not None]
-    now = max(_instants(folder), default=_LONG_AGO)
-    workload = str(labels.get("workload_name") or labels.get("kube_deployment") or "")
+    found = read_cluster(folder, alert)
     graph = environment(
-        now=now,
-        actual=documents,
-        relations=derive(documents),
-        symptoms=list(_symptoms(folder, namespace, workload)),
+        now=found.now, actual=found.documents, relations=derive(found.documents), symptoms=found.symptoms
     )
-    return World(graph=graph, alerts=(_alert(alert, now, namespace=namespace),))
-
-
-def _document(body: dict[str, Any], namespace: str) -> Document:
-    return parse(body, cluster=_CLUSTER, default_namespace=namespace, salt=b"no secrets here")
-
-
-def _objects(folder: Path, namespace: str) -> Iterator[dict[str, Any]]:
-    deployments = read_object(folder / "eks_deployments.json").get("deployments") or []
-    pods = read_object(folder / "eks_pods.json").get("pods") or []
-    for one in deployments:
-        status = {
-            "observedGeneration": 1,
-            "readyReplicas": one.get("ready", 0),
-            "availableReplicas": one.get("available", 0),
-        }
-        mine = next((p for p in pods if str(p["name"]).startswith(f"{one['name']}-")), None)
-        containers = [{"name": c["name"], "image": ""} for c in (mine or {}).get("containers", ())] or [{"name": "app"}]
-        template = {"metadata": {"labels": {"app": one["name"]}}, "spec": {"containers": containers}}
-        spec = {
-            "replicas": one.get("desired", 1),
-            "selector": {"matchLabels": {"app": one["name"]}},
-            "template": template,
-        }
-        yield _body("apps/v1", "Deployment", one["name"], one.get("namespace") or namespace, spec=spec, status=status)
-    for pod in pods:
-        yield from _pod(pod, [str(d["name"]) for d in deployments], namespace)
-    for node in read_object(folder / "eks_node_health.json").get("nodes") or ():
-        pressures = {
-            "MemoryPressure": "memory_pressure",
-            "DiskPressure": "disk_pressure",
-            "PIDPressure": "pid_pressure",
-        }
-        conditions = [{"type": k, "status": str(node.get(v))} for k, v in pressures.items()]
-        conditions.append({"type": "Ready", "status": str(node.get("ready"))})
-        yield _body("v1", "Node", node["name"], None, spec={}, status={"conditions": conditions})
-
-
-def _pod(pod: Mapping[str, Any], deployments: list[str], namespace: str) -> Iterator[dict[str, Any]]:
-    owner = next((name for name in deployments if str(pod["name"]).startswith(f"{name}-")), "")
-    statuses = []
-    for container in pod.get("containers") or ():
-        state = dict(container.get("state") or {})
-        status: dict[str, Any] = {"name": container["name"], "ready": bool(container.get("ready"))}
-        status["restartCount"] = int(container.get("restart_count") or 0)
-        last = "OOMKilled" if "OOMKilled" in str(state.get("message")) or state.get("reason") == "OOMKilled" else ""
-        detail = {"reason": str(state.get("reason") or ""), "message": str(state.get("message") or "")}
-        if state.get("waiting"):
-            status["state"] = {"waiting": detail}
-        elif state.get("terminated") or state.get("exit_code"):
-            status["state"] = {"terminated": {**detail, "exitCode": state.get("exit_code") or 1}}
-        else:
-            status["state"] = {"running": {}}
-        if last:
-            status["lastState"] = {"terminated": {"reason": last, "exitCode": state.get("exit_code") or 137}}
-        statuses.append(status)
-    body = _body(
-        "v1",
-        "Pod",
-        str(pod["name"]),
-        pod.get("namespace") or namespace,
-        spec={"nodeName": pod.get("node_name"), "containers": [{"name": s["name"]} for s in statuses]},
-        status={
-            "phase": pod.get("phase"),
-            "reason": str(pod.get("reason") or pod.get("status_reason") or ""),
-            "message": str(pod.get("message") or ""),
-            "startTime": str(pod.get("start_time") or ""),
-            "conditions": pod.get("conditions") or [],
-            "containerStatuses": statuses,
-        },
-    )
-    if pod.get("deletion_timestamp"):
-        body["metadata"]["deletionTimestamp"] = pod["deletion_timestamp"]
-    if owner:
-        reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": owner, "controller": True}
-        body["metadata"]["ownerReferences"] = [reference]
-    yield body
-
-
-def _body(version: str, kind: str, name: str, namespace: str | None, **parts: Any) -> dict[str, Any]:
-    metadata = {"name": name, "uid": f"{kind}/{name}", "namespace": namespace}
-    kept = {k: v for k, v in metadata.items() if v}
-    return {"apiVersion": version, "kind": kind, "metadata": kept, **parts}
-
-
-_CONTROLLERS = frozenset({"ReplicaSet", "HorizontalPodAutoscaler"})
-
-
-def _symptoms(folder: Path, namespace: str, workload: str) -> Iterator[SymptomEvent]:
-    for event in read_object(folder / "eks_events.json").get("warning_events") or ():
-        kind, _, name = str(event.get("involved_object")).partition("/")
-        if kind in _CONTROLLERS and workload and name.startswith(workload):
-            kind, name = "Deployment", workload  # The case shows no object of these kinds; they act on it.
-        group = "apps" if kind in ("Deployment", "ReplicaSet", "StatefulSet") else ""
-        place = None if kind == "Node" else event.get("namespace") or namespace
-        uid = kubernetes_uid(cluster=_CLUSTER, group=group, kind=kind, namespace=place, name=name)
-        yield SymptomEvent(
-            kind=ObservationKind.EVENT,
-            resource=uid,
-            at=_time(event.get("last_time")),
-            text=str(event.get("message")),
-            reason=str(event.get("reason")),
-            count=int(event.get("count") or 1),
-        )
-    logs = read_object(folder / "eks_pod_logs.json")
-    pod = kubernetes_uid(
-        cluster=_CLUSTER, group="", kind="Pod", namespace=namespace, name=str(logs.get("pod_name") or workload)
-    )
-    for line in str(logs.get("logs") or "").splitlines():
-        if line.strip():
-            yield SymptomEvent(kind=ObservationKind.LOG, resource=pod, at=_time(line.partition(" ")[0]), text=line)
-    speaker = kubernetes_uid(cluster=_CLUSTER, group="apps", kind="Deployment", namespace=namespace, name=workload)
-    for log in read_object(folder / "datadog_logs.json").get("logs") or ():
-        text = str(log.get("message"))
-        # How pods rank among others is no complaint, and only the scheduler tells it here.
-        is_placing = log.get("service") == "kube-scheduler" and bool(workload) and workload in text
-        if is_placing or log.get("status") in ("error", "critical", "warn", "warning"):
-            yield SymptomEvent(
-                kind=ObservationKind.LOG,
-                resource=speaker,
-                at=_time(log.get("timestamp")),
-                text=text,
-                reason=str(log["status"]),
-            )
-    for monitor in read_object(folder / "datadog_monitors.json").get("monitors") or ():
-        if monitor.get("overall_state") == "Alert":
-            text = str(monitor.get("name"))
-            yield SymptomEvent(kind=ObservationKind.EVENT, resource=speaker, at=None, text=text, reason=MONITOR)
-
-
-def _instants(folder: Path) -> Iterator[datetime]:
-    for event in read_object(folder / "eks_events.json").get("warning_events") or ():
-        if (at := _time(event.get("last_time"))) is not None:
-            yield at
-    for log in read_object(folder / "datadog_logs.json").get("logs") or ():
-        if (at := _time(log.get("timestamp"))) is not None:
-            yield at
-
-
-def _time(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return World(graph=graph, alerts=(_alert(alert, found.now, **found.labels),))

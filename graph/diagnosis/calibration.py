@@ -52,6 +52,8 @@ def confidence_of(hypothesis: Hypothesis, strength: float) -> float:
         return strength
     # A direction to look in stays below even odds, however often it happened to be right.
     most = CAP_GUESS if cap(hypothesis) == CAP_GUESS else CAP_DECISIVE
+    if not any(p.rule == "mechanism" for p in hypothesis.points):
+        most = min(most, OPEN)  # The curve was fitted to what the platform shows, not to the words of logs.
     return round(min(MEASURED.at(strength), most), 3)
 
 

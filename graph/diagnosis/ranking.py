@@ -26,6 +26,7 @@ RULES: dict[str, Rule] = {
     "fault": Rule(14, "the platform reports it as failing"),
     "fault_partial": Rule(6, "the platform reports it as partly failing"),
     "mechanism": Rule(40, "the platform, or the objects themselves, show what is wrong and why"),
+    "said": Rule(40, "what it says itself tells why, as a whole"),
     "guessed": Rule(30, "it is in trouble, and what it complains of points there"),
     "stops_work": Rule(10, "what it stops does not work now"),
     "blamed": Rule(12, "others complain of what it stops"),
@@ -68,6 +69,7 @@ RULES: dict[str, Rule] = {
     "other_complaint": Rule(-12, "the systems complain of something that this does not explain"),
     "complaint_older": Rule(-24, "the first such complaint is older than the change"),
     "known_elsewhere": Rule(-8, "another incident is about it, and is clearly older than the alert"),
+    "served": Rule(-44, "those who use what it concerns are served, as far as that was seen"),
     "nothing_fails": Rule(-10, "no system complains although complaints were read"),
     "far": Rule(-2, "each further step makes it less likely"),
 }
@@ -120,7 +122,7 @@ def counted(hypothesis: Hypothesis) -> tuple[Point, ...]:
     return tuple(sorted(best.values(), key=lambda p: (-abs(worth(p)), p.rule)))
 
 
-_OF_GUESSES = frozenset({"guessed", "stops_work", "blamed", "direct", "path", "complaint_fits", "far"})
+_OF_GUESSES = frozenset({"guessed", "stops_work", "blamed", "direct", "path", "complaint_fits", "far", "served"})
 
 
 def total(hypothesis: Hypothesis) -> float:
@@ -132,7 +134,7 @@ def cap(hypothesis: Hypothesis) -> float:
     rules = {p.rule for p in hypothesis.points}
     if rules & _TIES and (hypothesis.is_change or "takes_away" in rules):
         return CAP_DECISIVE
-    if "mechanism" in rules:
+    if rules & {"mechanism", "said"}:
         return CAP_DECISIVE
     if "guessed" in rules and rules <= _OF_GUESSES:
         return CAP_GUESS
@@ -171,7 +173,7 @@ def rank(hypotheses: Iterable[Hypothesis], *, doubt: Callable[[Hypothesis], floa
 
 def is_shown(hypothesis: Hypothesis) -> bool:
     """Whether the platform itself shows that it fails, whether or not it shows why."""
-    return any(p.rule in ("mechanism", "guessed") for p in hypothesis.points)
+    return any(p.rule in ("mechanism", "said", "guessed") for p in hypothesis.points)
 
 
 _MEASURES = frozenset({"measured_origin", "fails_first", "account", "commit", "outside", "release"})

@@ -50,8 +50,8 @@ def node(**rest: str) -> Any:
     return {"name": "node-1", **quiet, **rest}
 
 
-def monitor(state: str) -> Any:
-    return {"name": "[shop] api error rate", "overall_state": state, "message": "", "query": "", "type": "metric alert"}
+def monitor(state: str, name: str = "[shop] api error rate", query: str = "") -> Any:
+    return {"name": name, "overall_state": state, "message": "", "query": query, "type": "metric alert"}
 
 
 def category(
@@ -374,6 +374,49 @@ FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+OLD_AND_NEW = [
+    {**pod("api-7f9-a"), "start_time": OLD},
+    {**pod("api-8aa-n", ready=False, restarts=5, **CRASH), "start_time": "2026-11-20T11:50:00Z"},
+]
+BACK_OFF = event("BackOff", "Back-off restarting failed container", on="Pod/api-8aa-n")
+UNREADY = {
+    "pods": [pod(ready=False)],
+    "ready": 0,
+    "events": [event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")],
+}
+FAULTS |= {
+    "only pods of the new release do not find their peer": (
+        "configuration_error",
+        {
+            "pods": OLD_AND_NEW,
+            "desired": 2,
+            "events": [BACK_OFF],
+            "logs": [log("lookup rates.shop on 10.0.0.10:53: no such host")],
+        },
+    ),
+    "only pods of the new release stumble over a message": (
+        "code_defect",
+        {
+            "pods": OLD_AND_NEW,
+            "desired": 2,
+            "events": [BACK_OFF],
+            "logs": [log("cannot deserialize record at offset 4711 of topic orders")],
+        },
+    ),
+    "it is not ready since its provider is down": (
+        "dependency_failure",
+        {
+            **UNREADY,
+            "logs": [log('circuit "paygate" OPEN: POST https://api.paygate.example -> 503', status="error")] * 2,
+        },
+    ),
+    "it is not ready by its own fault": (
+        "code_defect",
+        {**UNREADY, "logs": [log("InvalidOperationException: Collection was modified at Cache.cs:52")] * 2},
+    ),
+}
+
+
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_a_fault_gets_its_category(name: str, tmp_path: Path) -> None:
     """From what the cluster shows, whatever the alert says."""
@@ -442,6 +485,30 @@ HEALTHY: dict[str, dict[str, Any]] = {
     "clients ask for what does not exist": {
         "pods": [pod()],
         "logs": [log("GET /x 404 not found", status="warn")] * 5,
+    },
+    "it is busy, and answers as usual": {
+        "pods": [pod()],
+        "monitors": [monitor("OK"), monitor("Alert", "[shop] api CPU above 80 %")],
+    },
+    "it restarted often, a week ago": {
+        "pods": [pod(restarts=14)],
+        "monitors": [monitor("OK"), monitor("Alert", "[shop] api container restarts")],
+    },
+    "its autoscaler is at the limit, and that suffices": {
+        "pods": [pod()],
+        "events": [event("ScalingLimited", "more than the maximum replica count", on="HorizontalPodAutoscaler/api")],
+        "monitors": [monitor("OK"), monitor("Alert", "[shop] HPA at its maximum")],
+    },
+    "its node was drained before it went": {
+        "pods": [pod()],
+        "events": [event("NodeNotReady", "Node is not ready", on="Node/node-2")],
+        "logs": [{**log("draining node-2 for an upgrade", status="info"), "service": "node-group"}],
+        "nodes": [node(), {**node(ready="False"), "name": "node-2"}],
+        "monitors": [monitor("OK")],
+    },
+    "another service is in alarm": {
+        "pods": [pod()],
+        "monitors": [monitor("Alert", "[shop] mail errors", "sum:errors{service:mail} > 3")],
     },
     "what it says of itself is good": {
         "pods": [pod()],

@@ -8,6 +8,7 @@ from graph.diagnosis.context import Context
 from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
 from graph.diagnosis.mechanisms.found import mechanisms
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.served import served
 from graph.workloads import services_of
 
 _MOST_SIGNS = 3
@@ -25,9 +26,11 @@ def mechanical(context: Context) -> Iterable[Hypothesis]:
 def _hypothesis(context: Context, mechanism: Mechanism, concerned: Sequence[str], works: dict[str, bool]) -> Hypothesis:
     notes = tuple(_note(context, mechanism, sign) for sign in mechanism.signs[:_MOST_SIGNS])
     rule, share = ("guessed", 1.0) if mechanism.is_guess else ("mechanism", mechanism.strength)
+    rule = "said" if mechanism.is_said else rule
     points = [
         Point(rule=rule, text=mechanism.signs[0].text, evidence=notes, share=share),
         *_stopped(context, mechanism, works),
+        *_unfelt(context, mechanism),
     ]
     nearest = min(concerned, key=lambda uid: context.reach[uid].cost)
     path = context.reach[nearest].path
@@ -48,6 +51,16 @@ def _note(context: Context, mechanism: Mechanism, sign: Sign) -> str:
         return context.ledger.symptom(sign.event, says=mechanism.kind.replace("_", " "))
     uid = sign.uid or mechanism.resource
     return context.ledger.state(uid, sign.path, context.value(uid, sign.path))
+
+
+def _unfelt(context: Context, mechanism: Mechanism) -> Iterator[Point]:
+    """A point against what harms nobody: all workloads that it concerns serve their users."""
+    touched = {mechanism.resource, *mechanism.stops, *context.subjects}
+    found = [served(context.scene, w) for w in context.scene.workloads if w.uid in touched]
+    signs = [s for s in found if s is not None]
+    if signs and len(signs) == len(found):
+        notes = tuple(_note(context, mechanism, s) for s in signs[:_MOST_SIGNS])
+        yield Point(rule="served", text=f"Those who use it are served. {signs[0].text}", evidence=notes)
 
 
 def _stopped(context: Context, mechanism: Mechanism, works: dict[str, bool]) -> Iterator[Point]:

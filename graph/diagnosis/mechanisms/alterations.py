@@ -73,9 +73,9 @@ def is_change(event: SymptomEvent) -> bool:
     """Whether a provider reports that a setting of a running database was changed."""
     if event.value is not None or _RELIEF.search(event.text):
         return False
-    return _SETTINGS.search(event.text) is not None and (
-        event.reason in _CATEGORIES or bool(_STATED.search(event.text))
-    )
+    if event.reason in _CATEGORIES:
+        return True
+    return _SETTINGS.search(event.text) is not None and bool(_STATED.search(event.text))
 
 
 _STATED = re.compile(

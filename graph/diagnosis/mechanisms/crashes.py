@@ -82,7 +82,7 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
             continue
         lines = list(scene.said(workload.uid, kind=ObservationKind.LOG))
         for kind, what, pattern in SAYS:
-            telling = [e for e in lines if _is_of_now(scene, workload, e, lines) and pattern.search(e.text)]
+            telling = [e for e in lines if is_of_now(scene, workload, e, lines) and pattern.search(e.text)]
             if telling:
                 last = max(telling, key=lambda e: e.at.timestamp() if e.at else 0.0)
                 yield Mechanism(
@@ -95,7 +95,7 @@ def crashes(scene: Scene) -> Iterator[Mechanism]:
                 break
 
 
-def _is_of_now(scene: Scene, workload: Workload, event: SymptomEvent, lines: Sequence[SymptomEvent]) -> bool:
+def is_of_now(scene: Scene, workload: Workload, event: SymptomEvent, lines: Sequence[SymptomEvent]) -> bool:
     """Whether a line bears on the present: a container that ended has said its last words, however long ago."""
     if scene.is_fresh(event) or event.at is None:
         return True

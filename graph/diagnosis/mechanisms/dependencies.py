@@ -52,7 +52,8 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
     for workload in scene.workloads:
         if not scene.works(workload):
             continue
-        lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
+        said = scene.said(workload.uid, kind=ObservationKind.LOG, with_quiet=True)
+        lines = [e for e in said if scene.is_of_now(workload.uid, e)]
         telling = [e for e in lines if tells_of_call(e.text) and not is_quiet(e)]
         least = 1 if scene.alarms(workload.uid) else _LEAST
         if sum(e.count for e in telling) < least or has_passed(telling, lines):

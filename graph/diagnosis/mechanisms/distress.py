@@ -7,15 +7,15 @@ depend on, their settings, their data, their own code. It says so with a low str
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
-from graph.diagnosis.mechanisms.crashes import SAYS
 from graph.diagnosis.mechanisms.dependencies import has_passed, is_quiet
+from graph.diagnosis.mechanisms.directions import WHAT, votes
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import MONITOR, Scene
 from graph.diagnosis.mechanisms.scheduling import holds_room
+from graph.diagnosis.mechanisms.served import served
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.kinds.kubernetes.reference_health import is_ready
 from graph.kinds.kubernetes.workloads import Workload
@@ -26,7 +26,6 @@ _STRENGTH = 0.4
 _SETTLED = timedelta(minutes=10)
 """A pod that is not ready after this time is not on its way."""
 _MANY_LINES = 3
-_MOST_VOTES = 5
 _STUCK = frozenset(
     {"CrashLoopBackOff", "ImagePullBackOff", "ErrImagePull", "RunContainerError", "CreateContainerError"}
 )
@@ -37,45 +36,6 @@ _EXPECTED = frozenset(
 _WARNS = re.compile(r"\bwarn(ing)?\b", re.IGNORECASE)
 """What a process warns of while it works, and nothing is in alarm, hurts nobody yet."""
 _BAD_LINE = re.compile(r"\b(error|fatal|critical|severe|panic|exception|fail(ed|ure|s)?|warn(ing)?)\b", re.IGNORECASE)
-
-_DIRECTIONS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    (
-        "resource_limits",
-        "is short of something that it may use",
-        re.compile(
-            r"evict|ephemeral|insufficient|quota|out of memory|oomkill|throttl|no space left|too many open files"
-            r"|resource temporarily unavailable|pool.{0,30}(exhausted|reject|full)|queue.{0,20}full|limit (reached"
-            r"|exceeded)|exceed\w* .{0,40}limit|disk (is )?full|(memory|disk|pid)[ -]?pressure"
-            r"|max(imum)? .{0,30}reached|unable to scale|shed(ding|s)?\b|backlog|saturat"
-            r"|ScalingLimited|more than the maximum",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "node_unwell",
-        "suffers from the platform beneath it",
-        re.compile(
-            r"sandbox|\bcni\b|network plugin|NodeNotReady|(attach|detach|mount)volume|FailedAttach|FailedMount"
-            r"|containerd|container runtime|kubelet|spot interruption|instance .{0,30}(terminat|stopp|retire)"
-            r"|node .{0,60}(not ready|unreachable|reboot|lost)|availability zone|input/output error"
-            r"|read-only file system|failed to assign an IP",
-            re.IGNORECASE,
-        ),
-    ),
-    (
-        "bad_settings",
-        "is set up wrongly, as its complaints go",
-        re.compile(
-            r"forbidden|unauthorized|permission denied|access denied|authentication failed"
-            r"|(invalid|wrong|bad) credentials?"
-            r"|licen[cs]e .{0,40}(expired|invalid|missing)|secret|configmap|x509|certificate|image.{0,40}"
-            r"(not found|pull|invalid)|(40[134])\b.{0,30}(unauthor|forbid|not found)|FailedGetResourceMetric"
-            r"|unable to (get|fetch) metrics",
-            re.IGNORECASE,
-        ),
-    ),
-    *SAYS,
-)
 
 
 def distress(scene: Scene, explained: Collection[str]) -> Iterator[Mechanism]:
@@ -95,7 +55,8 @@ def _is_bad(scene: Scene, event: SymptomEvent) -> bool:
 
 def _lines(scene: Scene, workload: Workload) -> list[SymptomEvent]:
     """Fresh lines that complain and were not followed by better news."""
-    fresh = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
+    said = scene.said(workload.uid, kind=ObservationKind.LOG, with_quiet=True)
+    fresh = [e for e in said if scene.is_of_now(workload.uid, e)]
     bad = [e for e in fresh if _BAD_LINE.search(f"{e.reason} {e.text}") and not is_quiet(e)]
     return [] if has_passed(bad, fresh) else bad
 
@@ -103,6 +64,8 @@ def _lines(scene: Scene, workload: Workload) -> list[SymptomEvent]:
 def _is_in_trouble(scene: Scene, workload: Workload, events: list[SymptomEvent], lines: list[SymptomEvent]) -> bool:
     if not scene.works(workload):
         return bool(events or lines) or any(_is_stuck(scene, p) for p in scene.pods(workload.uid))
+    if served(scene, workload) is not None:
+        return False
     errors = sum(e.count for e in lines if not _WARNS.search(e.reason or e.text))
     return any(e.reason == MONITOR for e in events) or errors >= _MANY_LINES
 
@@ -125,14 +88,8 @@ def _age(scene: Scene, pod: Document) -> timedelta:
 
 def _direction(said: list[SymptomEvent]) -> tuple[str, str]:
     """Return (kind, what it does) that most complaints speak of; of nothing when none tells."""
-    votes: Counter[tuple[str, str]] = Counter()
-    for event in said:
-        if event.reason != MONITOR:
-            words = f"{event.reason} {event.text}" if event.kind is ObservationKind.EVENT else event.text
-            found = next(((kind, what) for kind, what, pattern in _DIRECTIONS if pattern.search(words)), None)
-            if found is not None:
-                votes[found] += min(event.count, _MOST_VOTES)
-    return votes.most_common(1)[0][0] if votes else ("failing_unexplained", "fails without saying why")
+    found = votes(e for e in said if e.reason != MONITOR)
+    return (found.kind, WHAT[found.kind]) if found.kind else ("failing_unexplained", "fails without saying why")
 
 
 def _mechanism(workload: Workload, kind: str, what: str, said: list[SymptomEvent]) -> Mechanism:

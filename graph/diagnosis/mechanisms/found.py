@@ -14,6 +14,7 @@ from graph.diagnosis.mechanisms.dependencies import dependencies
 from graph.diagnosis.mechanisms.distress import distress
 from graph.diagnosis.mechanisms.endings import endings
 from graph.diagnosis.mechanisms.gateways import gateways
+from graph.diagnosis.mechanisms.laments import arbitrated, laments
 from graph.diagnosis.mechanisms.mechanism import Mechanism
 from graph.diagnosis.mechanisms.nodes import nodes
 from graph.diagnosis.mechanisms.policies import policies
@@ -62,11 +63,13 @@ def mechanisms(scene: Scene) -> list[Mechanism]:
     """Return every mechanism that a scene shows, each resource and kind once, in the order of the families."""
     found: dict[tuple[str, str], Mechanism] = {}
     for family in FAMILIES:
-        for mechanism in family(scene):
+        for mechanism in arbitrated(scene, list(family(scene))):
             key = (mechanism.resource, mechanism.kind)
             known = found.get(key)
             if known is None or mechanism.strength > known.strength:
                 found[key] = mechanism
+    for mechanism in laments(scene, list(found.values())):
+        found.setdefault((mechanism.resource, mechanism.kind), mechanism)
     if any(m.strength >= _TOLD for m in found.values()):
         return list(found.values())
     return [*found.values(), *distress(scene, {uid for m in found.values() for uid in (m.resource, *m.stops)})]

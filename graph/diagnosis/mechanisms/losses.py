@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.document import Object
-from graph.evidence import ObservationKind, SymptomEvent
+from graph.evidence import SymptomEvent
 from graph.kinds.kubernetes.workloads import Workload
 from graph.kinds.lenient import entries, text
 from graph.version import Document
@@ -28,7 +28,7 @@ _TOOK = re.compile(
 )
 _WANTED = re.compile(
     r"scale[- ]?down|removing node|underutili[sz]ed|consolidat|drain(ed|ing)|marked .{0,20}to be deleted|cordon"
-    r"|DisruptionTerminating|DisruptionBlocked|empty node",
+    r"|NodeNotSchedulable|DisruptionTerminating|DisruptionBlocked|empty node",
     re.IGNORECASE,
 )
 _WITHIN = timedelta(minutes=30)
@@ -59,7 +59,7 @@ def _losses(scene: Scene) -> Iterator[Loss]:
         ready = next((c for _, c in entries(node.body, "status", "conditions") if c.get("type") == "Ready"), None)
         if ready is None or ready.get("status") not in ("False", "Unknown"):
             continue
-        said = list(scene.said(node.resource.uid, kind=ObservationKind.EVENT))
+        said = list(scene.said(node.resource.uid, with_quiet=True))
         down = [e.at for e in said if e.at is not None and "NotReady" in e.reason]
         taken = next((e for e in said if _TOOK.search(f"{e.reason} {e.text}")), None)
         is_wanted = taken is None and any(_WANTED.search(f"{e.reason} {e.text}") for e in said)

@@ -39,3 +39,5 @@ class Mechanism:
     """uids of the workloads that do not work because of it, where not `resource` itself."""
     is_guess: bool = False
     """Something is wrong and this says only in which direction to look; never enough to call a cause found."""
+    is_said: bool = False
+    """It rests on the words of a log alone: worth following, and never quite sure."""

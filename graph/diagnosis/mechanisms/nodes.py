@@ -101,7 +101,8 @@ def _conditions(scene: Scene, node: Document) -> Iterator[Mechanism]:
                 *([Sign(text="The provider took it away.", event=taken)] if taken else ()),
             ),
             strength=0.4 if is_silent and kind != "Ready" else 0.9,
-            stops=hurt,
+            # What runs on a node that does not answer is not known to run: the last word of its pods is old.
+            stops=hurt or tuple(_on(scene, node) if kind == "Ready" else ()),
         )
 
 

@@ -59,6 +59,8 @@ def probes(scene: Scene) -> Iterator[Mechanism]:
 def _undeclared(scene: Scene, workload: Workload, which: str, events: list[SymptomEvent]) -> Iterator[Mechanism]:
     """A probe that fails and whose declaration is not known."""
     event = max(events, key=lambda e: e.count)
+    if _ANSWERED.search(event.text) and which == "Readiness":
+        return  # It answers that it is not ready: what it complains of tells why.
     if scene.is_fresh(event) or not scene.works(workload):
         sign = Sign(text=f"The {which.lower()} probe fails.", event=event)
         if which == "Liveness" and _NO_ANSWER.search(event.text) and _had_started(scene, workload):
@@ -68,6 +70,7 @@ def _undeclared(scene: Scene, workload: Workload, which: str, events: list[Sympt
         yield _mechanism(workload, which, "fails", "fails, and how it is declared is not known.", (sign,), 0.5)
 
 
+_ANSWERED = re.compile(r"statuscode: 5\d\d|NOT_SERVING", re.IGNORECASE)
 _STARTED = re.compile(
     r"listening|started|startup complete|ready to (serve|accept)|serving|handled \d+|processed \d+", re.IGNORECASE
 )
@@ -75,9 +78,8 @@ _STARTED = re.compile(
 
 def _had_started(scene: Scene, workload: Workload) -> bool:
     """Whether its log says that it was up, or hangs: then the probe was right, and the process stopped to answer it."""
-    return any(
-        _STARTED.search(e.text) or HANGS.search(e.text) for e in scene.said(workload.uid, kind=ObservationKind.LOG)
-    )
+    lines = scene.said(workload.uid, kind=ObservationKind.LOG, with_quiet=True)
+    return any(_STARTED.search(e.text) or HANGS.search(e.text) for e in lines)
 
 
 def _unheard(scene: Scene, workload: Workload) -> Iterator[Mechanism]:

@@ -66,7 +66,8 @@ def records(scene: Scene) -> Iterator[Mechanism]:
     for workload in scene.workloads:
         if not scene.works(workload):
             continue
-        lines = [e for e in scene.said(workload.uid, kind=ObservationKind.LOG) if scene.is_of_now(workload.uid, e)]
+        said = scene.said(workload.uid, kind=ObservationKind.LOG, with_quiet=True)
+        lines = [e for e in said if scene.is_of_now(workload.uid, e)]
         telling = [e for e in lines if not is_quiet(e) and tells_of_data(e.text)]
         alarms = scene.alarms(workload.uid)
         checks = [e for e in alarms if _IMPLAUSIBLE.search(e.text)]

@@ -47,8 +47,8 @@ def _switched_off(workload: Workload) -> Iterator[Mechanism]:
 def _memory(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
     name = workload.document.resource.display
     for pod in scene.pods(workload.uid):
-        for path, ended in _ends(pod.body):
-            strength = _strength(scene, workload, ended)
+        for path, ended, since in _ends(pod.body):
+            strength = _strength(scene, workload, ended, since)
             if strength:
                 says = text(ended, "reason") or f"exit code {ended.get('exitCode')}"
                 yield Mechanism(
@@ -70,18 +70,19 @@ def _memory(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
         )
 
 
-def _ends(pod: Object) -> Iterator[tuple[str, Object]]:
-    """Yield (path, how it ended) of the containers that ended, now or before their last start."""
+def _ends(pod: Object) -> Iterator[tuple[str, Object, str]]:
+    """Yield (path, how it ended, since when it runs again) of containers that ended, now or before their last start."""
     for field in ("containerStatuses", "initContainerStatuses"):
         for index, status in entries(pod, "status", field):
             for state in ("state", "lastState"):
                 if ended := mapping(status, state, "terminated"):
-                    yield f"/status/{field}/{index}/{state}/terminated", ended
+                    since = text(status, "state", "running", "startedAt")
+                    yield f"/status/{field}/{index}/{state}/terminated", ended, since
 
 
-def _strength(scene: Scene, workload: Workload, ended: Object) -> float:
+def _strength(scene: Scene, workload: Workload, ended: Object, since: str) -> float:
     if text(ended, "reason") == "OOMKilled":
-        return 0.3 if _is_over(scene, workload, ended) else 1.0
+        return 0.3 if _is_over(scene, workload, text(ended, "finishedAt") or since) else 1.0
     is_killed = ended.get("exitCode") == _KILLED and not scene.works(workload)
     limited = any(mapping(c, "resources", "limits").get("memory") for _, _, c in workload.containers())
     # A failed liveness probe or a deletion ends a process that does not stop by itself in the same way.
@@ -91,9 +92,9 @@ def _strength(scene: Scene, workload: Workload, ended: Object) -> float:
     return 0.35 if any(c.get("livenessProbe") for _, _, c in workload.containers()) else 0.6
 
 
-def _is_over(scene: Scene, workload: Workload, ended: Object) -> bool:
+def _is_over(scene: Scene, workload: Workload, ended: str) -> bool:
     try:
-        at = datetime.fromisoformat(text(ended, "finishedAt"))
+        at = datetime.fromisoformat(ended)
     except ValueError:
         return False
     at = at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -28,6 +28,10 @@ ALARMED = timedelta(minutes=30)
 """What was said this long ago may be why a monitoring system is in alarm: many complaints come once for each batch."""
 MONITOR = "MonitorAlert"
 """Reason of an event by which a monitoring system says that one of its checks is in alarm now."""
+MONITOR_OK = "MonitorOk"
+"""Reason of an event by which a monitoring system says that one of its checks is passed now."""
+_QUIET = frozenset({"debug", "info", "notice", "ok", "trace"})
+"""Levels of lines that complain of nothing."""
 _ENDING = frozenset({"Pod", "Job", "CronJob"})
 """Kinds whose pods may end well."""
 
@@ -141,11 +145,19 @@ class Scene:
             return _has_ended_well(workload.document, pods) or any(is_ready(p) is True for p in pods)
         return sum(is_ready(p) is True for p in pods) >= (1 if wanted is None else wanted)
 
-    def said(self, uid: str, *, kind: ObservationKind | None = None) -> Iterator[SymptomEvent]:
-        """What an object and everything that it owns said, as far as it was kept."""
+    def said(
+        self, uid: str, *, kind: ObservationKind | None = None, with_quiet: bool = False
+    ) -> Iterator[SymptomEvent]:
+        """What an object and everything that it owns said, as far as it was kept.
+
+        Args:
+            uid: the object.
+            kind: of events; None for all.
+            with_quiet: also what says of itself that nothing is wrong.
+        """
         for one in dict.fromkeys((uid, *self._members.get(uid, ()))):
             for event in self.graph.symptoms(one):
-                if kind is None or event.kind is kind:
+                if (kind is None or event.kind is kind) and (with_quiet or not _says_well(event)):
                     yield event
 
     def events(self, uid: str, *reasons: str) -> list[SymptomEvent]:
@@ -157,6 +169,11 @@ class Scene:
         """Whether an event is of the present; one without a time may be."""
         return event.at is None or event.at >= self.now - FRESH
 
+    def passed(self, uid: str) -> list[SymptomEvent]:
+        """What monitoring systems say is as it should be about an object now."""
+        said = self.said(uid, kind=ObservationKind.EVENT, with_quiet=True)
+        return [e for e in said if e.reason == MONITOR_OK and self.is_fresh(e)]
+
     def alarms(self, uid: str) -> list[SymptomEvent]:
         """What monitoring systems say is in alarm about an object now."""
         return [e for e in self.events(uid, MONITOR) if self.is_fresh(e)]
@@ -166,6 +183,10 @@ class Scene:
         if self.is_fresh(event):
             return True
         return event.at is not None and event.at >= self.now - ALARMED and bool(self.alarms(uid))
+
+
+def _says_well(event: SymptomEvent) -> bool:
+    return event.reason == MONITOR_OK or (event.kind is ObservationKind.LOG and event.reason.lower() in _QUIET)
 
 
 def _has_ended_well(document: Document, pods: Sequence[Document]) -> bool:
