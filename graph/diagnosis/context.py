@@ -235,8 +235,8 @@ class Context:
         """Each subject with where its trouble comes from, as far as what its callers feel was measured.
 
         Nothing for a subject of which no call is known: that it is unwell itself is what its alert says already. None
-        where an account is clearly better than its own: what callers feel is not measured of a queue, a store or a
-        coordinator.
+        where an account is clearly better than its own, and tells of something that has no such measure: a queue, a
+        store, a coordinator.
         """
         found: list[tuple[str, Origin]] = []
         at = self.judged_from
@@ -249,15 +249,21 @@ class Context:
                 found += ((subject, origin) for origin in mine)
                 if mine:
                     break
+        return tuple((subject, origin) for subject, origin in found if not self._is_told_better(origin))
+
+    def _is_told_better(self, origin: Origin) -> bool:
+        """Whether the best account is clearly better than that of an origin, by what callers' measures can't show."""
         best = next(iter(self.accounts), None)
-        own = {a.origin: a.score for a in self.accounts}
-        return tuple(
-            (subject, origin)
-            for subject, origin in found
-            if best is None
-            or origin.resource == best.origin
-            or best.score < own.get(origin.resource, 0.0) + _CLEARLY_MORE
-        )
+        if best is None or best.origin == origin.resource:
+            return False
+        own = next((a.score for a in self.accounts if a.origin == origin.resource), 0.0)
+        return best.score >= own + _CLEARLY_MORE and not set(best.way_back(self.subjects[0])) <= self._feelable
+
+    @cached_property
+    def _feelable(self) -> frozenset[str]:
+        """uids of those that are unwell in a way that their callers feel, by a measure."""
+        felt = {(s.resource, s.metric) for s in self.telemetry.series if s.signal in FELT}
+        return frozenset(uid for uid, signs in self.unwell.items() if any((uid, a.what) in felt for a in signs))
 
     @cached_property
     def first_failures(self) -> tuple[FirstFailure, ...]:
