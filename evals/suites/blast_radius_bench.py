@@ -96,11 +96,19 @@ def _relations(found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[R
                 # A flag: what carries its name before the colon serves all that have it.
                 for name in sorted({n for n in names.values() if n.partition(":")[0] == field}):
                     yield _relation(one["name"], name, RelationType.CONNECTS_TO)
-            for text in value if isinstance(value, list) else [value]:
-                if field in _PLACES and isinstance(text, str):
+            for text in _texts(value):
+                if field in _PLACES:
                     yield _relation(one["name"], _node(text, names), RelationType.RUNS_ON)
-                elif field not in _WORDS and isinstance(text, str) and text not in ("", "*"):
+                elif field not in _WORDS and text not in ("", "*"):
                     yield _relation(one["name"], _measured(text, names) or text, RelationType.CONNECTS_TO)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts in a field, which may be a list of them or map something to each."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
 
 
 def _relation(source: str, target: str, kind: RelationType) -> Relation:

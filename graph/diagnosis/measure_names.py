@@ -27,18 +27,27 @@ _DEMAND = re.compile(
 )
 """Work that others ask for: it gets less when they ask for less."""
 _DEGRADED = re.compile(
-    r"fallback|omitted|missing|empty|skipped|degraded|partial|placeholder|unserved|incomplete|(?<![a-z])no_\w+_(pct|ratio)"
+    r"fallback|omitted|missing|empty|skipped|degraded|suspended|partial|placeholder|unserved|incomplete|(?<![a-z])no_\w+_(pct|ratio)"
     r"|(?<![a-z])un[a-z]+ed_(pct|ratio)"
 )
 """Answers that lack something: whoever it was to come from did not give it."""
+_OUTBOUND = re.compile(r"outbound|egress|attempts|retr(y|ies)|calls_made|published|produced|sent(?![a-z])|fetches")
+"""What one asks of others."""
 _LOW_IS_BAD = re.compile(
-    r"avail|free|fill_rate|hit_ratio|hit_rate|success(?!\w*_age)|remaining|ready|healthy|uptime|idle"
+    r"avail|free|fill_rate|hit_ratio|hit_rate|success(?!\w*_age)|remaining|healthy|uptime|idle"
+    r"|ready$|ready_(replicas|pods|nodes|instances|pct|ratio)"
 )
 _HOLDS = re.compile(
     r"(?<![a-z])(owned|assigned|in_sync|registered|alive|members|serving|leases?|leased|is_leader"
     r"|active_(shards|partitions|replicas|members))(?![a-z])"
 )
 """How much of something one has charge of, or has at hand."""
+_BACKLOG = re.compile(
+    r"depth|backlog|messages_(ready|visible)|(?<![a-z])ready_(?!replicas|pods|nodes|instances|pct|ratio)|unack|pending"
+    r"|consumer_lag|outbox|inbox|unsent|unprocessed|buffered"
+)
+"""Work that waits in a queue or a store until somebody takes it."""
+_OLDEST = re.compile(r"oldest(?!\w*(lock|wait|trans|query|session))")
 _WAITERS = re.compile(r"waiters|waiting")
 """How many stand in a line: somebody asks for more than there is, or keeps it for longer."""
 _INNER_WAIT = re.compile(r"mutex|(?<![a-z])gc(?![a-z])|fsync|compaction|checkpoint|safepoint|swap|steal")
@@ -65,7 +74,7 @@ def way_of(name: str) -> Way:
         return Way.WITHIN
     if _HOLDS.search(name):
         return Way.FAILS
-    if _WAITERS.search(name) or _REPEATS.search(name):
+    if _WAITERS.search(name) or _REPEATS.search(name) or (_BACKLOG.search(name) and not _STALE.search(name)):
         return Way.LOADED
     if _TRAFFIC.search(name) and not _ERRORS.search(name):
         return Way.LOADED
@@ -104,3 +113,13 @@ def counts_work(name: str) -> bool:
 def counts_output(name: str) -> bool:
     """Whether it counts work that is done, rather than asked for."""
     return counts_work(name) and not (_DEMAND.search(name) or _HOLDS.search(name))
+
+
+def is_backlog(name: str) -> bool:
+    """Whether it counts work that waits for somebody who takes it, or tells how old that is."""
+    return bool(_BACKLOG.search(name) or _OLDEST.search(name))
+
+
+def is_outbound(name: str) -> bool:
+    """Whether it counts what one asks of others."""
+    return bool(_OUTBOUND.search(name))

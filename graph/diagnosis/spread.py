@@ -15,10 +15,13 @@ from functools import lru_cache
 
 from graph.diagnosis.ailment import Ailment, Way
 from graph.diagnosis.hypothesis import Reason
-from graph.diagnosis.transmission import EARLY_S, Mode, arrives, passes
+from graph.diagnosis.measure_names import is_outbound
+from graph.diagnosis.transmission import EARLY_S, Mode, arrives, leaves_full, passes
 
 _DEPLOY_S = 1800.0
 """A rollout this long before the first sign is a reason of its own."""
+_NAMED_S = 600.0
+"""Seconds by which a victim that names its callee may seem to be earlier."""
 _MUCH = 4.0
 """Times the usual from which on more work is more than a busy hour."""
 
@@ -200,7 +203,7 @@ def _further(
 ) -> list[Step]:
     """Return the other ways among those reached, in the order of time: several failing callees hurt one caller.
 
-    Who names a callee may seem to suffer a little before it: readings are minutes apart, and words are not.
+    Who names a callee may seem to suffer well before it: readings are minutes apart, and words are not.
     """
     found: list[Step] = []
     taken = {frozenset((s.source, s.target)) for s in steps}
@@ -209,7 +212,7 @@ def _further(
             pair = frozenset((here, there))
             if mode not in _FROM_BELOW or there not in reached or pair in taken:
                 continue
-            slack = EARLY_S if here in blames[there] else 0.0
+            slack = _NAMED_S if here in blames[there] else EARLY_S
             if arrives(there, mode, unwell) < arrives(here, mode, unwell) - slack:
                 continue
             if passes(here, there, mode, here, unwell):
@@ -219,13 +222,17 @@ def _further(
 
 
 def _takers(links: Sequence[Link], unwell: Mapping[str, Sequence[Ailment]]) -> frozenset[str]:
-    """Return who does much more than before, does not suffer, and is asked by nobody: what it does is its own doing."""
+    """Return who does much more than before and is asked by nobody: what it does is its own doing.
+
+    It does not suffer, or it asks so much more of others that its own failures don't tell why.
+    """
     asked = {link.target for link in links if link.type is LinkType.CALLS}
-    return frozenset(
-        uid
-        for uid, signs in unwell.items()
-        if uid not in asked and all(a.way is Way.LOADED and a.factor >= _MUCH for a in signs)
-    )
+    return frozenset(uid for uid, signs in unwell.items() if uid not in asked and _takes(signs))
+
+
+def _takes(signs: Sequence[Ailment]) -> bool:
+    much = [a for a in signs if a.way is Way.LOADED and a.factor >= _MUCH]
+    return len(much) == len(signs) or any(not a.is_said and is_outbound(a.what.lower()) for a in much)
 
 
 def _blames(unwell: Mapping[str, Sequence[Ailment]]) -> dict[str, frozenset[str]]:
@@ -297,9 +304,10 @@ def _points(
         for u in flooding
         if any(a.way is Way.WITHIN and a.since <= onset[origin] + EARLY_S for a in unwell.get(u, ()))
         or (u in takers and onset[u] <= onset[origin] + EARLY_S)
+        or (u in onset and leaves_full(u, origin, unwell))
     ]
     if is_flooded and within:
-        text = "A caller floods it of its own accord."
+        text = "A caller floods it of its own accord, or takes too little out of it."
         yield Reason(worth=-0.9, text=text, about=(origin, *dict.fromkeys(within)))
 
 

@@ -12,11 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 from graph.diagnosis.ailment import Ailment, Way
+from graph.diagnosis.measure_names import is_backlog
 
 EARLY_S = 90.0
 """Seconds by which a victim may seem to be earlier: readings are minutes apart."""
-_BACKLOG = re.compile(r"depth|backlog|messages_(ready|visible)|oldest|unacked|pending_messages|consumer_lag")
-"""Measures of a queue whose messages wait."""
 _OLD = re.compile(
     r"stale|freshness|older than|behind|out of date|no (new )?data|_age(_|$)|newest|last_(success|update|refresh)",
     re.IGNORECASE,
@@ -36,7 +35,7 @@ class Mode(StrEnum):
 
 def arrives(uid: str, mode: Mode, unwell: Mapping[str, Sequence[Ailment]]) -> float:
     """When trouble of this sort is first seen there: who only gets more traffic does not fail yet."""
-    signs = unwell[uid] if mode is Mode.OVERLOAD else [a for a in unwell[uid] if a.way is not Way.LOADED]
+    signs = unwell[uid] if mode is Mode.OVERLOAD else [a for a in unwell[uid] if _is_harm(a)]
     return min((a.since for a in signs), default=-math.inf)
 
 
@@ -60,13 +59,20 @@ def passes(
     """
     if mode is Mode.OVERLOAD:
         is_told = any(a.told_by == there for a in unwell[here])
-        return is_told or _floods(here, there, origin, unwell, takers) or _leaves_full(here, there, unwell)
+        return is_told or _floods(here, there, origin, unwell, takers) or leaves_full(here, there, unwell)
     if mode is Mode.STARVATION:
         old = [a.since for a in unwell[there] if _OLD.search(a.what)]
         lacking = [a.since for a in unwell[there] if a.is_starved]
         begun = _fails_since(here, unwell)
-        return (bool(old) and begun <= min(old)) or (bool(lacking) and begun < min(lacking))
-    return any(a.way is not Way.LOADED for a in unwell[there])
+        # Of two that fail at once, one that fails of itself is as likely to get less because the other does.
+        is_first = bool(lacking) and (begun < min(lacking) or (here != origin and begun == min(lacking)))
+        return is_first or (bool(old) and begun <= min(old))
+    return any(_is_harm(a) for a in unwell[there])
+
+
+def _is_harm(sign: Ailment) -> bool:
+    """Whether something suffers, rather than being asked for more: also work that waits, as what it needs fails."""
+    return sign.way is not Way.LOADED or (not sign.is_said and is_backlog(sign.what.lower()))
 
 
 def _floods(
@@ -87,9 +93,9 @@ def _is_own(sign: Ailment, is_asked: bool) -> bool:
     return sign.way is Way.WITHIN or (sign.way is Way.LOADED and not is_asked)
 
 
-def _leaves_full(here: str, there: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
+def leaves_full(here: str, there: str, unwell: Mapping[str, Sequence[Ailment]]) -> bool:
     """Whether one takes too little out of a queue: being slow is enough to let it fill."""
-    fills = [a.since for a in unwell[there] if _BACKLOG.search(a.what)]
+    fills = [a.since for a in unwell[there] if not a.is_said and is_backlog(a.what.lower())]
     return bool(fills) and _fails_since(here, unwell) <= min(fills)
 
 

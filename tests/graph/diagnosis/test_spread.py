@@ -97,6 +97,47 @@ def test_a_slow_consumer_fills_its_queue_and_the_producer_is_refused() -> None:
     assert (found.origin, steps(found)) == ("consumer", {("consumer", "jobs"), ("jobs", "api")})
 
 
+def test_a_consumer_that_stops_is_why_a_broker_runs_full() -> None:
+    """What the broker suffers within began later, and is no reason of its own."""
+    found = first(
+        "web",
+        [link("renderer", "broker"), link("orders", "broker"), link("web", "orders")],
+        sick("renderer", (FAILS, 0, "docs_rendered_per_min")),
+        sick("broker", (LOADED, 300, "messages_ready"), (WITHIN, 600, "mem_used_pct")),
+        sick("orders", (FAILS, 900, "publish not confirmed")),
+        sick("web", (FAILS, 1000, "orders timed out")),
+    )
+    assert (found.origin, steps(found)) == (
+        "renderer",
+        {("renderer", "broker"), ("broker", "orders"), ("orders", "web")},
+    )
+
+
+def test_work_that_waits_is_harm_where_what_it_needs_fails() -> None:
+    """A sender fails no request; its messages stay."""
+    found = first(
+        "web",
+        [link("sender", "broker", USES), link("web", "broker", USES)],
+        sick("broker", (WITHIN, 0, "fsync_ms")),
+        sick("sender", (LOADED, 60, "outbox_rows")),
+        sick("web", (FAILS, 120, "broker timed out")),
+    )
+    assert steps(found) == {("broker", "sender"), ("broker", "web")}
+
+
+def test_who_asks_much_more_of_others_although_nobody_asks_it_floods_them() -> None:
+    """A job that tries again without a pause fails as well, and that does not acquit it."""
+    found = first(
+        "login",
+        [link("sync", "proxy"), link("bridge", "proxy"), link("login", "bridge")],
+        sick("sync", (FAILS, 0, "error_rate_pct"), (LOADED, 0, "outbound_attempts_per_s")),
+        sick("proxy", (LOADED, 0, "new_connections_per_s"), (WITHIN, 0, "ports_used_pct"), (FAILS, 240, "errors_pct")),
+        sick("bridge", (FAILS, 600, "proxy connect timed out")),
+        sick("login", (FAILS, 700, "bridge timed out")),
+    )
+    assert (found.origin, steps(found)) == ("sync", {("sync", "proxy"), ("proxy", "bridge"), ("bridge", "login")})
+
+
 def test_what_is_no_longer_fed_gets_old() -> None:
     """A writer that fails starves what it writes to, and whoever reads there suffers."""
     found = first(
@@ -126,6 +167,19 @@ def test_who_gets_less_to_do_suffers_from_whoever_feeds_it(since: float, *, is_v
         sick("site", (FAILS, 300, "no data of worker")),
     )
     assert (("coordinator", "worker") in steps(found)) is is_victim
+
+
+def test_a_victim_may_pass_on_the_lack_of_work_at_once() -> None:
+    """Of two that fail at the same reading, the one that suffers already is why the other gets less."""
+    lack = Ailment(resource="robots", way=FAILS, since=60, what="commands_per_s", factor=9.0, is_starved=True)
+    found = first(
+        "robots",
+        [link("allocator", "broker"), link("allocator", "robots")],
+        sick("broker", (WITHIN, 0, "mem_used_ratio")),
+        sick("allocator", (FAILS, 60, "tasks_assigned_per_min")),
+        ("robots", [lack]),
+    )
+    assert (found.origin, steps(found)) == ("broker", {("broker", "allocator"), ("allocator", "robots")})
 
 
 def test_who_says_that_another_fails_is_not_the_origin() -> None:
