@@ -73,7 +73,8 @@ def _print_all(answer: dict[str, Any]) -> None:
             for side in ("before", "after"):
                 value = "(nothing)" if side in change["absent"] else _text(change[side])
                 _out.print(f"    {side:6} {value}")
-        _out.print(f"    [dim]{_where(change)} {safe(change['reference'])}[/]")
+        told = (_where(change), "" if change["origin"] else safe(change["reference"]), safe(change["summary"]))
+        _out.print(f"    [dim]{' '.join(filter(None, told))}[/]")
     _end(answer, len(answer["changes"]), "changes")
 
 
@@ -96,7 +97,8 @@ def _where(entry: dict[str, Any]) -> str:
     origin = entry.get("origin")
     if not origin:
         return safe(entry["source"])
-    return safe(f"{entry['source']} {origin['file']}:{origin['line']} {(origin['commit'] or '')[:12]}")
+    place = f"{origin['file']}:{origin['line']}" if origin["line"] else origin["file"]
+    return safe(" ".join(filter(None, (entry["source"], place, (origin["commit"] or "")[:12]))))
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 
 from app.environments import Sources
 from app.monitoring import build_monitoring
@@ -136,6 +137,11 @@ class _Build:
         self.announced.append(RdsEvents(name, source.session, lambda: source.found, clock=self._clock))
         return source
 
+    def _charts_of(self, path: Path) -> tuple[ChartSettings, ...]:
+        """The releases that are declared from the same folder: else its history would tell of other objects."""
+        declared = [s for s in self._settings.intended if isinstance(s, ManifestsSource) and s.path == path]
+        return next((s.charts for s in declared if s.charts), ())
+
     def change_log(self, source: ChangeLogSource) -> ChangeSource:
         name = source.name or f"{source.type}:{source.path.stem}"
         deployers = self._settings.deployers
@@ -145,7 +151,7 @@ class _Build:
                     name,
                     source.path,
                     ref=source.ref or "HEAD",
-                    charts=tuple(_release(c) for c in source.charts),
+                    charts=tuple(_release(c) for c in source.charts or self._charts_of(source.path)),
                     cluster=self._cluster,
                     stack=self._stack,
                     deployers=deployers,

@@ -56,11 +56,7 @@ def print_drift(report: dict[str, Any]) -> None:
     for finding in report["findings"][:_MOST_FINDINGS]:
         _out.print(f"[bold red]{finding['verdict']}[/]  [bold]{safe(finding['resource'])}[/]" + _severity(finding))
         _indented("", f"[cyan]{safe(finding['path'] or '(whole resource)')}[/]")
-        for facet in ("intended", "applied", "actual"):
-            if facet != "applied" or finding["applied"] != finding["intended"]:
-                _indented(f"{facet:9}", _value(finding, facet))
-        if finding["note"]:
-            _indented("", f"[dim]{safe(finding['note'])}[/]")
+        _print_sides(finding)
     if (more := len(report["findings"]) - _MOST_FINDINGS) > 0:
         _out.print(f"... and {more} more findings; --json has all of them")
     for entry in report["not_comparable"]:
@@ -79,6 +75,14 @@ def print_drift(report: dict[str, Any]) -> None:
         _out.print("[bold yellow]There may be more drift:[/] not all that runs or was declared is known, see above.")
 
 
+def _print_sides(finding: dict[str, Any]) -> None:
+    for facet in ("intended", "applied", "actual"):
+        if facet != "applied" or finding["applied"] != finding["intended"]:
+            _indented(f"{facet:9}", _value(finding, facet))
+    if finding["note"]:
+        _indented("", f"[dim]{safe(finding['note'])}[/]")
+
+
 _WHOLE_CALL = 50_000
 """Characters; more than a policy document may have. A call that is cut can't be made."""
 
@@ -87,6 +91,9 @@ def print_why(answer: dict[str, Any]) -> None:
     """Print why a resource is as it is."""
     _out.print(f"[bold]{safe(answer['resource_name'])}[/]")
     _out.print(safe(answer["summary"]))
+    for finding in answer["findings"][:_MOST_FINDINGS]:
+        _indented("", f"[cyan]{safe(finding['path'] or '(whole resource)')}[/]  {finding['verdict'].replace('_', ' ')}")
+        _print_sides(finding)
     for change in answer["changes"]:
         _print_change(change)
     for taken in (answer.get("permission") or {}).get("taken_by", []):
@@ -126,7 +133,8 @@ def print_incidents(answer: dict[str, Any]) -> None:
     table = _table("id", "status", "since", "what fired, and why")
     for row in answer["incidents"]:
         diagnosis = row.get("diagnosis") or {}
-        told = _VERDICTS.get(diagnosis.get("verdict", ""), "[dim]looking[/]")
+        looking = "over before it was looked at" if row["status"] == "resolved" else "looking"
+        told = _VERDICTS.get(diagnosis.get("verdict", ""), f"[dim]{looking}[/]")
         if diagnosis.get("summary"):
             told += f": [dim]{safe(diagnosis['summary'])}[/]"
         mark = f"\n[yellow]{_HELD_FOR[row['triage']]}[/]" if row["triage"] in _HELD_FOR else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from app.api.proposals import ApproveRequest, Proposal, ProposalSummary, RejectR
 from app.api.timeline import events
 from app.services import Services, services_of
 from app.stateless import report_json
+from app.store.inbox import Delivery
 from app.store.proposal_records import ProposalStatus
 from app.store.users import PrincipalKind, Role, User
 from app.web.before_after import before_after, difference
@@ -71,6 +73,9 @@ _templates = Environment(
 )
 _templates.filters.update(FILTERS)
 
+_MOST_UNREAD = 100
+"""Deliveries that are counted; for more than that the number no longer matters."""
+
 Viewer = Annotated[User, auth.require(Role.VIEWER)]
 
 
@@ -86,10 +91,17 @@ def incidents(request: Request, user: Viewer, triage: Verdict | None = None) -> 
         request,
         user,
         incidents=found,
+        unread=_unread(services),
         state=_state(found),
         choices=_CHOICES,
         chosen=triage.value if triage else "",
     )
+
+
+def _unread(services: Services) -> list[Delivery]:
+    """Deliveries of the last day that nobody could read, newest first: each may be an alert that no incident shows."""
+    since = services.clock() - timedelta(days=1)
+    return [d for d in services.inbox.quarantined(limit=_MOST_UNREAD) if d.received_at > since]
 
 
 @router.get("/incidents/{id}")

@@ -85,10 +85,13 @@ def _places(context: Context) -> Iterator[str]:
 
 
 def _silent(context: Context) -> Iterator[Gap]:
-    if context.subjects and not context.hears:
+    reach = {*context.subjects, *context.reach}
+    if context.subjects and not context.hears and not any(line.resource in reach for line in context.telemetry.logs):
         names = ", ".join(context.name(uid) for uid in context.subjects[:3])
+        is_measured = any(series.resource in reach for series in context.telemetry.series)
+        what = "logs and events" if is_measured else "logs, events and metrics"
         why = "no source gave any; connect logs or events to see what the systems say themselves"
-        yield Gap(what=f"logs, events and metrics of {names}", why=why, resource=context.subjects[0])
+        yield Gap(what=f"{what} of {names}", why=why, resource=context.subjects[0])
 
 
 def _unseen(context: Context) -> Iterator[Gap]:

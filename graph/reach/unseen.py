@@ -92,9 +92,9 @@ def _unfollowed(folded: Folded, reached: Set[str]) -> Iterator[str]:
 
 
 def _unread(folded: Folded) -> Iterator[str]:
-    unread = sorted({u.resource.display if u.resource else u.where for u in folded.graph.unreadable if not u.is_read})
+    unread = sorted({u.where for u in folded.graph.unreadable})
     if unread:
         more = f" and {len(unread) - _NAMED} more" if len(unread) > _NAMED else ""
-        yield f"What could not be read may be reached, too: {', '.join(unread[:_NAMED])}{more}."
+        yield f"This could not be read: {', '.join(unread[:_NAMED])}{more}."
     for gap in source_gaps(folded.graph):
         yield f"The {gap.what} limits this answer: {gap.why}."

@@ -232,7 +232,11 @@ _READS: dict[str, tuple[list[str], str, list[str]]] = {
     "incident": (["incidents", "INC-1"], "diagnosis", ["92%", "kms:Decrypt", "Blast radius", "FIX-1"]),
     "proposals": (["proposals"], "proposals", ["FIX-1", "pending"]),
     "proposal": (["proposals", "FIX-1"], "digest", ["+   - Action: kms:Decrypt", "If that fails, it is undone"]),
-    "why": (["why", "aws_iam_role_policy.payments"], "changes", ["priya.raman@kettle.example", "by hand"]),
+    "why": (
+        ["why", "aws_iam_role_policy.payments"],
+        "changes",
+        ["priya.raman@kettle.example", "by hand", "intended", "kms:Decrypt"],
+    ),
     "state": (["state", "svc/payments"], "resources", ["shop/Service/payments", "1 resources"]),
     "changes": (["changes", "--since", "2h"], "changes", ["priya.raman@kettle.example", "by hand"]),
     "history": (["history", "aws_iam_role_policy.payments"], "periods", ["actual", "by hand"]),

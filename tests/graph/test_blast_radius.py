@@ -344,15 +344,15 @@ def test_a_cause_is_no_worse_and_no_surer_than_what_was_seen(
     assert (seed.mode, seed.band) == expected
 
 
-def test_what_could_not_be_read_is_named_and_missing_logs_do_not_count() -> None:
-    """Logs say nothing of what is reached."""
+def test_what_could_not_be_read_is_named() -> None:
+    """A number alone tells nobody where to look."""
     estate = _shop()
-    estate.unreadable(Unreadable(where="charts/broken", reason="does not render"))
-    estate.unreadable(Unreadable(where="logs of cart", reason="503", is_read=True))
+    for number in range(11):
+        estate.unreadable(Unreadable(where=f"charts/broken-{number:02}", reason="does not render"))
     graph = estate.graph()
     told = " ".join(blast_radius(graph, failing_seeds(graph, k8s("Deployment", "store"))).unseen)
-    assert "charts/broken" in told
-    assert "logs of cart" not in told
+    assert "This could not be read: charts/broken-00, " in told
+    assert "charts/broken-09 and 1 more." in told
 
 
 def test_restoring_a_policy_recovers_the_users_of_the_role() -> None:

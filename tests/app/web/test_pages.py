@@ -150,6 +150,19 @@ def test_noise_is_marked_and_not_hidden(world: api.World, viewer: TestClient) ->
         assert text in page
 
 
+def test_a_delivery_that_could_not_be_read_is_shown(world: api.World, viewer: TestClient) -> None:
+    """It may be an alert, and an alert that nobody sees is worse than one too many."""
+    assert "could not be read" not in viewer.get("/").text
+    inbox = world.services.inbox
+    now = world.services.clock()
+    for key, at in (("old", now - timedelta(days=2)), ("new", now)):
+        came = inbox.receive(sender="alertmanager", key=key, body=b"<html>", headers={}, received_at=at)
+        inbox.quarantine(came.delivery_id, "the body is not JSON")
+    page = viewer.get("/").text
+    assert "1 delivery could not be read" in page
+    assert "the body is not JSON" in page
+
+
 def test_empty_pages_say_what_to_do(viewer: TestClient) -> None:
     """An installation in which nothing happened yet explains itself."""
     assert "All quiet" in viewer.get("/").text

@@ -288,3 +288,13 @@ def test_a_measure_of_where_supports_the_mechanism_that_says_what() -> None:
     (joined,) = located([where, what], belongs=lambda uid, place: uid == place)
     assert joined.kind == "oom_killed"
     assert total(joined) == total(where) + total(what)
+
+
+def test_readings_that_explain_nothing_are_not_called_missing() -> None:
+    """Whoever connected a store of metrics must not be told to connect one."""
+    normal = Telemetry(series=(series("web", "queue_depth", *[10.0] * 30),))
+    silent, measured = (ask(environment("web"), "web", t).gaps for t in (Telemetry(), normal))
+    assert [g.what for g in silent if "events" in g.what] == ["logs, events and metrics of Service/web"]
+    assert [g.what for g in measured if "events" in g.what] == ["logs and events of Service/web"]
+    said = Telemetry(logs=(line("web", "all is well", count=2),))
+    assert not [g for g in ask(environment("web"), "web", said).gaps if "events" in g.what]
