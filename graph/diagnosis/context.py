@@ -19,6 +19,7 @@ from graph.diagnosis.cuts import Cut, cuts
 from graph.diagnosis.felt import FELT, felt_signals
 from graph.diagnosis.hearsay import hearsay
 from graph.diagnosis.ledger import Ledger
+from graph.diagnosis.link import Link, LinkType
 from graph.diagnosis.links import links
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.onset import onset
@@ -26,7 +27,7 @@ from graph.diagnosis.origins import Origin, origins
 from graph.diagnosis.reach import Reach, reach
 from graph.diagnosis.releases import Blamed, rank_releases
 from graph.diagnosis.rollout import Release
-from graph.diagnosis.spread import Link, LinkType, Spread, spreads
+from graph.diagnosis.spread import Spread, spreads
 from graph.diagnosis.symptoms import Reading, readings
 from graph.diagnosis.traces import Amplification, FirstFailure, amplifications, first_failures
 from graph.document import ABSENT, Absent, Json

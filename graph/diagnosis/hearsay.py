@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from graph.diagnosis.ailment import Ailment, Way
+from graph.diagnosis.link import Link, LinkType
 from graph.diagnosis.links import QUIET
-from graph.diagnosis.spread import Link, LinkType, name_pattern
+from graph.diagnosis.names import name_pattern
 from graph.telemetry import LogLine
 
 _ROLLED_S = 1800.0

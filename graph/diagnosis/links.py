@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from graph.diagnosis.spread import Link, LinkType, bare_name
+from graph.diagnosis.link import Link, LinkType
+from graph.diagnosis.names import bare_name
 from graph.diagnosis.traces import calls_seen
 from graph.environment import EnvironmentGraph
 from graph.relation import RelationType

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from graph.change import Change
-from graph.diagnosis.spread import Step
+from graph.diagnosis.step import Step
 from graph.drift import Finding
 from graph.evidence import Gap, Observation
 from graph.incident import Candidate

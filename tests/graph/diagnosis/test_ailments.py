@@ -10,8 +10,8 @@ import pytest
 
 from graph.diagnosis.ailment import Ailment, Way
 from graph.diagnosis.ailments import ailments
+from graph.diagnosis.link import Link, LinkType
 from graph.diagnosis.links import links
-from graph.diagnosis.spread import Link, LinkType
 from graph.environment import EnvironmentGraph
 from graph.telemetry import LogLine, Mood, Series, Signal, Telemetry
 

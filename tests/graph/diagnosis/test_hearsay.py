@@ -6,7 +6,8 @@ import pytest
 
 from graph.diagnosis.ailment import Ailment, Way
 from graph.diagnosis.hearsay import hearsay
-from graph.diagnosis.spread import Link, LinkType, spreads
+from graph.diagnosis.link import Link, LinkType
+from graph.diagnosis.spread import spreads
 from graph.diagnosis.transmission import Mode
 from graph.telemetry import LogLine, Mood
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from graph.diagnosis.ailment import Ailment, Way
-from graph.diagnosis.spread import Link, LinkType, Spread, spreads
+from graph.diagnosis.link import Link, LinkType
+from graph.diagnosis.spread import Spread, spreads
 from graph.diagnosis.transmission import Mode
 
 CALLS, USES, RUNS_ON = LinkType.CALLS, LinkType.USES, LinkType.RUNS_ON
