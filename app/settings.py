@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -426,11 +427,30 @@ def _load(cls: type[_Loaded], overrides: dict[str, object]) -> _Loaded:
     path = os.environ.get(cls.config_variable())
     if path and not Path(path).is_file():
         raise Invalid(f"{cls.config_variable()} names a file that does not exist", where=path)
+    if path:
+        _check_names(cls, Path(path))
     try:
         return cls(**overrides)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise Invalid(f"settings are not valid: {faults}", where=path or "environment variables") from error
+
+
+def _check_names(cls: type[_FileSettings], path: Path) -> None:
+    """Refuse a file with a name that means nothing: a section that is misspelled would be off without a word."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise Invalid(f"the settings can't be read: {' '.join(str(error).split())}", where=str(path)) from error
+    if not isinstance(content, dict | None):
+        raise Invalid("the settings are no list of names and values", where=str(path))
+    # The service and the command line read the same file.
+    readers = (cls,) if cls is ExecutorSettings else (Settings, ClientSettings)
+    known = {name for reader in readers for name in reader.model_fields}
+    if unknown := sorted(map(str, (content or {}).keys() - known)):
+        raise Invalid(
+            f"there is no setting {', '.join(unknown)}; there are: {', '.join(sorted(known))}", where=str(path)
+        )
 
 
 class ClientSettings(_FileSettings):

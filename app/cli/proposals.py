@@ -47,8 +47,12 @@ def approve(
     shown = client.get(f"/api/proposals/{id_of('FIX', proposal)}")
     if not asked.as_json:
         print_proposal(shown)
-    if not yes and sys.stdin.isatty() and not typer.confirm("Approve exactly this?"):
-        fail("nothing was approved", code=3)
+    if not yes:
+        if not sys.stdin.isatty():
+            fail("nothing was approved: there is no terminal to ask in; read it, then approve it with --yes")
+        # Asked beside the output, which may go into a pager.
+        if not typer.confirm("Approve exactly this?", err=True):
+            fail("nothing was approved", code=3)
     decision = {"digest": shown["digest"], "reason": reason}
     asked.show(client.post(f"/api/proposals/{id_of('FIX', proposal)}/approve", decision), print_approved)
 

@@ -227,6 +227,25 @@ def test_configuration_of_wrong_type_names_each_field(
     assert all(part in failed.err for part in (str(config), "workers", "environments.0.name"))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("webhook: {pagerduty_secrets: [a]}\n", "webhooks"), ("a: [1\n", "line 2"), ("- workers\n", "names and values")],
+    ids=["unknown", "broken", "list"],
+)
+def test_configuration_that_means_nothing_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    """A section with a slip in its name must not be off without a word."""
+    config = tmp_path / "plumbline.yaml"
+    config.write_text(text)
+    monkeypatch.setenv("PLUMBLINE_CONFIG", str(config))
+    failed = run("up", "--data-dir", tmp_path / "data", "--port", "1")
+    assert failed.code == 2
+    assert str(config) in failed.err
+    assert told in failed.err
+    assert failed.err.count("\n") == 1
+
+
 _READS: dict[str, tuple[list[str], str, list[str]]] = {
     "incidents": (["incidents"], "incidents", ["payments: charges fail", "Cause found"]),
     "incident": (["incidents", "INC-1"], "diagnosis", ["92%", "kms:Decrypt", "Blast radius", "FIX-1"]),
@@ -353,6 +372,14 @@ def test_proposal_is_rejected_with_a_reason(run: Run, site: RunningDemo) -> None
     assert run("reject", id, "--data-dir", site.data_dir).code == 2
     done = run("reject", id, "--reason", "restored by hand", "--data-dir", site.data_dir, "--json")
     assert (done.code, done.json["status"]) == (0, "rejected")
+
+
+def test_nothing_is_approved_where_nobody_can_be_asked(run: Run, site: RunningDemo) -> None:
+    """Output into a script or a pager is no consent."""
+    refused = run("approve", "FIX-1", "--data-dir", site.data_dir)
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert "pending" in run("proposals", "FIX-1", "--data-dir", site.data_dir).out.splitlines()[0]
 
 
 def test_approval_shows_what_is_approved(run: Run, site: RunningDemo) -> None:
