@@ -23,8 +23,11 @@ _log = structlog.get_logger(__name__)
 _LOOK_EVERY_S = 0.5
 """How often change streams are looked at; a look at a file that did not grow is one system call."""
 
-_FIRST_WORD_S = 60.0
-"""For how long the first reading waits for the watches to tell everything, before it reads their sources itself."""
+_FIRST_WORD_S = 1_800.0
+"""For how long the first reading waits for the watches to tell everything, before it reads their sources itself.
+
+One that can't be listed says so much sooner; reading a large one beside that takes as long again, and twice the room.
+"""
 
 _PAUSE_S = 1.0
 """Between two readings that a change stream asks for, at least."""

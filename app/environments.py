@@ -19,8 +19,9 @@ from app.streams import Streams
 from graph.environment import EnvironmentGraph
 from graph.errors import NotFound, OutsideError
 from graph.ignoring import IgnoreRule
+from graph.packed import fingerprint
 from graph.resource import Facet
-from graph.version import Delta, Document, Snapshot, Unreadable
+from graph.version import Delta, Snapshot, Unreadable
 from tools.ports import (
     NO_MONITORING,
     ChangeSource,
@@ -68,7 +69,7 @@ class Sources:
     monitoring: Monitoring = NO_MONITORING
 
 
-_Content: TypeAlias = list[tuple[str, Sequence[Document], Sequence[Unreadable]]]
+_Content: TypeAlias = list[tuple[str, str, Sequence[Unreadable]]]
 
 
 class _Declared(NamedTuple):
@@ -78,11 +79,11 @@ class _Declared(NamedTuple):
     """UTC"""
     took: timedelta
     content: _Content
-    """What each source said."""
+    """What each source said, its documents as a digest."""
 
 
 def _content(snapshots: Iterable[Snapshot]) -> _Content:
-    return [(s.source, s.documents, s.unreadable) for s in snapshots]
+    return [(s.source, fingerprint(s.documents), s.unreadable) for s in snapshots]
 
 
 class GovernedEnvironments:
@@ -212,9 +213,8 @@ class GovernedEnvironments:
         return has_news and any(s.facet is Facet.ACTUAL and s.name not in watched for s in sources.states)
 
     def relate(self, environment: str, *, within_s: float | None = None) -> None:
-        """Bring the relations of watched sources up to date; leave it when that took longer than `within_s` before."""
-        watched = {s.name: s.facet for s in self.sources(environment).watched if s.is_watched}
-        self._recorder.relate(environment, watched, within_s=within_s)
+        """Bring the relations up to date with what was heard; leave it when that took longer than `within_s` before."""
+        self._recorder.relate(environment, within_s=within_s)
 
     def read_declared(self, environment: str, since: datetime) -> bool:
         """Read the declarations again unless they were read after `since` (UTC) or that takes long.
@@ -223,17 +223,23 @@ class GovernedEnvironments:
             Whether they say something new.
         """
         declared = [s for s in self.sources(environment).states if s.facet is not Facet.ACTUAL]
+        # Looked at without the lock first: what takes long is perhaps being read just now.
+        if not declared or self._is_known_enough(environment, since):
+            return False
         with self._locks[environment]:
-            known = self._declared.get(environment)
-            if not declared or (known is not None and (known.took > _QUICK or known.read_at >= since)):
+            if self._is_known_enough(environment, since):
                 return False
             begun = self._clock()
             snapshots = self._read_states(environment, declared)
             is_new = self._content(environment) != _content(snapshots)
             if is_new:
-                self._recorder.record(environment, snapshots, is_all=False)
+                self._recorder.record(environment, snapshots)
             self._declared[environment] = _Declared(begun, self._clock() - begun, _content(snapshots))
             return is_new
+
+    def _is_known_enough(self, environment: str, since: datetime) -> bool:
+        known = self._declared.get(environment)
+        return known is not None and (known.took > _QUICK or known.read_at >= since)
 
     def _content(self, environment: str) -> _Content | None:
         known = self._declared.get(environment)
@@ -253,8 +259,7 @@ class GovernedEnvironments:
         self._declared[environment] = _Declared(begun, self._clock() - begun, _content(snapshots))
         running = [s for s in sources.states if s.facet is Facet.ACTUAL and s.name not in names]
         snapshots += self._read_states(environment, running)
-        self._recorder.record(environment, snapshots, is_all=not told)
-        self._recorder.relate(environment, {s.name: s.facet for s in told})
+        self._recorder.record(environment, snapshots)
         for source in sources.changes:
             if not any(source is f for f in sources.followed):
                 self._read_changes(environment, source)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from functools import lru_cache
+from typing import Final
 
 from app.store.graph import GraphStore
+from app.store.graph_holdings import Mark
 from app.store.graph_versions import Recorded
 from graph.document import Json
 from graph.environment import EnvironmentGraph
+from graph.packed import Packed, fingerprint
+from graph.parts import Parts, Sayer, Stated, members, part_of
 from graph.relation import Relation
-from graph.relations import derive
 from graph.resource import Facet
 from graph.version import Delta, Document, Snapshot
 
-_AT_ONCE = 500
-"""Resources whose documents are read together."""
+_AT_ONCE: Final = 2_000
+"""Resources whose relations are stored together."""
 
 _NOT_SIGNIFICANT = frozenset({"status"})
 _NOT_SIGNIFICANT_METADATA = frozenset({"resourceVersion", "managedFields", "generation", "selfLink"})
@@ -42,6 +45,17 @@ def tell_nobody(_news: News) -> None:
     """Where nobody wants to know."""
 
 
+@dataclass(slots=True)
+class _Related:
+    """How far the relations of one environment are up to date."""
+
+    parts: Parts = field(default_factory=Parts)
+    mark: Mark | None = None
+    """Up to where documents were looked at; None: nothing was."""
+    took_s: float = 0.0
+    """What it took the last time that there was something to do."""
+
+
 class Recorder:
     """Stores snapshots and deltas. Relations are a function of all documents together, so they may follow later."""
 
@@ -49,54 +63,45 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._tell = tell
-        self._news: Counter[str] = Counter()
-        """How often something of an environment has changed, so far."""
-        self._derived: dict[tuple[str, str, Facet], int] = {}
-        """After which of these the relations of a source were found last."""
-        self._unrelated: set[str] = set()
-        self._related_in_s: dict[str, float] = {}
+        self._last: dict[tuple[str, str, Facet], tuple[str, datetime]] = {}
+        """What a source said last, as a digest, and when (UTC)."""
+        self._related: dict[str, _Related] = {}
         self._relating = threading.Lock()
         self._lock = threading.Lock()
         self._resting: dict[str, threading.RLock] = {}
 
-    def record(
-        self, environment: str, snapshots: Sequence[Snapshot], *, is_all: bool, is_read_again: bool = True
-    ) -> None:
-        """Store what sources said at one time.
+    def record(self, environment: str, snapshots: Sequence[Snapshot]) -> None:
+        """Store what sources said at one time, and the relations that follow from all that is stored.
 
         Args:
             environment: its name.
             snapshots: what they said.
-            is_all: whether these are all sources of state that there are.
-            is_read_again: whether they will give the same documents the next time.
         """
-        touched: dict[str, datetime] = {}
         with self.at_rest(environment):
-            for snapshot in snapshots:
-                recorded = self._store.record(
-                    environment, snapshot, None, significant=significant_part, is_read_again=is_read_again
-                )
-                touched |= _touched(recorded, snapshot.taken_at)
-            self._news[environment] += bool(touched)
-            self._restate(environment, snapshots, is_all=is_all)
+            touched = self._store_all(environment, snapshots)
+            self.relate(environment)
         # Told when all are stored: a declaration without what runs looks like drift.
         if touched:
-            self._unrelated.add(environment)
             self._tell(News(environment=environment, touched=touched))
 
-    def _restate(self, environment: str, snapshots: Sequence[Snapshot], *, is_all: bool) -> None:
-        """Store the relations that the sources state. They are a function of all documents, which seldom change."""
-        now = self._news[environment]
-        due = [s for s in snapshots if self._derived.get((environment, s.source, s.facet)) != now]
-        if not due:
-            return
-        others = [] if is_all else self._stored(environment, except_for={s.source for s in snapshots})
-        everything = [*(d for s in snapshots for d in s.documents), *others]
-        for snapshot in due:
-            own = {d.resource.uid for d in snapshot.documents}
-            relations = _derive(snapshot.documents, everything)
-            self._store.restate(environment, snapshot, [r for r in relations if r.source in own])
-            self._derived[environment, snapshot.source, snapshot.facet] = now
+    def _store_all(self, environment: str, snapshots: Sequence[Snapshot]) -> dict[str, datetime]:
+        touched: dict[str, datetime] = {}
+        for snapshot in snapshots:
+            if not self._is_as_before(environment, snapshot):
+                recorded = self._store.record(environment, snapshot, None, significant=significant_part)
+                touched |= _touched(recorded, snapshot.taken_at)
+        return touched
+
+    def _is_as_before(self, environment: str, snapshot: Snapshot) -> bool:
+        """Store that a source says all that it said last, if it does: it costs less than to look at each document."""
+        key = (environment, snapshot.source, snapshot.facet)
+        before = self._last.pop(key, None)
+        if not isinstance(snapshot.documents, Packed) or snapshot.unreadable or not snapshot.complete:
+            return False
+        now = self._last[key] = (fingerprint(snapshot.documents), snapshot.taken_at)
+        if before is None or before[0] != now[0]:
+            return False
+        return self._store.confirm(environment, snapshot, before[1])
 
     def at_rest(self, environment: str) -> AbstractContextManager[object]:
         """Keep what belongs together from being seen while only a part of it is stored."""
@@ -104,62 +109,87 @@ class Recorder:
             return self._resting.setdefault(environment, threading.RLock())
 
     def hear(self, environment: str, said: Snapshot | Delta) -> None:
-        """Store what a watched source says."""
+        """Store what a watched source says; the relations follow with the next `relate`."""
         if isinstance(said, Snapshot):
-            self.record(environment, [said], is_all=False, is_read_again=False)
-            return
-        recorded = self._store.record_delta(environment, said, {}, significant=significant_part)
-        if any(recorded):
-            self._news[environment] += 1
-            self._unrelated.add(environment)
-            self._tell(News(environment=environment, touched=_touched(recorded, said.at)))
+            with self.at_rest(environment):
+                touched = self._store_all(environment, [said])
+        else:
+            recorded = self._store.record_delta(environment, said, {}, significant=significant_part)
+            touched = _touched(recorded, said.at)
+        if touched:
+            self._tell(News(environment=environment, touched=touched))
 
-    def relate(self, environment: str, sources: Mapping[str, Facet], *, within_s: float | None = None) -> None:
-        """Bring the relations that watched sources state up to date with all documents.
+    def relate(self, environment: str, *, within_s: float | None = None) -> None:
+        """Bring the relations up to date with all documents; only the parts of which something is new are looked at.
 
         Args:
             environment: its name.
-            sources: names of the watched sources, and their facets.
             within_s: leave it when it took longer than this the last time.
         """
         with self._relating:
-            took_s = self._related_in_s.get(environment, 0.0)
-            if not sources or environment not in self._unrelated or (within_s is not None and took_s > within_s):
+            known = self._related.pop(environment, None) or _Related()
+            if within_s is not None and known.took_s > within_s:
+                self._related[environment] = known
                 return
-            self._unrelated.discard(environment)
-            begun = time.perf_counter()
-            graph = self._store.load(environment)
-            everything = list(_documents(graph))
-            for source, facet in sources.items():
-                own = [d for name, d in everything if name == source and graph.version(d.resource.uid, facet)]
-                stated: dict[str, list[Relation]] = {d.resource.uid: [] for d in own}
-                for relation in _derive(own, [d for _, d in everything]):
-                    if relation.source in stated:
-                        stated[relation.source].append(relation)
-                self._store.relate(environment, source, facet, stated)
-            self._related_in_s[environment] = time.perf_counter() - begun
+            news = self._store.holdings.news(environment, known.mark)
+            if news.touched is None or news.touched:
+                begun = time.perf_counter()
+                self._bring_up(environment, known.parts, news.touched)
+                known.took_s = time.perf_counter() - begun
+            known.mark = news.mark
+            # Not when it failed: what was learned of parts without storing what follows is of no use.
+            self._related[environment] = known
 
-    def _stored(self, environment: str, *, except_for: set[str]) -> list[Document]:
-        """Return what other sources said last."""
-        return [d for source, d in _documents(self._store.load(environment)) if source not in except_for]
+    def _bring_up(self, environment: str, parts: Parts, touched: Collection[tuple[Sayer, str]] | None) -> None:
+        """Store what the parts state that are touched, or that depend on those; all parts for None."""
+        changed: dict[str, list[tuple[Sayer, str]]] = defaultdict(list)
+        for sayer, uid in touched or ():
+            changed[part_of(uid)].append((sayer, uid))
+        members = self._everything(environment) if touched is None else self._present(environment)
+
+        @lru_cache(maxsize=1)  # where one part is touched, it is looked at twice
+        def load(part: str) -> list[Stated]:
+            return self._store.holdings.stated(environment, members[part])
+
+        found: dict[Sayer, dict[str, Sequence[Relation]]] = defaultdict(dict)
+        for part in sorted(parts.learn([*members] if touched is None else [*changed], load)):
+            for sayer, uid in changed.get(part, ()):
+                found[sayer][uid] = ()
+            for sayer, relations in parts.relations(part, load(part)).items():
+                found[sayer].update(relations)
+            if sum(map(len, found.values())) > _AT_ONCE:
+                self._store.relate(environment, found)
+                found.clear()
+        if found:
+            self._store.relate(environment, found)
+        if touched is None:
+            self._store.forget_relations_of_gone(environment)
+
+    def _everything(self, environment: str) -> Mapping[str, Sequence[str]]:
+        """Map each part to its uids, without an index of all that there is, which is not needed yet."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for uid in self._store.holdings.uids(environment):
+            found[part_of(uid)].append(uid)
+        return found
+
+    def _present(self, environment: str) -> Mapping[str, Sequence[str]]:
+        return _Members(self._store.load(environment))
+
+
+class _Members(dict[str, Sequence[str]]):
+    """Maps a part to its uids, found when it is asked for."""
+
+    def __init__(self, graph: EnvironmentGraph) -> None:
+        super().__init__()
+        self._graph = graph
+
+    def __missing__(self, part: str) -> Sequence[str]:
+        found = self[part] = members(self._graph, part)
+        return found
 
 
 def _touched(recorded: Recorded, at: datetime) -> dict[str, datetime]:
     return dict.fromkeys((*recorded.added, *recorded.changed, *recorded.removed), at)
-
-
-def _documents(graph: EnvironmentGraph) -> Iterable[tuple[str, Document]]:
-    """Yield each facet of each resource with the name of its source."""
-    resources = iter(graph)
-    while some := [r.uid for r in islice(resources, _AT_ONCE)]:
-        found = {(v.resource.uid, facet): v for facet in Facet for v in graph.versions(some, facet)}
-        for uid in some:
-            for version in (found[uid, facet] for facet in graph.facets(uid) if (uid, facet) in found):
-                yield version.source, Document(resource=version.resource, body=version.body, origin=version.origin)
-
-
-def _derive(own: Sequence[Document], everything: Sequence[Document]) -> Sequence[Relation]:
-    return derive([*own, *_others(everything, own)])
 
 
 def significant_part(document: Document) -> Json:
@@ -169,13 +199,3 @@ def significant_part(document: Document) -> Json:
     if isinstance(metadata := kept.get("metadata"), Mapping):
         kept["metadata"] = {k: v for k, v in metadata.items() if k not in _NOT_SIGNIFICANT_METADATA}
     return kept
-
-
-def _others(everything: Sequence[Document], own: Sequence[Document]) -> list[Document]:
-    """Documents of other sources, one for each resource that `own` lacks, so that relations across sources are seen."""
-    seen = {d.resource.uid for d in own}
-    others: dict[str, Document] = {}
-    for document in everything:
-        if document.resource.uid not in seen:
-            others.setdefault(document.resource.uid, document)
-    return list(others.values())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from graph.kinds.compose import relations as compose
 from graph.kinds.kubernetes import relations as kubernetes
@@ -43,11 +44,12 @@ def derive(documents: Sequence[Document]) -> list[Relation]:
     """
     lookup = Lookup(documents)
     aliases = cloud_aliases(lookup)
+    clusters = {d.resource.uid.split("/")[2] for d in documents if d.resource.platform is Platform.KUBERNETES}
     found = [
         *kubernetes.derive(documents, aliases=aliases),
         *terraform.derive(documents),
         *compose.derive(documents),
-        *_pod_identities(documents, lookup),
+        *roles_of_pods(pod_identities(lookup), clusters),
     ]
     return list(dict.fromkeys(found))
 
@@ -67,25 +69,51 @@ def cloud_aliases(lookup: Lookup) -> dict[str, str]:
     return {alias: uid for alias, uid in found.items() if alias not in twice}
 
 
-def _pod_identities(documents: Sequence[Document], lookup: Lookup) -> Iterator[Relation]:
-    """ServiceAccount to the role that an EKS pod identity association gives it.
+class Identity(NamedTuple):
+    """A role that an EKS pod identity association gives to a ServiceAccount.
 
     Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
     """
-    clusters = {d.resource.uid.split("/")[2] for d in documents if d.resource.platform is Platform.KUBERNETES}
+
+    cluster: str
+    """As the cloud calls it."""
+    namespace: str
+    account: str
+    arn: str
+    roles: tuple[str, ...]
+    """uids of the roles with this ARN."""
+    via: str
+
+
+def pod_identities(lookup: Lookup) -> Iterator[Identity]:
+    """Yield the roles that pods get by an association."""
     for document in lookup.of("aws_eks_pod_identity_association"):
         values = values_of(document)
+        arn = text(values, "role_arn")
+        yield Identity(
+            cluster=text(values, "cluster_name"),
+            namespace=text(values, "namespace"),
+            account=text(values, "service_account"),
+            arn=arn,
+            roles=tuple(lookup.named(arn, "aws_iam_role")),
+            via=f"{text(document.body, 'address')} /values/role_arn",
+        )
+
+
+def roles_of_pods(identities: Iterable[Identity], clusters: Collection[str]) -> Iterator[Relation]:
+    """Yield ASSUMES from ServiceAccounts; `clusters` are all that are known, by the names in their uids."""
+    for identity in identities:
         for cluster in sorted(clusters):
-            account = kubernetes_uid(
-                cluster=cluster,
-                group="",
-                kind="ServiceAccount",
-                namespace=text(values, "namespace"),
-                name=text(values, "service_account"),
-            )
             # Which known cluster the association is for is only clear when there is one, or the names agree.
-            if len(clusters) == 1 or cluster == text(values, "cluster_name"):
-                arn = text(values, "role_arn")
-                for role in lookup.named(arn, "aws_iam_role") or [arn]:
-                    via = f"{text(document.body, 'address')} /values/role_arn"
-                    yield Relation(source=account, target=role, type=RelationType.ASSUMES, via=via, detail=arn)
+            if len(clusters) == 1 or cluster == identity.cluster:
+                account = kubernetes_uid(
+                    cluster=cluster,
+                    group="",
+                    kind="ServiceAccount",
+                    namespace=identity.namespace,
+                    name=identity.account,
+                )
+                for role in identity.roles or (identity.arn,):
+                    yield Relation(
+                        source=account, target=role, type=RelationType.ASSUMES, via=identity.via, detail=identity.arn
+                    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -81,7 +82,7 @@ class Snapshot:
     source: str
     """Name of the source within the environment, e.g. `git:shop-infra` or `cluster:demo`."""
     taken_at: datetime
-    documents: tuple[Document, ...]
+    documents: Sequence[Document]
     unreadable: tuple[Unreadable, ...] = ()
     complete: bool = True
 
@@ -99,7 +100,7 @@ class Delta:
     """Name of the source within the environment, as in `Snapshot.source`."""
     at: datetime
     """UTC; when the source said so."""
-    documents: tuple[Document, ...] = ()
+    documents: Sequence[Document] = ()
     """New or changed, each resource at most once."""
     gone: tuple[str, ...] = ()
     """uids of resources that this source no longer has."""

@@ -13,8 +13,17 @@ from sqlmodel import Session, col, select
 from app.store.clock import Clock, utc_now
 from app.store.database import Database
 from app.store.graph_facts import FactKind, Scope, Stamp, content_hash, sync_facts
+from app.store.graph_holdings import Holdings, close_relations_of_gone
 from app.store.graph_readings import next_reading, remember_reading
-from app.store.graph_versions import Hashes, Read, Recorded, Significant, record_delta, record_versions
+from app.store.graph_versions import (
+    Read,
+    Recorded,
+    Significant,
+    confirm_versions,
+    joined,
+    record_delta,
+    record_versions,
+)
 from app.store.graph_views import Views, revision_of
 from app.store.rows.graph import ChangeRow, EnvironmentRow, SourceRow, SymptomRow
 from app.store.upsert import insert_many_or_nothing, insert_or_nothing
@@ -23,12 +32,17 @@ from graph.codec import encode
 from graph.document import Json
 from graph.environment import EnvironmentGraph
 from graph.evidence import Gap, SymptomEvent
+from graph.packed import identities, portions
+from graph.parts import Sayer
 from graph.relation import Relation
 from graph.resource import Facet
 from graph.version import Delta, Document, Snapshot, Unreadable
 
 _MOST_GAPS = 200
 """Gaps of one stream that are kept, newest ones."""
+
+_AT_ONCE = 5_000
+"""Documents that are stored in one transaction: on SQLite everybody else who writes waits for its end."""
 
 SYMPTOMS_KEPT_FOR = timedelta(days=7)
 SYMPTOMS_KEPT = 20_000
@@ -47,7 +61,7 @@ class GraphStore:
         self._database = database
         self._clock = clock
         self._views = Views(database, clock)
-        self._hashes: dict[tuple[str, str, Facet], Hashes] = {}
+        self.holdings = Holdings(database)
 
     def record(
         self,
@@ -56,31 +70,26 @@ class GraphStore:
         relations: Sequence[Relation] | None,
         *,
         significant: Significant = whole_body,
-        is_read_again: bool = True,
     ) -> Recorded:
         """Store what one source said at one time.
 
-        A snapshot that is older than what is known adds to the past only, and its relations are not used.
+        A snapshot that is older than what is known adds to the past only, and its relations are not used. A large one
+        is stored in several transactions; until the last one, its source counts as read when it was read before.
 
         Args:
             environment: name of the environment; made when it is new.
             snapshot: what the source said.
-            relations: edges that the snapshot's documents state; None: they are as they were, or `restate` follows.
+            relations: edges that the snapshot's documents state; None: they are as they were, or `relate` follows.
             significant: returns the part of a document whose change makes a new version.
-            is_read_again: whether the source will give the same documents again, so that it is worth to remember
-                their hashes, and with them the documents.
         """
-        key = (environment, snapshot.source, snapshot.facet)
-        hashes = Hashes(significant, self._hashes.get(key))
+        *before, last = portions(snapshot.documents, _AT_ONCE)
+        recorded = [self._record_portion(environment, snapshot, some, significant) for some in before]
         with self._database.session() as session:
             stamp = self._write(session, environment)
             source = self._source(session, environment, snapshot.source, snapshot.facet)
-            read = Read(source.read_at, source.heard_at)
-            is_late = read.until is not None and snapshot.taken_at < read.until
-            if is_late:
-                read = read._replace(next_read_at=next_reading(session, source, snapshot.taken_at))
-            recorded = record_versions(session, environment, snapshot, hashes, read=read, stamp=stamp)
-            if not is_late:
+            read = _read(session, source, snapshot.taken_at)
+            new = record_versions(session, environment, snapshot, last, significant, read=read, stamp=stamp)
+            if not read.is_after(snapshot.taken_at):
                 self._record_condition(session, environment, snapshot, stamp)
                 if relations is not None:
                     self._record_relations(session, environment, snapshot, relations, stamp)
@@ -91,18 +100,35 @@ class GraphStore:
                 source.read_at = max(source.read_at or snapshot.taken_at, snapshot.taken_at)
             source.error = ""
             session.add(source)
-        if is_read_again:
-            self._hashes[key] = hashes.done()
-        return recorded
+        return joined([*recorded, new])
 
-    def restate(self, environment: str, snapshot: Snapshot, relations: Sequence[Relation]) -> None:
-        """Store the relations that the documents of a recorded snapshot state; not used when it is not the newest."""
+    def _record_portion(
+        self, environment: str, snapshot: Snapshot, documents: Sequence[Document], significant: Significant
+    ) -> Recorded:
+        """Store a part of what a source said, in a transaction of its own, so that others need not wait for long."""
+        said = Delta(facet=snapshot.facet, source=snapshot.source, at=snapshot.taken_at, documents=documents)
         with self._database.session() as session:
             stamp = self._write(session, environment)
-            row = self._source(session, environment, snapshot.source, snapshot.facet)
-            newest = Read(row.read_at, row.heard_at).until
-            if newest is None or newest <= snapshot.taken_at:
-                self._record_relations(session, environment, snapshot, relations, stamp)
+            source = self._source(session, environment, snapshot.source, snapshot.facet)
+            read = _read(session, source, snapshot.taken_at)
+            return record_delta(session, environment, said, significant, read=read, stamp=stamp)
+
+    def confirm(self, environment: str, snapshot: Snapshot, since: datetime) -> bool:
+        """Store that a source says all that it said at a time (UTC), if nobody has stored anything else of it since.
+
+        Returns:
+            Whether that is so; otherwise the snapshot has to be recorded.
+        """
+        with self._database.session() as session:
+            source = self._source(session, environment, snapshot.source, snapshot.facet)
+            is_same = source.read_at == since and source.heard_at is None and not source.error
+            if is_same:
+                self._write(session, environment)
+                confirm_versions(session, environment, snapshot)
+                remember_reading(session, source, snapshot.taken_at)
+                source.read_at = snapshot.taken_at
+                session.add(source)
+        return is_same
 
     def record_delta(
         self,
@@ -121,15 +147,12 @@ class GraphStore:
                 none. Those of uids that are not in it stay as they are.
             significant: as for `record`.
         """
-        hashes = Hashes(significant, self._hashes.get((environment, delta.source, delta.facet)))
         with self._database.session() as session:
             stamp = self._write(session, environment)
             source = self._source(session, environment, delta.source, delta.facet)
-            read = Read(source.read_at, source.heard_at)
-            if read.until is not None and delta.at < read.until:
-                read = read._replace(next_read_at=next_reading(session, source, delta.at))
-            recorded = record_delta(session, environment, delta, hashes, read=read, stamp=stamp)
-            if read.until is None or delta.at >= read.until:
+            read = _read(session, source, delta.at)
+            recorded = record_delta(session, environment, delta, significant, read=read, stamp=stamp)
+            if not read.is_after(delta.at):
                 scope = _scope(environment, FactKind.RELATION, delta.facet, delta.source)
                 stated = [(uid, relation) for uid, many in relations.items() for relation in many]
                 subjects = {*relations, *delta.gone}
@@ -145,18 +168,25 @@ class GraphStore:
             session.add(source)
         return recorded
 
-    def relate(self, environment: str, source: str, facet: Facet, relations: Mapping[str, Sequence[Relation]]) -> None:
-        """Store the relations that a source states now, by the uid of their source; those of other uids stay.
+    def relate(self, environment: str, relations: Mapping[Sayer, Mapping[str, Sequence[Relation]]]) -> None:
+        """Store the relations that sources state now, by the uid of their source; those of other uids stay.
 
         Relations follow from all documents together, so they may change without any news of the resource itself.
         """
         with self._database.session() as session:
             stamp = self._write(session, environment)
-            row = self._source(session, environment, source, facet)
-            at = max(filter(None, (stamp.at, row.read_at, row.heard_at)))
-            stated = [(uid, relation) for uid, many in relations.items() for relation in many]
-            scope = _scope(environment, FactKind.RELATION, facet, source)
-            sync_facts(session, scope, stated, at=at, stamp=stamp, subjects=relations.keys())
+            rows = session.exec(select(SourceRow).where(SourceRow.environment == environment, SourceRow.facet != ""))
+            known = [at for row in rows for at in (row.read_at, row.heard_at) if at is not None]
+            for (source, facet), stated in relations.items():
+                wanted = [(uid, relation) for uid, many in stated.items() for relation in many]
+                scope = _scope(environment, FactKind.RELATION, facet, source)
+                at = max(known, default=stamp.at)
+                sync_facts(session, scope, wanted, at=at, stamp=stamp, subjects=stated.keys())
+
+    def forget_relations_of_gone(self, environment: str) -> None:
+        """End the relations of resources that are gone, where a process was ended before it did."""
+        with self._database.session() as session:
+            close_relations_of_gone(session, environment, self._write(session, environment))
 
     def source_failed(self, environment: str, source: str, facet: Facet | None, error: str, at: datetime) -> None:
         """Remember that a source could not be read at `at` (UTC); what is known of it stays, as old as it is."""
@@ -265,7 +295,7 @@ class GraphStore:
         self, session: Session, environment: str, snapshot: Snapshot, relations: Sequence[Relation], stamp: Stamp
     ) -> None:
         stated = [(r.source, r) for r in relations]
-        listed = {d.resource.uid for d in snapshot.documents}
+        listed = {resource.uid for resource in identities(snapshot.documents)}
         scope = _scope(environment, FactKind.RELATION, snapshot.facet, snapshot.source)
         sync_facts(
             session,
@@ -301,6 +331,12 @@ class GraphStore:
         if count > SYMPTOMS_KEPT:
             oldest = select(SymptomRow.hash).where(mine).order_by(col(SymptomRow.at)).limit(count - SYMPTOMS_KEPT)
             session.execute(delete(SymptomRow).where(mine, col(SymptomRow.hash).in_(oldest)))
+
+
+def _read(session: Session, source: SourceRow, at: datetime) -> Read:
+    """Return how far a source is known, to which something is added that was so at a time (UTC)."""
+    read = Read(source.read_at, source.heard_at)
+    return read._replace(next_read_at=next_reading(session, source, at)) if read.is_after(at) else read
 
 
 def _change_row(environment: str, change: Change, stamp: Stamp) -> Mapping[str, Any]:

@@ -88,6 +88,11 @@ def mentions(setting: Setting, names: frozenset[str]) -> Iterator[Mention]:
                 yield mention
 
 
+def hosts(setting: Setting) -> Iterator[str]:
+    """Yield all that could be a host in a setting's value, in lower case: every `host` of `mentions` is among them."""
+    return (match["host"].lower() for match in _ADDRESS.finditer(setting.value))
+
+
 def _weigh(setting: Setting, line: str, match: re.Match[str], host: str) -> Mention | None:
     port = match["port"] or _SCHEME_PORTS.get((match["scheme"] or "").lower(), "")
     if match["url"] or host.count(".") >= 2:

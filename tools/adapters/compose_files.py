@@ -23,7 +23,7 @@ from graph.kinds.compose.variables import fill, read_variables
 from graph.version import Document, Origin, Unreadable
 from tools.adapters.documents import Broken, decode, read_documents
 from tools.adapters.file_tree import FileTree
-from tools.adapters.rendering import Found, Rendering
+from tools.adapters.rendering import Found, Held, Rendering
 from tools.adapters.yaml_scalars import resolve_core
 
 _BASES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -68,7 +68,8 @@ def read_projects(tree: FileTree, runs: Sequence[ComposeRun], *, folder_name: st
             where = error.where or run.files[0]
             found.append(Unreadable(where=where, line=error.line, reason=f"Compose project: {error.reason}"))
         covered |= project.texts.keys()
-    return Rendering(found=tuple(found), covered=frozenset(covered))
+    held = Held.of(found)
+    return Rendering(bundles=(held.bundle,), faults=held.faults, covered=frozenset(covered))
 
 
 def is_compose_file(path: str) -> bool:

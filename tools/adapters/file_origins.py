@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from graph.errors import Invalid
-from graph.version import Document
+from graph.version import Origin
 from tools.adapters.documents import MAX_JSON_BYTES
 from tools.adapters.file_tree import DiskTree
 from tools.adapters.git_repository import GitRepository, blob_id
@@ -54,12 +54,11 @@ class FileOrigins:
             self._known.update(self._repository.last_commits(self._commit, new))
         return {f: self._known[f] for f in unchanged if f in self._known}
 
-    def mark(self, document: Document, commits: Mapping[str, str]) -> Document:
-        """Return the document with its commit and repository filled in."""
-        if self._repository is None or document.origin is None:
-            return document
-        commit = commits.get(document.origin.file)
-        return replace(document, origin=replace(document.origin, commit=commit, repository=self._name))
+    def mark(self, origin: Origin | None, commits: Mapping[str, str]) -> Origin | None:
+        """Return an origin with its commit and repository filled in."""
+        if self._repository is None or origin is None:
+            return origin
+        return replace(origin, commit=commits.get(origin.file), repository=self._name)
 
     def _differs(self, file: str, blob: str) -> bool:
         if self._disk is None:

@@ -6,13 +6,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event
 
 import httpx
 
+from graph.document import Object
 from graph.errors import NotFound
 from graph.evidence import SymptomEvent
+from graph.packed import Packed
 from graph.resource import Facet
 from graph.version import Delta, Snapshot
 from tools.adapters.kubeconfig import load_kubeconfig
@@ -124,11 +127,15 @@ class KubernetesApi:
         events = Listable(group="", version="v1", kind="Event", plural="events", is_namespaced=True)
         with self.connect() as connection:
             try:
-                listing = self.lister(connection).list_kind(events)
+                listing = self.lister(connection).list_kind(events, partial(self._symptoms, since=since))
             except NotFound:
                 return ()  # A server that keeps no events, as those of virtual clusters and aggregators may be.
-        found = [symptom(e, cluster=self._reader.cluster, source=self.name) for e in listing.items]
-        return sorted((s for s in found if s and s.at and s.at > since), key=lambda s: s.at or since)
+        found = [one for part in listing.parts for page in part.pages for one in page]
+        return sorted(found, key=lambda s: s.at or since)
+
+    def _symptoms(self, events: Sequence[Object], since: datetime) -> list[SymptomEvent]:
+        found = (symptom(e, cluster=self._reader.cluster, source=self.name) for e in events)
+        return [s for s in found if s and s.at and s.at > since]
 
     def connect(self) -> Connection:
         """Open a connection with the credentials that the kubeconfig holds now."""
@@ -149,7 +156,7 @@ class KubernetesApi:
             facet=Facet.ACTUAL,
             source=self.name,
             taken_at=taken_at,
-            documents=tuple(found.documents.values()),
+            documents=Packed(found.bundles),
             unreadable=unreadable,
             complete=all(u.is_bounded for u in unreadable),
         )

@@ -146,7 +146,8 @@ class Follower:
         begun = self._watch.now()
         try:
             hidden = self._watch.reader.is_hidden(self.path.kind)
-            part = await asyncio.to_thread(self._watch.lister.list_path, self.path.path, metadata_only=hidden)
+            list_path = self._watch.lister.list_path
+            part = await asyncio.to_thread(list_path, self.path.path, self.path.page, metadata_only=hidden)
         except BaseException:
             self._waiting = [*waiting, *self._waiting]
             raise

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from graph.document import Object
 from graph.errors import NotFound, OutsideError
@@ -22,29 +22,33 @@ _MOST_NAMESPACES: Final = 50
 _NAMESPACE: Final = Listable(group="", version="v1", kind="Namespace", plural="namespaces", is_namespaced=False)
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Generic[T]):
     """The objects below one path, as of one version of the cluster."""
 
     path: str
-    items: Sequence[Object]
+    pages: Sequence[T]
+    """What was made of each page: the objects of a large cluster are never all at hand."""
     resource_version: str
     """From where a watch of this path goes on; empty when the server gives none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Generic[T]):
     """The objects of one kind that the user may see."""
 
-    parts: Sequence[Part]
+    parts: Sequence[Part[T]]
     """One for all namespaces, or one for each of those that the user may see."""
     unread: Unreadable | None = None
     """The namespaces that the user may not see; None when these are all objects of the kind."""
 
-    @property
-    def items(self) -> Sequence[Object]:
-        """All objects."""
-        return [item for part in self.parts for item in part.items]
+
+def as_listed(items: Sequence[Object]) -> Sequence[Object]:
+    """Keep a page as it is."""
+    return items
 
 
 class Lister:
@@ -64,8 +68,15 @@ class Lister:
         self._declared = tuple(dict.fromkeys((*namespaces, connection.namespace)))
         self._known: tuple[Sequence[str], bool] | None = None
 
-    def list_kind(self, kind: Listable, *, metadata_only: bool = False) -> Listing:
+    def list_kind(
+        self, kind: Listable, take: Callable[[Sequence[Object]], T], *, metadata_only: bool = False
+    ) -> Listing[T]:
         """List a kind in all namespaces, else in those where the user may.
+
+        Args:
+            kind: what to list.
+            take: is given the objects of each page, and returns what is kept of them.
+            metadata_only: leave the rest of the objects on the server.
 
         Raises:
             Denied: the user may list it nowhere.
@@ -74,24 +85,24 @@ class Lister:
         """
         accept = _METADATA_ONLY if metadata_only else _JSON
         try:
-            return Listing(parts=[self._all(kind.path, accept)])
+            return Listing(parts=[self._all(kind.path, take, accept)])
         except Denied:
             if not kind.is_namespaced:
                 raise
-            listing = self._by_namespace(kind, accept)
+            listing = self._by_namespace(kind, take, accept)
             if listing is None:
                 raise
             return listing
 
-    def list_path(self, path: str, *, metadata_only: bool = False) -> Part:
-        """List what is below one path again.
+    def list_path(self, path: str, take: Callable[[Sequence[Object]], T], *, metadata_only: bool = False) -> Part[T]:
+        """List what is below one path again; arguments as for `list_kind`.
 
         Raises:
             Denied: the user may not list it any more.
             NotFound: the server does not know it any more.
             OutsideError: it can't be listed.
         """
-        return self._all(path, _METADATA_ONLY if metadata_only else _JSON)
+        return self._all(path, take, _METADATA_ONLY if metadata_only else _JSON)
 
     def unread(self, kind: Listable, error: OutsideError) -> Unreadable:
         """Say that nothing is known of the objects of a kind, why, and what to grant."""
@@ -100,14 +111,14 @@ class Lister:
             reason = f"user {self._connection.user!r} may not list {kind.title}: grant `list`"
         return Unreadable(where=kind.path, reason=reason, scopes=(kind.scope(self._cluster),))
 
-    def _by_namespace(self, kind: Listable, accept: str) -> Listing | None:
+    def _by_namespace(self, kind: Listable, take: Callable[[Sequence[Object]], T], accept: str) -> Listing[T] | None:
         """List a kind in one namespace after the other; None when no single one allows it."""
         namespaces, are_all = self._namespaces()
-        parts: list[Part] = []
+        parts: list[Part[T]] = []
         read, denied = [], []
         for namespace in namespaces:
             try:
-                parts.append(self._all(kind.path_in(namespace), accept))
+                parts.append(self._all(kind.path_in(namespace), take, accept))
                 read.append(namespace)
             except (Denied, NotFound):
                 denied.append(namespace)
@@ -131,8 +142,8 @@ class Lister:
         """Return the namespaces to try, and whether they are all that there are."""
         if self._known is None:
             try:
-                listed = self._all(_NAMESPACE.path, _METADATA_ONLY).items
-                found = [str(item["metadata"]["name"]) for item in listed]
+                listed = self._all(_NAMESPACE.path, as_listed, _METADATA_ONLY)
+                found = [str(item["metadata"]["name"]) for page in listed.pages for item in page]
             except (Denied, NotFound):
                 self._known = self._declared, False
             else:
@@ -141,26 +152,26 @@ class Lister:
                 self._known = some, len(some) == len(found)
         return self._known
 
-    def _all(self, path: str, accept: str) -> Part:
+    def _all(self, path: str, take: Callable[[Sequence[Object]], T], accept: str) -> Part[T]:
         """Return the objects at a path; a list whose pages expire is begun anew, at last in one piece."""
         for _ in range(_RESTARTS):
             try:
-                return self._pages(path, accept, _PAGE)
+                return self._pages(path, take, accept, _PAGE)
             except Gone:
                 continue
-        return self._pages(path, accept, None)
+        return self._pages(path, take, accept, None)
 
-    def _pages(self, path: str, accept: str, limit: int | None) -> Part:
+    def _pages(self, path: str, take: Callable[[Sequence[Object]], T], accept: str, limit: int | None) -> Part[T]:
         params = {"limit": str(limit)} if limit else {}
-        items: list[Object] = []
+        pages: list[T] = []
         while True:
             answer = self._connection.get(path, params, accept=accept)
             found = answer.get("items")
-            items += (item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()
+            pages.append(take([item for item in found if isinstance(item, dict)] if isinstance(found, list) else []))
             metadata = answer.get("metadata")
             metadata = metadata if isinstance(metadata, dict) else {}
             token = metadata.get("continue")
             if not token:
                 # All pages are of the version of the first one; each says so.
-                return Part(path=path, items=items, resource_version=str(metadata.get("resourceVersion") or ""))
+                return Part(path=path, pages=pages, resource_version=str(metadata.get("resourceVersion") or ""))
             params["continue"] = str(token)

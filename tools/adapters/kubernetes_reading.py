@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from graph.document import Object
 from graph.errors import Invalid, NotFound, OutsideError, Refused, Unreachable
 from graph.kinds.kubernetes.parse import parse
+from graph.packed import Bundle, Piece
+from graph.resource import Resource
 from graph.version import Document, Unreadable
 from tools.adapters.kubernetes_connection import Connection, Denied
 from tools.adapters.kubernetes_discovery import Listable, discover
@@ -46,23 +49,51 @@ class ObjectReader:
         """Whether only the metadata of a kind is read."""
         return not self.read_secrets and (kind.group, kind.kind) == ("", "Secret")
 
-    def unreadable(self, kind: Listable, error: Invalid) -> Unreadable:
+    def unreadable(self, kind: Listable, reason: str) -> Unreadable:
         """Say that an object of a kind could not be told from any other."""
-        return Unreadable(where=kind.path, reason=error.reason, scopes=(kind.scope(self.cluster),))
+        return Unreadable(where=kind.path, reason=reason, scopes=(kind.scope(self.cluster),))
 
-    def take(self, kind: Listable, items: Sequence[Object], found: dict[str, Document]) -> Iterator[Unreadable]:
-        """Put the objects of a kind into `found`, and yield what can't be told of them."""
-        for item in items:
-            try:
-                document = self.document(kind, item)
-            except Invalid as error:
-                yield self.unreadable(kind, error)
-                continue
-            # The same object may be served by an old and a new API group; the first one listed holds.
-            found.setdefault(document.resource.uid, document)
-            if self.is_hidden(kind):
-                reason = "only the metadata of Secrets is read; their values are not compared"
-                yield Unreadable(where=kind.path, reason=reason, resource=document.resource)
+    def hidden(self, kind: Listable, resource: Resource) -> Unreadable:
+        """Say that of a resource only the metadata is read."""
+        reason = "only the metadata of Secrets is read; their values are not compared"
+        return Unreadable(where=kind.path, reason=reason, resource=resource)
+
+    def page(self, kind: Listable, items: Sequence[Object], known: Mapping[str, str]) -> Listed:
+        """Return what objects of a kind say; `known` maps uid to the version that was told of before."""
+        versions: dict[str, str] = {}
+        faults: list[str] = []
+
+        def read() -> Iterator[Document]:
+            for item in items:
+                try:
+                    document = self.document(kind, item)
+                except Invalid as error:
+                    faults.append(error.reason)
+                    continue
+                uid, version = document.resource.uid, version_of(item)
+                versions[uid] = version
+                if not version or known.get(uid) != version:
+                    yield document
+
+        found = Bundle(read())
+        return Listed(versions, found, tuple(faults))
+
+
+def version_of(item: Object) -> str:
+    """Return the version of an object; empty when the server gives none."""
+    metadata = item.get("metadata")
+    return str(metadata.get("resourceVersion") or "") if isinstance(metadata, dict) else ""
+
+
+class Listed(NamedTuple):
+    """One page of a list."""
+
+    versions: Mapping[str, str]
+    """By uid, of every object that could be read."""
+    found: Bundle
+    """Those of them that are not known in that version."""
+    faults: tuple[str, ...]
+    """What is wrong with each object that could not be told from any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +101,8 @@ class KindReading:
     """One kind as it was listed."""
 
     kind: Listable
-    parts: tuple[Part, ...]
-    """Without the objects, of which Secrets hold values; empty for a kind that could not be listed."""
+    parts: tuple[Part[Listed], ...]
+    """Empty for a kind that could not be listed."""
     unread: Unreadable | None = None
     """What of it the user may not see."""
     unreadable: tuple[Unreadable, ...] = ()
@@ -84,16 +115,39 @@ class KindReading:
         """Whether everything of this kind was read."""
         return bool(self.parts) and self.unread is None and not self.unreadable
 
+    @property
+    def pages(self) -> Iterator[Listed]:
+        """What was listed."""
+        return (page for part in self.parts for page in part.pages)
+
+    def told(self) -> KindReading:
+        """Return the same without what was listed, once it was told."""
+        return replace(self, parts=tuple(replace(part, pages=()) for part in self.parts))
+
 
 @dataclass(slots=True, kw_only=True)
 class ClusterReading:
     """A cluster as it was listed."""
 
-    documents: dict[str, Document] = field(default_factory=dict)
-    """By uid."""
     kinds: list[KindReading] = field(default_factory=list)
     faults: list[Unreadable] = field(default_factory=list)
     """API groups that could not be asked."""
+    told: list[Document] = field(default_factory=list)
+    """What the server says of itself."""
+
+    @property
+    def bundles(self) -> Iterator[Piece | Bundle]:
+        """Yield all objects; where one is served by an old and a new API group, the first one listed holds."""
+        seen: set[str] = set()
+        for kind in self.kinds:
+            here: set[str] = set()
+            for page in kind.pages:
+                yield Piece(
+                    page.found, [(i, e) for i, e in enumerate(page.found.entries) if e.resource.uid not in seen]
+                )
+                here |= page.versions.keys()
+            seen |= here
+        yield Bundle(self.told)
 
     def unreadable(self, cluster: str) -> tuple[Unreadable, ...]:
         """Return everything that was not read; what one API group denies may be whole in another."""
@@ -127,29 +181,28 @@ def read_cluster(connection: Connection, lister: Lister, reader: ObjectReader) -
     for kind in kinds:
         if kind.scope(reader.cluster) in whole:
             continue  # the same objects, served by an older API group
-        reading = read_kind(lister, reader, kind, found.documents)
+        reading = read_kind(lister, reader, kind)
         if reading is not None:
             found.kinds.append(reading)
             whole |= {kind.scope(reader.cluster)} if reading.is_whole else set()
     _check_anything(connection, found, reader.cluster)
     match told_schema(connection, cluster=reader.cluster):
         case Document() as schema:
-            found.documents[schema.resource.uid] = schema
+            found.told.append(schema)
         case Unreadable() as fault:
             found.faults.append(fault)
     return found
 
 
-def read_kind(
-    lister: Lister, reader: ObjectReader, kind: Listable, documents: dict[str, Document]
-) -> KindReading | None:
-    """List one kind into `documents`; None when the server does not have it any more.
+def read_kind(lister: Lister, reader: ObjectReader, kind: Listable) -> KindReading | None:
+    """List one kind; None when the server does not have it any more.
 
     Raises:
         Refused: the credentials don't hold.
     """
     try:
-        listing = lister.list_kind(kind, metadata_only=reader.is_hidden(kind))
+        take = partial(reader.page, kind, known={})
+        listing = lister.list_kind(kind, take, metadata_only=reader.is_hidden(kind))
     except NotFound:
         return None
     except OutsideError as error:
@@ -157,9 +210,11 @@ def read_kind(
             raise
         unread = lister.unread(kind, error)
         return KindReading(kind=kind, parts=(), unread=unread, is_denied=isinstance(error, Denied))
-    unreadable = tuple(reader.take(kind, listing.items, documents))
-    parts = tuple(replace(part, items=()) for part in listing.parts)
-    return KindReading(kind=kind, parts=parts, unread=listing.unread, unreadable=unreadable)
+    pages = [page for part in listing.parts for page in part.pages]
+    unreadable = [reader.unreadable(kind, reason) for page in pages for reason in page.faults]
+    if reader.is_hidden(kind):
+        unreadable += [reader.hidden(kind, entry.resource) for page in pages for entry in page.found.entries]
+    return KindReading(kind=kind, parts=tuple(listing.parts), unread=listing.unread, unreadable=tuple(unreadable))
 
 
 def _check_anything(connection: Connection, found: ClusterReading, cluster: str) -> None:

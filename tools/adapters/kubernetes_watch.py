@@ -9,22 +9,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Final, Protocol
 
 from graph.errors import OutsideError, Refused, Unreachable
+from graph.packed import Packed, Piece, together
 from graph.resource import Facet
-from graph.version import Delta, Document, Snapshot, Unreadable
+from graph.version import Delta, Snapshot, Unreadable
 from tools.adapters.kubernetes_connection import Connection, Denied
 from tools.adapters.kubernetes_discovery import Listable
 from tools.adapters.kubernetes_follower import Follower, Pace
 from tools.adapters.kubernetes_listing import Lister
 from tools.adapters.kubernetes_reading import ClusterReading, KindReading, ObjectReader, kinds_of_state, read_kind
 from tools.adapters.kubernetes_watch_stream import WatchConnections
-from tools.adapters.kubernetes_watched_path import Difference, WatchedPath
+from tools.adapters.kubernetes_watched_path import Difference, WatchedPath, difference
 
 Hear = Callable[[Snapshot | Delta], None]
 
@@ -76,7 +77,7 @@ class ClusterWatch:
         self._followers: dict[str, Follower] = {}
         self._kinds: dict[tuple[str, str], KindReading] = {}
         self._faults: list[Unreadable] = []
-        self._pending: dict[str, Document | None] = {}
+        self._pending: dict[str, Piece | None] = {}
         self._since: datetime | None = None
         self._told_gaps: tuple[Unreadable, ...] = ()
         self._told_at = clock()
@@ -138,24 +139,17 @@ class ClusterWatch:
             raise self._failure
 
     def _begin(self, reading: ClusterReading, read_at: datetime) -> None:
-        by_scope: dict[str, list[Document]] = {}
-        for document in reading.documents.values():
-            by_scope.setdefault(document.resource.uid.rsplit("/", 2)[0], []).append(document)
         for kind in reading.kinds:
-            self._follow(kind, by_scope.get(kind.kind.scope(self._reader.cluster).rstrip("/"), ()), read_at)
-        reading.documents = {}  # they were told; nobody needs them for as long as this runs
+            self._follow(kind, read_at)
+        reading.kinds = []  # they were told; nobody needs them for as long as this runs
 
-    def _follow(self, reading: KindReading, documents: Iterable[Document], read_at: datetime) -> None:
+    def _follow(self, reading: KindReading, read_at: datetime) -> None:
         """Watch the paths of a kind from their lists on."""
         kind = reading.kind
-        self._kinds[kind.group, kind.plural] = reading
+        self._kinds[kind.group, kind.plural] = reading.told()
         for part in reading.parts:
             path = WatchedPath(kind, part.path, self._reader, heard_at=read_at)
-            namespace = part.path.rpartition("/namespaces/")[2].partition("/")[0] if part.path != kind.path else None
-            path.seed(part, (d for d in documents if namespace in (None, d.resource.namespace)))
-            for fault in reading.unreadable:
-                if fault.resource is None:
-                    path.lose(fault.reason)
+            path.seed(part)
             is_watched = kind.is_watchable and bool(part.resource_version)
             is_watched = is_watched and sum(f.is_watched for f in self._followers.values()) < _MOST_WATCHES
             self._followers[part.path] = Follower(self, path, is_watched=is_watched)
@@ -195,15 +189,15 @@ class ClusterWatch:
 
     async def _take_up(self, key: tuple[str, str], kind: Listable) -> None:
         """List a kind that is new, or that the user may perhaps see more of by now, and tell what is new."""
-        documents: dict[str, Document] = {}
         read_at = self._clock()
-        reading = await asyncio.to_thread(read_kind, self._lister, self._reader, kind, documents)
+        reading = await asyncio.to_thread(read_kind, self._lister, self._reader, kind)
         if reading is None:
             return
         before = await self._stop(key)
-        self._follow(reading, documents.values(), read_at)
-        gone = [] if reading.unread or reading.unreadable else before - documents.keys()
-        self.tell_soon(Difference({**documents, **dict.fromkeys(gone)}), None)
+        self._follow(reading, read_at)
+        listed = {uid for page in reading.pages for uid in page.versions}
+        gone = [] if reading.unread or reading.unreadable else before - listed
+        self.tell_soon(difference((page.found for page in reading.pages), gone), None)
 
     async def _drop(self, key: tuple[str, str]) -> None:
         """Tell that a kind is gone with all its objects."""
@@ -218,7 +212,7 @@ class ClusterWatch:
             follower = self._followers.pop(path.path)
             follower.task.cancel()
             await asyncio.gather(follower.task, return_exceptions=True)
-            uids |= set(path.uids)
+            uids |= set(path.versions)
         return uids
 
     async def _catch_up(self, within_s: float) -> bool:
@@ -273,8 +267,8 @@ class ClusterWatch:
                     facet=Facet.ACTUAL,
                     source=self._source,
                     at=now,
-                    documents=tuple(d for _, d in some if d is not None),
-                    gone=tuple(uid for uid, d in some if d is None),
+                    documents=Packed(together(piece for _, piece in some if piece is not None)),
+                    gone=tuple(uid for uid, piece in some if piece is None),
                     since=self._since,
                     unreadable=None if gaps == self._told_gaps else gaps,
                 )

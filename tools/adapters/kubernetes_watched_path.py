@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from graph.document import Object
 from graph.errors import Invalid
-from graph.version import Document, Unreadable
+from graph.packed import Bundle, Piece
+from graph.resource import Resource
+from graph.version import Unreadable
 from tools.adapters.kubernetes_discovery import Listable
 from tools.adapters.kubernetes_listing import Part
-from tools.adapters.kubernetes_reading import ObjectReader
+from tools.adapters.kubernetes_reading import Listed, ObjectReader
 from tools.adapters.kubernetes_watch_stream import WatchEvent
 
 
 class Difference(NamedTuple):
-    """What is new of some resources: documents, and None for what is gone."""
+    """What is new of some resources, by uid: their documents, and None for what is gone."""
 
-    found: dict[str, Document | None]
+    found: dict[str, Piece | None]
+
+
+def difference(bundles: Iterable[Bundle], gone: Iterable[str] = ()) -> Difference:
+    """Return that these documents are new, and these resources gone."""
+    new = {entry.resource.uid: Piece(b, ((i, entry),)) for b in bundles for i, entry in enumerate(b.entries)}
+    return Difference({**new, **dict.fromkeys(gone)})
 
 
 class WatchedPath:
@@ -46,54 +54,50 @@ class WatchedPath:
         self._hidden: dict[str, Unreadable] = {}
 
     @property
-    def uids(self) -> Iterable[str]:
-        """Resources that exist here."""
-        return self._versions.keys()
+    def versions(self) -> Mapping[str, str]:
+        """Resources that exist here, by uid, and in which version they were told of."""
+        return self._versions
 
-    def seed(self, part: Part, documents: Iterable[Document]) -> None:
+    def page(self, items: Sequence[Object]) -> Listed:
+        """Return what is new on one page of a list; what is known stays as it is until the list is whole."""
+        return self._reader.page(self.kind, items, self._versions)
+
+    def seed(self, part: Part[Listed]) -> None:
         """Begin with a list whose documents were told already."""
-        for document in documents:
-            self._versions[document.resource.uid] = str(document.body["metadata"].get("resourceVersion") or "")
-            self._hide(document)
         self._listed(part)
+        self._versions = {uid: version for page in part.pages for uid, version in page.versions.items()}
 
-    def list_again(self, part: Part) -> Difference:
+    def list_again(self, part: Part[Listed]) -> Difference:
         """Return what a new list changes: nothing is missed, and what is as before is not told again."""
-        found: dict[str, Document | None] = {}
-        versions: dict[str, str] = {}
         self._listed(part)
-        for item in part.items:
-            document = self._document(item)
-            if document is None:
-                continue
-            uid, version = document.resource.uid, _version(item)
-            versions[uid] = version
-            if not version or self._versions.get(uid) != version:
-                found[uid] = document
+        versions = {uid: version for page in part.pages for uid, version in page.versions.items()}
         # Where an object could not be read, nobody knows which one is missing because of that.
         gone = () if self.lost else [uid for uid in self._versions if uid not in versions]
         for uid in gone:
             self._hidden.pop(uid, None)
         kept = {uid: v for uid, v in self._versions.items() if uid not in versions} if self.lost else {}
         self._versions = {**kept, **versions}
-        return Difference({**found, **dict.fromkeys(gone)})
+        return difference((page.found for page in part.pages), gone)
 
     def hear(self, event: WatchEvent) -> Difference:
         """Return what one event changes."""
         self.resource_version = event.resource_version
         if event.type == "BOOKMARK":
             return Difference({})
-        document = self._document(event.object)
-        if document is None:
+        try:
+            document = self._reader.document(self.kind, event.object)
+        except Invalid as error:
+            self.lose(error.reason)
             return Difference({})
         uid = document.resource.uid
         if event.type == "DELETED":
             self._hidden.pop(uid, None)
             return Difference({uid: None} if self._versions.pop(uid, None) is not None else {})
+        self._hide(document.resource)
         if self._versions.get(uid) == event.resource_version:
             return Difference({})
         self._versions[uid] = event.resource_version
-        return Difference({uid: document})
+        return difference([Bundle([document])])
 
     def lose(self, reason: str) -> None:
         """Remember that something was said that nobody understood."""
@@ -114,27 +118,16 @@ class WatchedPath:
             found.append(Unreadable(where=self.path, reason=reason, scopes=scopes))
         return found
 
-    def _listed(self, part: Part) -> None:
+    def _listed(self, part: Part[Listed]) -> None:
         self.resource_version = part.resource_version
         self.must_list = False
         self.lost, self.lost_count = "", 0
+        for page in part.pages:
+            for reason in page.faults:
+                self.lose(reason)
+            for entry in page.found.entries:
+                self._hide(entry.resource)
 
-    def _document(self, item: Object) -> Document | None:
-        try:
-            document = self._reader.document(self.kind, item)
-        except Invalid as error:
-            self.lose(error.reason)
-            return None
-        self._hide(document)
-        return document
-
-    def _hide(self, document: Document) -> None:
+    def _hide(self, resource: Resource) -> None:
         if self._reader.is_hidden(self.kind):
-            reason = "only the metadata of Secrets is read; their values are not compared"
-            hidden = Unreadable(where=self.path, reason=reason, resource=document.resource)
-            self._hidden[document.resource.uid] = hidden
-
-
-def _version(item: Object) -> str:
-    metadata = item.get("metadata")
-    return str(metadata.get("resourceVersion") or "") if isinstance(metadata, dict) else ""
+            self._hidden[resource.uid] = self._reader.hidden(self.kind, resource)

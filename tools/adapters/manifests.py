@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from graph.document import Json, Object
 from graph.errors import Invalid, NotFound
 from graph.kinds.compose.inspection import is_inspection, observed
 from graph.kinds.terraform.plan import is_plan
+from graph.packed import Bundle, Entry, Packed, Piece, together
 from graph.resource import Facet
 from graph.version import Document, Origin, Snapshot, Unreadable
 from tools.adapters.chart import ChartRelease
@@ -27,7 +28,7 @@ from tools.adapters.helm import chart_releases
 from tools.adapters.kubernetes_objects import KubernetesReader, as_list, is_manifest, what_is_missing
 from tools.adapters.kustomize import overlays
 from tools.adapters.kustomize_scope import Scope, scope
-from tools.adapters.rendering import Renderings
+from tools.adapters.rendering import Held, Renderings
 from tools.adapters.terraform_json import is_state
 
 _Part: TypeAlias = Document | Unreadable | Json
@@ -35,6 +36,16 @@ _Part: TypeAlias = Document | Unreadable | Json
 _MOST_YAML_BYTES: Final = 256 * 2**20
 """YAML that is parsed in one reading, which takes minutes; what was parsed before is not counted."""
 _SUFFIXES: Final = (".yaml", ".yml", ".json", ".tfstate", ".yaml.gz", ".yml.gz", ".json.gz")
+
+
+class _File(NamedTuple):
+    """One file as it was read."""
+
+    digest: bytes
+    """Of its bytes; empty for one that can't be read."""
+    held: Held
+    others: tuple[Json, ...]
+    """JSON values that are no manifests, as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +109,7 @@ class ManifestSource:
         self._kubernetes = KubernetesReader(cluster=cluster, default_namespace=default_namespace, salt=salt)
         self._renderings = Renderings()
         self._yaml_left = 0
-        self._parts: dict[str, tuple[bytes, list[_Part]]] = {}
+        self._files: dict[str, _File] = {}
         self._commits: dict[str, dict[str, str]] = {}
 
     def read(self) -> Snapshot:
@@ -118,45 +129,34 @@ class ManifestSource:
             reach = scope(self._path)
             tree, origins = self._open(reach, stack)
             taken_at = self._clock()
-            kustomized = self._renderings.all_of(overlays(tree, self._kubernetes, reach.focus), tree)
-            charts = self._renderings.all_of(chart_releases(tree, self._kubernetes, self._charts), tree)
-            projects = read_projects(tree, self._compose, folder_name=self._folder_name(), salt=self._salt)
-            found = [*tree.faults(), *kustomized.found, *charts.found, *projects.found]
-            skipped = empty = 0
-            self._yaml_left = _MOST_YAML_BYTES
-            terraform: list[tuple[str, Object]] = []
-            parts: dict[str, tuple[bytes, list[_Part]]] = {}
-            for path in self._plain(tree, kustomized.covered | charts.covered | projects.covered):
-                parts[path] = self._read_file(tree, path)
-                for part in parts[path][1]:
-                    if isinstance(part, Document | Unreadable):
-                        found.append(part)
-                    elif is_plan(part) or is_state(part):
-                        terraform.append((path, part))
-                    elif is_manifest(part):
-                        empty += 1
-                    else:
-                        skipped += 1
-            self._parts = parts
+            rendered = [
+                self._renderings.all_of(overlays(tree, self._kubernetes, reach.focus), tree),
+                self._renderings.all_of(chart_releases(tree, self._kubernetes, self._charts), tree),
+                read_projects(tree, self._compose, folder_name=self._folder_name(), salt=self._salt),
+            ]
+            covered = frozenset[str]().union(*(r.covered for r in rendered))
+            self._files = self._read_files(tree, covered)
+            terraform, skipped, empty = _other_values(self._files)
+            held = [Held(bundle, ()) for r in rendered for bundle in r.bundles] + [f.held for f in self._files.values()]
+            unreadable = [*tree.faults(), *(fault for r in rendered for fault in r.faults)]
             is_terraform = bool(terraform) or any(path.endswith((".tf", ".tf.json")) for path in tree.paths())
             if is_terraform:
-                found += self._read_terraform(tree, terraform)
-            documents = [d for d in found if isinstance(d, Document)]
-            unreadable = [u for u in found if isinstance(u, Unreadable)]
-            documents, twice = self._without_duplicates(documents)
-            unreadable += twice
-            files = {d.origin.file for d in documents if d.origin}
+                held.append(Held.of(self._read_terraform(tree, terraform)))
+            unreadable += [fault for one in held for fault in one.faults]
+            anything = is_terraform or bool(unreadable or empty) or any(one.bundle.entries for one in held)
+            pieces, twice = self._without_duplicates([one.bundle for one in held])
+            files = {e.origin.file for piece in pieces for _, e in piece.chosen if e.origin}
             commits = origins.commits(files)
+        unreadable += twice
         snapshot = Snapshot(
             facet=self.facet,
             source=self.name,
             taken_at=taken_at,
-            documents=tuple(origins.mark(d, commits) for d in documents),
+            documents=Packed(_marked(piece, origins, commits) for piece in pieces),
             unreadable=tuple(unreadable),
             complete=self._complete and all(u.resource for u in unreadable),
         )
         uncommitted = tuple(sorted(files - commits.keys())) if origins.is_git else ()
-        anything = bool(found or empty) or is_terraform
         return ManifestReading(snapshot=snapshot, is_state=anything, skipped=skipped, uncommitted=uncommitted)
 
     def _folder_name(self) -> str:
@@ -193,22 +193,36 @@ class ManifestSource:
             if path.lower().endswith(_SUFFIXES) or (len(paths) == 1 and not path.endswith(".tf")):
                 yield path
 
-    def _read_file(self, tree: FileTree, path: str) -> tuple[bytes, list[_Part]]:
-        """Return the digest of a file and what it holds, which is parsed only when the digest is a new one."""
+    def _read_files(self, tree: FileTree, covered: frozenset[str]) -> dict[str, _File]:
+        self._yaml_left = _MOST_YAML_BYTES
+        return {path: self._read_file(tree, path) for path in self._plain(tree, covered)}
+
+    def _read_file(self, tree: FileTree, path: str) -> _File:
+        """Return what a file holds, which is parsed only when its digest is a new one."""
         try:
             data = tree.read(path, limit=MAX_JSON_BYTES)
         except Invalid as error:
-            return b"", [Unreadable(where=path, reason=error.reason, line=error.line)]
+            return _broken(Unreadable(where=path, reason=error.reason, line=error.line))
         digest = hashlib.sha256(data).digest()
-        known = self._parts.get(path)
-        if known and known[0] == digest:
+        known = self._files.get(path)
+        if known and known.digest == digest:
             return known
         if not path.lower().endswith((".json", ".tfstate")):
             self._yaml_left -= len(data)
             if self._yaml_left < 0:
                 reason = f"not read: the YAML before it is larger than {_MOST_YAML_BYTES >> 20} MiB together"
-                return b"", [Unreadable(where=path, reason=reason)]
-        return digest, list(self._parse(data, path))
+                return _broken(Unreadable(where=path, reason=reason))
+        values: list[Json] = []
+        held = Held.of(self._states(data, path, values))
+        return _File(digest, held, tuple(values))
+
+    def _states(self, data: bytes, path: str, others: list[Json]) -> Iterator[Document | Unreadable]:
+        """Yield the documents and faults of a file, and put what else it holds into `others`."""
+        for part in self._parse(data, path):
+            if isinstance(part, Document | Unreadable):
+                yield part
+            else:
+                others.append(part)
 
     def _parse(self, data: bytes, path: str) -> Iterator[_Part]:
         """Yield what a file holds: documents, faults, and as they are the JSON values that are no manifests."""
@@ -236,26 +250,56 @@ class ManifestSource:
             files.add(path, value)
         yield from files.read(self.facet)
 
-    def _without_duplicates(self, documents: list[Document]) -> tuple[list[Document], list[Unreadable]]:
+    def _without_duplicates(self, bundles: Sequence[Bundle]) -> tuple[list[Piece], list[Unreadable]]:
         """Keep one document for each resource.
 
         Observed twice: the later one holds. Declared twice with different content: nobody can say what is meant.
         """
-        kept: dict[str, Document] = {}
+        kept: dict[str, tuple[Bundle, int, Entry]] = {}
         faults: dict[str, Unreadable] = {}
-        for document in documents:
-            uid = document.resource.uid
-            first = kept.setdefault(uid, document)
-            if first is document or first.body == document.body:
-                continue
-            if self.facet is Facet.INTENDED:
-                places = " and ".join(f"{o.file}:{o.line or 1}" for o in (first.origin, document.origin) if o)
-                faults[uid] = Unreadable(
-                    where=document.origin.file if document.origin else "",
-                    line=document.origin.line if document.origin else None,
-                    resource=document.resource,
-                    reason=f"declared twice with different content: {places}",
-                )
+        for bundle in bundles:
+            for index, entry in enumerate(bundle.entries):
+                uid = entry.resource.uid
+                _, _, first = kept.setdefault(uid, (bundle, index, entry))
+                if first.digest == entry.digest:
+                    continue
+                if self.facet is Facet.INTENDED:
+                    faults[uid] = _declared_twice(first, entry)
+                else:
+                    kept[uid] = bundle, index, entry
+        pieces = (Piece(bundle, ((i, entry),)) for uid, (bundle, i, entry) in kept.items() if uid not in faults)
+        return list(together(pieces)), list(faults.values())
+
+
+def _other_values(files: Mapping[str, _File]) -> tuple[list[tuple[str, Object]], int, int]:
+    """Return plans and states of Terraform with their files; how much is no state; how many lists are empty."""
+    terraform: list[tuple[str, Object]] = []
+    skipped = empty = 0
+    for path, file in files.items():
+        for value in file.others:
+            if is_plan(value) or is_state(value):
+                terraform.append((path, value))
+            elif is_manifest(value):
+                empty += 1
             else:
-                kept[uid] = document
-        return [d for uid, d in kept.items() if uid not in faults], list(faults.values())
+                skipped += 1
+    return terraform, skipped, empty
+
+
+def _declared_twice(one: Entry, other: Entry) -> Unreadable:
+    places = " and ".join(f"{o.file}:{o.line or 1}" for o in (one.origin, other.origin) if o)
+    return Unreadable(
+        where=other.origin.file if other.origin else "",
+        line=other.origin.line if other.origin else None,
+        resource=other.resource,
+        reason=f"declared twice with different content: {places}",
+    )
+
+
+def _marked(piece: Piece, origins: FileOrigins, commits: Mapping[str, str]) -> Piece:
+    chosen = [(i, entry._replace(origin=origins.mark(entry.origin, commits))) for i, entry in piece.chosen]
+    return Piece(piece.bundle, chosen)
+
+
+def _broken(fault: Unreadable) -> _File:
+    return _File(b"", Held(Bundle(()), (fault,)), ())

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from graph.document import ABSENT
-from graph.version import Document, Origin, Unreadable
+from graph.packed import Packed
+from graph.version import Document, Origin
 from tools.adapters.chart import CHART_FILE, ChartRelease
 from tools.adapters.commit_tree import CommitTree
 from tools.adapters.field_changes import FieldChange, field_changes
@@ -130,10 +131,10 @@ class RenderedChanges:
         rendered: dict[str, dict[str, Document]] = {}
         for unit in units:
             found = self._renderings.of(unit, tree)
-            whole = next((f for f in found if isinstance(f, Unreadable) and f.resource is None), None)
+            whole = next((f for f in found.faults if f.resource is None), None)
             if whole is not None:
                 outcome.failed[unit.file] = whole.reason
-            rendered.setdefault(unit.file, {}).update({d.resource.uid: d for d in found if isinstance(d, Document)})
+            rendered.setdefault(unit.file, {}).update({d.resource.uid: d for d in Packed([found.bundle])})
         return rendered
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from graph.packed import Bundle
 from graph.version import Document, Unreadable
 from tools.adapters.file_tree import FileTree
 
@@ -47,11 +48,26 @@ class Units:
     """Files that must not be read as plain manifests."""
 
 
+class Held(NamedTuple):
+    """What was rendered together."""
+
+    bundle: Bundle
+    faults: tuple[Unreadable, ...]
+
+    @classmethod
+    def of(cls, found: Iterable[Found]) -> Held:
+        """Hold what a rendering gives."""
+        both = list(found)
+        bundle = Bundle(one for one in both if isinstance(one, Document))
+        return cls(bundle, tuple(one for one in both if isinstance(one, Unreadable)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
     """What a part of a tree gave."""
 
-    found: tuple[Found, ...]
+    bundles: tuple[Bundle, ...]
+    faults: tuple[Unreadable, ...]
     covered: frozenset[str]
     """Files that must not be read again as plain manifests."""
 
@@ -60,7 +76,7 @@ class Renderings:
     """Renderings by a digest of all that they were made from, those that were used last."""
 
     def __init__(self) -> None:
-        self._kept: dict[bytes, tuple[Found, ...]] = {}
+        self._kept: dict[bytes, Held] = {}
         self.made = 0
         """How often something was rendered."""
 
@@ -68,13 +84,13 @@ class Renderings:
         """Whether a unit was rendered as it is."""
         return unit.key(tree) in self._kept
 
-    def of(self, unit: Unit, tree: FileTree) -> tuple[Found, ...]:
+    def of(self, unit: Unit, tree: FileTree) -> Held:
         """Return what a unit of a tree gives, rendered only when it was not before."""
         key = unit.key(tree)
         found = self._kept.pop(key, None)
         if found is None:
             self.made += 1
-            found = tuple(unit.render())
+            found = Held.of(unit.render())
         self._kept[key] = found
         while len(self._kept) > MOST_KEPT:
             del self._kept[next(iter(self._kept))]
@@ -82,5 +98,6 @@ class Renderings:
 
     def all_of(self, units: Units, tree: FileTree) -> Rendering:
         """Return what all units of a tree give."""
-        found = [one for unit in units.units for one in self.of(unit, tree)]
-        return Rendering(found=(*units.faults, *found), covered=units.covered)
+        found = [self.of(unit, tree) for unit in units.units]
+        faults = (*units.faults, *(fault for held in found for fault in held.faults))
+        return Rendering(bundles=tuple(held.bundle for held in found), faults=faults, covered=units.covered)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from graph.kinds.addresses import STATED, Place, Setting, mentions
+from graph.kinds.addresses import STATED, Place, Setting, hosts, mentions
 from graph.kinds.kubernetes.inventory import Inventory, cluster_of
 from graph.kinds.kubernetes.selectors import equals_all
 from graph.kinds.kubernetes.settings import settings
@@ -97,6 +97,17 @@ def _resolve(host: str, workload: Workload, services: Mapping[tuple[str, str], D
     if len(parts) >= 4 and parts[3] == "svc":
         return _headless(services.get((parts[2], parts[1])))
     return None
+
+
+def namespaces_named(workload: Workload, inventory: Inventory) -> Iterator[str]:
+    """Yield the namespaces in which `calls` may look for Services beside the workload's own; more than there are."""
+    for setting in settings(workload, inventory):
+        for host in hosts(setting):
+            parts = host.split(".")
+            if len(parts) == 2 or parts[2:3] == ["svc"]:
+                yield parts[1]
+            elif parts[3:4] == ["svc"]:
+                yield parts[2]
 
 
 def _headless(service: Document | None) -> Document | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from graph.errors import Invalid
+from graph.packed import packed
 from graph.resource import Facet
 from tests.tools.adapters.sources import NOW, GitFolder, config_map, write
 from tools.adapters.hcl import read_hcl
@@ -22,13 +23,16 @@ def source(path: Path) -> ManifestSource:
     )
 
 
-def test_unchanged_file_gives_the_same_bodies(tmp_path: Path) -> None:
-    """They are recognised by identity afterwards."""
+def test_unchanged_file_gives_the_same_documents(tmp_path: Path) -> None:
+    """It is not parsed again: what was packed of it is used once more."""
     write(tmp_path, {"a.yaml": config_map("a"), "b.yaml": config_map("b")})
     reader = source(tmp_path)
-    first, second = reader.read().documents, reader.read().documents
-    assert [d.body for d in first] == [d.body for d in second]
-    assert all(one.body is other.body for one, other in zip(first, second, strict=True))
+    first = packed(reader.read().documents)
+    (tmp_path / "b.yaml").write_text(config_map("b") + "  more: x\n")
+    second = packed(reader.read().documents)
+    assert first != second
+    same = [one.bundle is other.bundle for one, other in zip(first.pieces, second.pieces, strict=True)]
+    assert same == [True, False]
 
 
 def test_change_is_seen_though_size_and_time_stay(tmp_path: Path) -> None:
