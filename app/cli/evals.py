@@ -56,7 +56,7 @@ def report_on(
 
 @commands.command("scale")
 def scale(
-    part: Annotated[str, typer.Argument(metavar="PART", help="start, ingest, resident, why, or all of them.")] = "all",
+    part: Annotated[str, typer.Argument(metavar="PART", help="start, ingest, resident, why, collect, or all.")] = "all",
     *,
     objects: Annotated[int, typer.Option("--objects", min=1, help="Live objects of the estate.")] = 2_000,
     events: Annotated[int, typer.Option("--events", min=1, help="Recorded changes in the log, for `why`.")] = 20_000,

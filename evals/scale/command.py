@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,14 +15,16 @@ from typing import Any
 import httpx
 
 from evals.running_service import command
+from evals.scale.collect import measure_collect
 from evals.scale.estate import Estate
 from evals.scale.ingest import ENVIRONMENT, measure_ingest
 from evals.scale.log import fill_log, measure_answers, measure_why, questions
 from evals.scale.ports import Graphs
 from evals.scale.resident import fill, measure_resident
+from evals.scale.service import service
 from evals.scale.timing import Times, cpu_s, resident_mb, stopwatch
 
-PARTS = ("start", "ingest", "resident", "why")
+PARTS = ("start", "ingest", "resident", "why", "collect")
 _START_S = 120.0
 _SETTLE_S = 180.0
 _IDLE_CPU_S = 0.05
@@ -55,6 +52,8 @@ def measure(
         return measure_start()
     if part == "ingest":
         return dict(measure_ingest(graphs, estate))
+    if part == "collect":
+        return measure_collect(estate, data_dir, url, rounds=rounds)
     figures: dict[str, Any] = {}
     if not graphs.revision(ENVIRONMENT):
         with stopwatch(figures, "fill"):
@@ -65,20 +64,24 @@ def measure(
     figures |= fill_log(graphs, estate, events, end)
     asked = questions(estate, rounds)
     figures |= measure_why(graphs, asked, end - timedelta(minutes=5), end)
-    with _service(data_dir, url) as (process, server, token), httpx.Client(base_url=server, timeout=60) as http:
+    empty = data_dir / "nothing"
+    empty.mkdir(exist_ok=True)
+    environment = {"name": ENVIRONMENT, "deployers": ["argocd"], "intended": [_manifests(empty)]}
+    with service(data_dir, url, environment) as asked_one, httpx.Client(base_url=asked_one.server, timeout=60) as http:
+        asked_one.await_ready(_START_S)
 
         def over_http(question: str) -> None:
             query = {"resource": question}
-            headers = {"Authorization": f"Bearer {token}"}
+            headers = {"Authorization": f"Bearer {asked_one.token}"}
             http.get(f"/api/graph/{ENVIRONMENT}/why", params=query, headers=headers).raise_for_status()
 
         over_http(asked[0])
-        figures["service_settled_cpu_s"] = _await_idle(process)
-        before = cpu_s(process.pid)
+        figures["service_settled_cpu_s"] = _await_idle(asked_one.pid)
+        before = cpu_s(asked_one.pid)
         figures |= measure_answers(over_http, asked, "why_http")
-        figures["why_http_service_cpu_ms"] = round((cpu_s(process.pid) - before) * 1000 / (len(asked) + 1), 2)
-        figures["why_http_service_mb"] = resident_mb(process.pid)
-        cli = ["--server", server, "--token", token, "--json"]
+        figures["why_http_service_cpu_ms"] = round((cpu_s(asked_one.pid) - before) * 1000 / (len(asked) + 1), 2)
+        figures["why_http_service_mb"] = resident_mb(asked_one.pid)
+        cli = ["--server", asked_one.server, "--token", asked_one.token, "--json"]
         few = asked[:_CLI_QUESTIONS]
         figures |= measure_answers(lambda q: command(["why", q, *cli]), few, "why_cli_process")
     return figures
@@ -105,55 +108,16 @@ def measure_start() -> dict[str, Any]:
     return times.told("help")
 
 
-@contextmanager
-def _service(data_dir: Path, url: str) -> Iterator[tuple[subprocess.Popen[bytes], str, str]]:
-    """Start a service over a filled store; yield its process, its address, and a token that may read."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    empty = data_dir / "nothing"
-    empty.mkdir(exist_ok=True)
-    environment = {"name": ENVIRONMENT, "deployers": ["argocd"], "intended": [_manifests(empty)]}
-    config = data_dir / "config.json"
-    place = {"data_dir": str(data_dir), "database_url": url, "port": port}
-    config.write_text(json.dumps({"environments": [environment], **place}))
-    known = {**os.environ, "PLUMBLINE_CONFIG": str(config)}
-    add = [sys.executable, "-m", "app.cli", "user", "add", f"scale-{port}", "--role", "viewer", "--json"]
-    added = subprocess.run(add, env=known, check=True, capture_output=True, text=True)  # noqa: S603  (our own command)
-    log = data_dir / "service.log"
-    with log.open("wb") as output:
-        up = [sys.executable, "-m", "app.cli", "up", "--no-executor"]
-        process = subprocess.Popen(up, env=known, stdout=output, stderr=output)  # noqa: S603  (our own command)
-    try:
-        _await_ready(process, f"http://127.0.0.1:{port}", log)
-        yield process, f"http://127.0.0.1:{port}", json.loads(added.stdout)["token"]
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def _manifests(folder: Path) -> dict[str, str]:
     return {"type": "manifests", "path": str(folder), "name": "empty"}
 
 
-def _await_idle(process: subprocess.Popen[bytes]) -> float:
+def _await_idle(pid: int) -> float:
     """Wait until the first comparison of everything is over; return the processor seconds that it all took so far."""
-    deadline, spent = time.monotonic() + _SETTLE_S, cpu_s(process.pid)
+    deadline, spent = time.monotonic() + _SETTLE_S, cpu_s(pid)
     while time.monotonic() < deadline:
         time.sleep(2)
-        before, spent = spent, cpu_s(process.pid)
+        before, spent = spent, cpu_s(pid)
         if not spent - before > _IDLE_CPU_S:
             break
     return round(spent, 2)
-
-
-def _await_ready(process: subprocess.Popen[bytes], server: str, log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"{server}/readyz", timeout=5).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise RuntimeError(f"the service did not start:\n{log.read_text(errors='replace')[-2000:]}")

@@ -62,17 +62,10 @@ def measure_ingest(graphs: Graphs, estate: Estate) -> dict[str, float]:
 
 def write(estate: Estate, root: Path) -> dict[str, int]:
     """Write an estate as people and clusters do: manifests as YAML, a file for each application; dumps as JSON."""
-    counts = {"declared": 0, "live": 0}
     intended, actual = root / Facet.INTENDED.value, root / Facet.ACTUAL.value
     intended.mkdir()
     actual.mkdir()
-    spaces = [b for b in estate.declared() if b["kind"] == "Namespace"]
-    (intended / "namespaces.yaml").write_text(yaml.dump_all(spaces, Dumper=_DUMPER))
-    for number in range(estate.apps):
-        bodies = list(manifests_of(number))
-        (intended / f"{name_of(number)}.yaml").write_text(yaml.dump_all(bodies, Dumper=_DUMPER))
-        counts["declared"] += len(bodies)
-    counts["declared"] += len(spaces)
+    counts = {"declared": write_declared(estate, intended), "live": 0}
     part: list[object] = []
     for body in estate.live():
         part.append(body)
@@ -81,6 +74,18 @@ def write(estate: Estate, root: Path) -> dict[str, int]:
             _dump(actual, counts["live"], part)
     _dump(actual, counts["live"] + 1, part)
     return counts
+
+
+def write_declared(estate: Estate, folder: Path) -> int:
+    """Write what is declared, a file for each application; return the number of objects."""
+    count = 0
+    spaces = [b for b in estate.declared() if b["kind"] == "Namespace"]
+    (folder / "namespaces.yaml").write_text(yaml.dump_all(spaces, Dumper=_DUMPER))
+    for number in range(estate.apps):
+        bodies = list(manifests_of(number))
+        (folder / f"{name_of(number)}.yaml").write_text(yaml.dump_all(bodies, Dumper=_DUMPER))
+        count += len(bodies)
+    return count + len(spaces)
 
 
 def _dump(folder: Path, number: int, part: list[object]) -> None:

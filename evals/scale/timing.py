@@ -62,10 +62,19 @@ def stopwatch(into: dict[str, float], name: str) -> Iterator[None]:
 
 def resident_mb(pid: int | None = None) -> float:
     """Return what a process holds in memory now, in MiB; of this one where the system does not tell, the most ever."""
+    return _status_mb(pid, "VmRSS:")
+
+
+def most_resident_mb(pid: int | None = None) -> float:
+    """Return the most that a process ever held in memory, in MiB; NaN where the system does not tell."""
+    return _status_mb(pid, "VmHWM:")
+
+
+def _status_mb(pid: int | None, name: str) -> float:
     status = Path(f"/proc/{pid or 'self'}/status")
     if status.exists():
         for line in status.read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return round(int(line.split()[1]) / 1024, 1)
     return math.nan if pid else round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 

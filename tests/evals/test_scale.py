@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 
 from app.store.database import Database
 from app.store.graph import GraphStore
-from evals.scale.estate import Estate, document
+from evals.scale.estate import CLUSTER, Estate, document, uid_of
 from evals.scale.ingest import ENVIRONMENT, measure_ingest
 from evals.scale.log import fill_log, measure_why, questions
 from evals.scale.resident import fill, measure_resident
+from evals.scale.served import Server, listener
 from evals.scale.timing import Times, quantile
 from graph.drift import compare
+from graph.version import Delta, Snapshot
+from tests.tools.adapters.test_kubernetes_api import write_kubeconfig
+from tools.adapters.kubernetes_api import KubernetesApi
 
 NOW = datetime.now(UTC)
 
@@ -69,6 +74,33 @@ def test_why_finds_a_record_in_the_log(graphs: GraphStore) -> None:
     assert (figures["why_n"], figures["history_n"], figures["why_at_random_time_n"]) == (3, 3, 3)
     graph = graphs.load(ENVIRONMENT)
     assert len(graph.changes()) == 3_000
+
+
+def test_the_served_cluster_is_the_estate(tmp_path: Path) -> None:
+    """Listed in pages, and watched: what is changed is told, and nothing else."""
+    estate = Estate(objects=14 * 180)
+    server = Server(tmp_path, estate)
+    serving = listener(server)
+    threading.Thread(target=serving.serve_forever, args=(0.02,), daemon=True).start()
+    kubeconfig = write_kubeconfig(tmp_path, f"http://127.0.0.1:{serving.server_port}")
+    cluster = KubernetesApi("cluster:scale", kubeconfig=kubeconfig, cluster=CLUSTER, salt=b"salt")
+    heard: list[Snapshot | Delta] = []
+    stop = threading.Event()
+
+    def hear(said: Snapshot | Delta) -> None:
+        heard.append(said)
+        if len(heard) == 1:
+            assert sum(b["kind"] == "Pod" for b in estate.live()) > 500
+            assert {d.resource.uid for d in said.documents} == {uid_of(b) for b in estate.live()}
+            body = next(b for b in estate.live() if b["kind"] == "ConfigMap")
+            server.change({**body, "data": {"TIMEOUT": "9s"}})
+        elif said.documents:
+            stop.set()
+
+    cluster.watch(hear, stop)
+    serving.shutdown()
+    serving.server_close()
+    assert [d.body["data"] for d in heard[-1].documents] == [{"TIMEOUT": "9s"}]
 
 
 def test_quantiles_are_those_of_nearest_rank() -> None:
