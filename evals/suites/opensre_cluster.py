@@ -191,9 +191,11 @@ class _Speakers:
 
     def of_event(self, event: Mapping[str, Any]) -> str:
         kind, _, name = str(event.get("involved_object")).partition("/")
-        if kind in _CONTROLLERS:  # The case shows no object of these kinds; they act on the workload.
+        is_gone = kind == "Pod" and name not in self._by_name
+        if kind in _CONTROLLERS or is_gone:  # The case shows no such object: it acts on the workload, or was one of it.
             owner = max((n for n in self._by_name if name == n or name.startswith(f"{n}-")), key=len, default="")
-            return self._by_name.get(owner, self.main)
+            if owner or not is_gone:
+                return self._by_name.get(owner, self.main)
         group = "apps" if kind in ("Deployment", "StatefulSet", "DaemonSet") else "batch" if kind == "Job" else ""
         place = None if kind == "Node" else str(event.get("namespace") or self.namespace)
         return kubernetes_uid(cluster=_CLUSTER, group=group, kind=kind, namespace=place, name=name)

@@ -410,6 +410,17 @@ FAULTS |= {
             "logs": [log('circuit "paygate" OPEN: POST https://api.paygate.example -> 503', status="error")] * 2,
         },
     ),
+    "its pods used more disk than they may, and the next one waits for their volume": (
+        "resource_exhaustion",
+        {
+            "pods": [pod("api-7f9-b", ready=False, phase="Pending", waiting=True, reason="ContainerCreating")],
+            "ready": 0,
+            "events": [
+                event("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 8Gi. "),
+                event("FailedAttachVolume", 'Multi-Attach error for volume "pvc-1"', on="Pod/api-7f9-b"),
+            ],
+        },
+    ),
     "it is not ready by its own fault": (
         "code_defect",
         {**UNREADY, "logs": [log("InvalidOperationException: Collection was modified at Cache.cs:52")] * 2},
@@ -493,6 +504,14 @@ HEALTHY: dict[str, dict[str, Any]] = {
     "it restarted often, a week ago": {
         "pods": [pod(restarts=14)],
         "monitors": [monitor("OK"), monitor("Alert", "[shop] api container restarts")],
+    },
+    "it ranks below all others and gave way to one of them": {
+        "pods": [pod("api-7f9-b", ready=False, phase="Pending", waiting=True, reason="Pending")],
+        "ready": 0,
+        "events": [
+            event("Preempted", "Preempted by pod web-6d-x (priority 1000 > -10) on node node-1"),
+            event("FailedScheduling", "0/1 nodes are available: 1 Insufficient cpu.", on="Pod/api-7f9-b"),
+        ],
     },
     "its autoscaler is at the limit, and that suffices": {
         "pods": [pod()],

@@ -58,10 +58,13 @@ def _evicted_lately(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
     """Evictions of pods of which only the event is left."""
     events = [e for e in scene.events(workload.uid, "Evicted") if scene.is_fresh(e)]
     if events:
+        found = next((m for e in events if (m := _LOW.search(e.text)) and m["limit"]), None)
+        why = ": they used more of the disk than they may" if found else ""
         yield Mechanism(
             resource=workload.uid,
             kind="evicted",
-            summary=f"Pods of {workload.document.resource.display} were evicted.",
+            summary=f"Pods of {workload.document.resource.display} were evicted{why}.",
             signs=(Sign(text="The kubelet evicted it.", event=events[0]),),
-            strength=0.7,
+            # Its own limit says why, and what else the successors complain of, such as a volume still in use, follows.
+            strength=0.9 if found else 0.7,
         )

@@ -43,14 +43,17 @@ def holds_room(scene: Scene, workload: Workload) -> bool:
     """Whether the pods of a workload only keep room free for others: they do nothing and rank below every default.
 
     Such pods are meant to give way and to wait until a node is added; nobody misses their work. What they run and how
-    they rank is read from the objects, else from what the scheduler says of them.
+    they rank is read from the objects, else from what the scheduler says of them; that they rank below every default
+    and gave way is enough where nobody tells what they run.
     """
     specs = [mapping(p.body, "spec") for p in scene.pods(workload.uid)]
     images = _images(specs) or _images([workload.spec])
     ranks = [rank for spec in specs if isinstance(rank := spec.get("priority"), int)]
     if images and ranks:
         return max(ranks) < 0 and all(_IDLE_IMAGE.search(i) for i in images)
-    said = [e.text for e in scene.said(workload.uid)]
+    said = [e.text for e in scene.said(workload.uid, with_quiet=True)]
+    if not images and any(_GAVE_WAY.search(t) for t in said):
+        return True
     is_below = max(ranks) < 0 if ranks else any(_RANKS_BELOW.search(t) for t in said)
     is_idle = all(_IDLE_IMAGE.search(i) for i in images) if images else any(_IDLE_IMAGE.search(t) for t in said)
     return is_below and is_idle
@@ -62,7 +65,8 @@ def _images(specs: Iterable[Object]) -> list[str]:
 
 _IDLE_IMAGE = re.compile(r"(^|[/\s])pause(-[a-z0-9]+)?[:@]")
 """The image of Kubernetes itself that only sleeps."""
-_RANKS_BELOW = re.compile(r"\bpriority\W{1,2}-\d")
+_RANKS_BELOW = re.compile(r"\bpriority\W{1,2}-\d|\bpriority \d+ > -\d")
+_GAVE_WAY = re.compile(r"\bpreempted\b.*\bpriority \d+ > -\d", re.IGNORECASE)
 
 
 def _of_workload(scene: Scene, workload: Workload, waiting: Sequence[Document]) -> Iterator[Mechanism]:

@@ -19,6 +19,8 @@ _LOADED = 0.7
 """Active sessions for each virtual CPU below which a load that grew is only more work."""
 _FURTHER = 3.0
 """Factor from which a single measure tells of trouble."""
+_STOPPED = 0.25
+"""Part of the work before that is left where most of it stopped."""
 _DEEP = 10.0
 """Length from which a queue is trouble although nothing was seen to be slower."""
 _PLANNED = re.compile(
@@ -57,7 +59,8 @@ def unexplained(scene: Scene, uid: str, series: Mapping[str, Series]) -> Iterato
 
 def _hurts(shift: Shift, series: Mapping[str, Series]) -> bool:
     if shift.factor < 1:
-        return shift.is_sudden  # People and jobs do less little by little; what fails stops at once.
+        # People and jobs do less little by little, or some of them at once; what fails stops nearly all of it at once.
+        return shift.is_sudden and shift.factor <= _STOPPED
     if shift.series.metric == "DiskQueueDepth" and shift.now < _DEEP:
         latencies = [one for m in ("ReadLatency", "WriteLatency") if (one := series.get(m)) is not None]
         return not latencies or any(grew(one) for one in latencies)

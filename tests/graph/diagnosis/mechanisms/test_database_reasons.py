@@ -162,6 +162,10 @@ WELL: dict[str, tuple[list[SymptomEvent], dict[str, Any]]] = {
         [told("DB parameter group pg15 has been updated", "configuration change", ago=600)],
         {},
     ),
+    "some of the clients stopped for the night": (
+        [],
+        {"CommitThroughput": step(318, 120)},
+    ),
     "a larger instance, less CPU": (
         [told("Finished applying modification to DB instance class", "configuration change", ago=600)],
         {"CPUUtilization": step(60, 25)},
