@@ -66,15 +66,24 @@ def origins(telemetry: Telemetry, target: str, *, signal: Signal, at: float, wid
     found = {uid: amount for uid, amount in surplus.items() if amount > 0 and not _is_victim(uid, surplus, callees)}
     others = {uid: amount for uid, amount in found.items() if uid != target}
     chosen = others or found
-    # What one adds beyond what the target can feel is not its trouble: not all that is called is waited for.
     most = _AT_ONCE * surplus[target] if surplus.get(target) else math.inf
-    weights = {uid: min(amount, most) * math.log1p(felt[uid].score) for uid, amount in chosen.items()}
+    is_waited = signal is Signal.LATENCY
+    weights = {u: _counted(amount, most, is_waited) * math.log1p(felt[u].score) for u, amount in chosen.items()}
     total, top = sum(weights.values()), max(weights.values(), default=0.0)
     return tuple(
         Origin(resource=uid, anomaly=felt[uid], surplus=chosen[uid], share=weight / total)
         for uid, weight in sorted(weights.items(), key=lambda kv: (-kv[1], kv[0]))
         if weight >= _MARGIN * top
     )
+
+
+def _counted(amount: float, most: float, is_waited: bool) -> float:
+    """How much of a surplus counts: no more than the target can feel.
+
+    Of seconds that exceed it hardly any are waited for: the more they are, the less of them is.
+    """
+    over = amount / most
+    return amount if over <= 1 else most / over if is_waited else most
 
 
 def _felt(series: Iterable[Series], signal: Signal, at: float, width_s: float) -> dict[str, Anomaly]:

@@ -51,6 +51,7 @@ def test_what_several_call_counts_for_no_more_than_the_subject_can_feel() -> Non
     found = origins(telemetry(Signal.LATENCY, levels, *calls), "site", signal=Signal.LATENCY, at=AT, width_s=WIDTH)
     shares = {o.resource: o.share for o in found}
     assert shares["search"] > 0.3
+    assert found[0].resource == "search"
 
 
 def test_more_failed_calls_than_failed_requests_are_no_contradiction() -> None:
