@@ -403,6 +403,17 @@ FAULTS |= {
             "logs": [log("cannot deserialize record at offset 4711 of topic orders")],
         },
     ),
+    "it complains of just what was set otherwise before": (
+        "configuration_error",
+        {
+            "pods": [pod()],
+            "logs": [
+                log("flag intake.readonly turned on by the release bot", status="info", at="2026-11-20T11:50:00Z"),
+                *[log("write refused: intake.readonly is set")] * 3,
+            ],
+            "monitors": [monitor("Alert")],
+        },
+    ),
     "it is not ready since its provider is down": (
         "dependency_failure",
         {

@@ -70,7 +70,17 @@ def dependencies(scene: Scene) -> Iterator[Mechanism]:
 
 def tells_of_call(said: str) -> bool:
     """Whether a line complains of what a call to something else came to, not of what the caller itself ran out of."""
+    said = without_frames(said)
     return bool(_FAILS.search(said) or (_PEER.search(said) and _OUTCOME.search(said) and not _OWN.search(said)))
+
+
+_FRAME = re.compile(r"[\w/.$-]+\.(java|kt|scala|cs|go|py|rb|rs|ts|js|jsx|tsx|php|exs?|cpp|cc|c|h|swift):\d+(:\d+)?")
+"""A place in source code, which looks like a host and its port."""
+
+
+def without_frames(said: str) -> str:
+    """A line without the places in source code that it names."""
+    return _FRAME.sub("", said)
 
 
 _OWN = re.compile(r"\bpool\b|too many open files|queue (is )?full|no space left|out of memory", re.IGNORECASE)

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from graph.diagnosis.mechanisms.dependencies import without_frames
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.phrases import Phrases
 
@@ -134,7 +135,10 @@ _WORDS = (
     _word(
         "bad_settings",
         2.0,
-        r"unauthori[sz]ed|\b401\b|\b403\b|authentication failed|invalid (credentials|api key|token|client"
+        r"nosuch(bucket|key|queue|entity|upload|host)|(bucket|topic|queue|database|role|endpoint|path|volume"
+        r"|profile)\b.{0,60}"
+        r"(does not exist|doesn't exist|not found|unknown)|unauthori[sz]ed|\b401\b|\b403\b"
+        r"|authentication failed|invalid (credentials|api key|token|client"
         r"|signature|issuer"
         r"|audience)|(expected|wrong|unexpected) (audience|issuer|tenant|region|bucket|host)"
         r"|password authentication|x509"
@@ -166,7 +170,8 @@ _WORDS = (
         r"|arrayindex|nosuchmethod|nosuchelement|classnotfound|noclassdef|notimplemented|assert(ion)? ?(error|fail)"
         r"|divi(de|sion) by zero|zerodivision|with overflow|stack ?overflow|recursion|segfault|sigsegv"
         r"|segmentation fault"
-        r"|double free|use after free|deadlock|data race|unwrap\(\)|unhandled (exception|rejection|promise)"
+        r"|double free|use after free|deadlock|mutex|event loop|starv(ed|ation)|data race|unwrap\(\)"
+        r"|unhandled (exception|rejection|promise)"
         r"|unreachable code"
         r"|infinite loop|traceback \(most recent|fatal error: all goroutines|uncaught",
     ),
@@ -192,8 +197,9 @@ _MOST = 4
 def direction_of(said: str) -> tuple[str, float] | None:
     """The direction in which one line points, and the weight of the words for it; None where it tells none."""
     weights: dict[str, float] = defaultdict(float)
+    plain = without_frames(said)
     for word in _WORDS:
-        if word.pattern.search(said):
+        if word.pattern.search(plain if word.kind == "dependency_failing" else said):
             weights[word.kind] += word.weight
     if _SETTING.search(said):
         weights["bad_settings"] += _NAMES

@@ -7,6 +7,7 @@ or wrong itself, whatever its last words are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -72,7 +73,7 @@ def laments(scene: Scene, found: Sequence[Mechanism]) -> Iterator[Mechanism]:
         kind = _OF_RELEASE.get(said.kind, said.kind) if is_of_release(scene, workload) else said.kind
         if any(m.resource == workload.uid and _DIRECTION.get(m.kind, m.kind) == kind for m in found):
             continue
-        last = [e for e in lines if votes([e]).kind == said.kind][-3:]
+        last = ([e for e in lines if votes([e]).kind == said.kind] or lines)[-3:]
         yield Mechanism(
             resource=workload.uid,
             kind=kind,
@@ -116,7 +117,30 @@ def _complaints(scene: Scene, workload: Workload) -> tuple[list[SymptomEvent], V
     bad = sorted((e for e in now if not is_quiet(e)), key=lambda e: e.at.timestamp() if e.at else 0.0)
     if has_passed(bad, now):
         bad = []
-    return bad, votes(bad)
+    found = votes(bad)
+    return bad, Votes("bad_settings", 1.0, max(found.weight, _CLEAR)) if _names_change(bad, lines) else found
+
+
+def _names_change(bad: Sequence[SymptomEvent], lines: Sequence[SymptomEvent]) -> bool:
+    """Whether most complaints name just what the log said was set otherwise before the first of them."""
+    begun = min((e.at for e in bad if e.at is not None), default=None)
+    before = (e for e in lines if is_quiet(e) and begun is not None and e.at is not None and e.at <= begun)
+    names = {name for e in before if _CHANGES.search(e.text) for name in _NAME.findall(e.text)}
+    # What is named in any case, such as the process itself, tells nothing.
+    telling = {n for n in names if not any(n in e.text for e in lines if is_quiet(e) and not _CHANGES.search(e.text))}
+    return bool(bad) and 2 * sum(any(n in e.text for n in telling) for e in bad) > len(bad)
+
+
+_CHANGES = re.compile(
+    r"\b(flag|toggle|config\w*|setting|values?|parameter|variable|secret|env)\b.{0,80}"
+    r"\b(changed|set|updated|turned|enabled|disabled|rotated|applied|switched|removed|flipped|deleted)\b"
+    r"|\b(changed|updated|turned (on|off)|enabled|disabled|rotated|switched|flipped|removed)\b.{0,40}"
+    r"\b(flag|toggle|config\w*|setting|values?|parameter|variable|secret)\b|->",
+    re.IGNORECASE,
+)
+"""How systems say that somebody set something otherwise."""
+_NAME = re.compile(r"\b[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z0-9]+)+\b")
+"""Names that people give to settings: words joined by dots or underscores."""
 
 
 def _is_in_trouble(scene: Scene, workload: Workload) -> bool:

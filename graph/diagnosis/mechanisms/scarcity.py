@@ -29,6 +29,8 @@ _SLOW_MS = 20.0
 _SLOWER = 5.0
 _LOADED = 0.7
 """Average active sessions for each virtual CPU from which sessions wait for CPU."""
+_WAITING = 1.0
+"""The same from which some session always waits."""
 _MANY = 0.9
 _FILLING = 0.75
 """Share of a limit from which one reading near the limit is no spike."""
@@ -65,9 +67,12 @@ def _cpu(one: Series, series: Mapping[str, Series]) -> tuple[float, float] | Non
     if now < _BUSY_PERCENT:
         return None
     load, cores = series.get("DBLoad"), series.get("vCPU")
-    waits = load is not None and (cores is None or np.median(tail(load)) >= _LOADED * most(cores))
+    is_timed = any(m in series for m in ("CommitLatency", "ReadLatency", "WriteLatency"))
+    # Where answers are timed and as fast as before, only sessions that do wait show that somebody is hurt.
+    full = _WAITING if is_timed else _LOADED
+    waits = load is not None and (cores is None or np.median(tail(load)) >= full * most(cores))
     slower = any(_has_slowed(series.get(m)) for m in ("CommitLatency", "ReadLatency", "WriteLatency", "Queries"))
-    is_unknown = load is None and not any(m in series for m in ("CommitLatency", "ReadLatency", "WriteLatency"))
+    is_unknown = load is None and not is_timed
     if now >= _SPENT_PERCENT or waits or slower or is_unknown:
         return 0.9, first(one)
     return None

@@ -17,6 +17,8 @@ from graph.telemetry import Series
 _STRENGTH = 0.4
 _LOADED = 0.7
 """Active sessions for each virtual CPU below which a load that grew is only more work."""
+_WAITING = 1.0
+"""The same where answers are timed, and no slower unless something else tells: some session always waits then."""
 _FURTHER = 3.0
 """Factor from which a single measure tells of trouble."""
 _STOPPED = 0.25
@@ -68,7 +70,8 @@ def _hurts(shift: Shift, series: Mapping[str, Series]) -> bool:
         return False  # A machine that is used well; where sessions wait for it, their wait shows.
     if shift.series.metric == "DBLoad":
         cores = series.get("vCPU")
-        return shift.now >= _LOADED * most(cores) if cores is not None else shift.factor >= _FURTHER
+        full = _WAITING if series.keys() & {"CommitLatency", "ReadLatency", "WriteLatency"} else _LOADED
+        return shift.now >= full * most(cores) if cores is not None else shift.factor >= _FURTHER
     return shift.factor >= _FURTHER
 
 

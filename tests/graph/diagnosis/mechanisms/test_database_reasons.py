@@ -21,6 +21,11 @@ REASONS: dict[str, tuple[str, list[SymptomEvent], dict[str, Any]]] = {
         [told("Updated parameter shared_buffers in parameter group pg16", "configuration change", ago=620)],
         {"ReadLatency": step(1, 12), "DBLoad": step(1, 9), "ReadIOPS": step(700, 5200)},
     ),
+    "memory for each sort was raised and the server swaps": (
+        "database_setting_changed",
+        [told("Updated parameter work_mem to 524288 with apply method immediate", "configuration change", ago=620)],
+        {"FreeableMemory": step(30 * GIB, GIB), "SwapUsage": step(8e7, 3e9), "CommitLatency": step(2, 20)},
+    ),
     "the instance became smaller and CPU is short": (
         "database_setting_changed",
         [told("Finished applying modification to DB instance class", "configuration change", ago=640)],

@@ -176,6 +176,10 @@ def test_what_was_not_measured_is_told_by_others(name: str) -> None:
 
 
 HEALTHY: dict[str, tuple[list[SymptomEvent], dict[str, Any]]] = {
+    "a processor that is used well by sessions that need not wait": (
+        [],
+        {"CPUUtilization": ramp(40, 84), "DBLoad": ramp(2, 6.2), "vCPU": [8.0]},
+    ),
     "nothing happens": ([], {}),
     "CPU came back": ([], {"CPUUtilization": bump(22, 97)}),
     "a job uses the CPU and nobody waits": ([], {"CPUUtilization": [86.0] * 16, "vCPU": [8.0]}),

@@ -27,6 +27,7 @@ LINES = {
     "bad_settings": [
         "cannot start: /etc/rules/rules.yaml line 41: mapping values are not allowed here",
         'token rejected: expected audience "portal-stage" (OIDC_AUDIENCE)',
+        "upload failed: NoSuchBucket: The specified bucket does not exist",
         "User: arn:aws:sts::1:role/api is not authorized to perform: s3:PutObject",
         "Settings validation: PAYMENT_BASE_URL is required but was not provided",
     ],
@@ -39,6 +40,7 @@ LINES = {
         "thread 'main' panicked at 'attempt to subtract with overflow', src/window.rs:118:31",
         "NoMethodError: undefined method `iso8601' for nil app/slots.rb:31",
         "TypeError: Cannot read properties of undefined (reading 'bitrate') at pick (/app/video.js:88:23)",
+        "TimeoutCancellationException: Timed out waiting for 10000 ms in Mutex.lock at ReserveService.kt:57",
         "System.InvalidOperationException: Collection was modified at Quote.Cache.Refresh() in /src/Cache.cs:line 52",
     ],
 }

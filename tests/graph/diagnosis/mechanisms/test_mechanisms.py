@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -502,3 +503,12 @@ def test_a_slow_node_is_told_from_a_slow_caller_by_how_much_each_service_adds() 
     # edge and db live on n1: each call from edge, and each to db, crosses its border.
     assert best(edge=500.0, cart=200.0, pay=200.0, mail=100.0, db=100.0) == k8s("Node", "n1")
     assert best(edge=300.0, cart=100.0, pay=100.0, mail=100.0) == k8s("Deployment", "edge")
+
+
+@pytest.mark.parametrize(("hours", "strength"), [pytest.param(3, 0.3, id="long ago"), pytest.param(0.2, 1.0, id="now")])
+def test_a_container_that_has_run_since_its_end_for_long_is_no_trouble(hours: float, strength: float) -> None:
+    """When it ended is not always told; it ended before it began to run again."""
+    again = {"running": {"startedAt": (NOW - timedelta(hours=hours)).isoformat()}}
+    ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    [one] = everything([web(), pod("web", restartCount=2, state=again, lastState=ended)])
+    assert (one.kind, one.strength) == ("oom_killed", strength)
