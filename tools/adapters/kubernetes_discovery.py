@@ -131,9 +131,7 @@ def _stepwise(
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
             answer = connection.get(path)
-        except NotFound:
-            continue
-        except OutsideError as error:
+        except (NotFound, OutsideError) as error:
             if isinstance(error, Refused) and not isinstance(error, Denied):
                 raise
             scopes = (kubernetes_scope(cluster=cluster, group=group),)

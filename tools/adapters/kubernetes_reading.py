@@ -182,9 +182,13 @@ def read_cluster(connection: Connection, lister: Lister, reader: ObjectReader) -
         if kind.scope(reader.cluster) in whole:
             continue  # the same objects, served by an older API group
         reading = read_kind(lister, reader, kind)
-        if reading is not None:
-            found.kinds.append(reading)
-            whole |= {kind.scope(reader.cluster)} if reading.is_whole else set()
+        if reading is None:
+            # It was named a moment ago. While its definition changes, a server does not find what it still holds.
+            reason = "the server names this kind and does not find it; it is being changed or taken away"
+            found.faults.append(Unreadable(where=kind.path, reason=reason, scopes=(kind.scope(reader.cluster),)))
+            continue
+        found.kinds.append(reading)
+        whole |= {kind.scope(reader.cluster)} if reading.is_whole else set()
     _check_anything(connection, found, reader.cluster)
     match told_schema(connection, cluster=reader.cluster):
         case Document() as schema:

@@ -19,6 +19,7 @@ from graph.kinds.kubernetes.scaling import Scaling
 from graph.kinds.kubernetes.schema import Shape
 from graph.kinds.kubernetes.versions import is_newer
 from graph.kinds.kubernetes.walk import Walk
+from graph.kinds.lenient import mapping
 from graph.resource import Resource
 
 ASSUMED = "no applied state: baseline assumed"
@@ -26,6 +27,9 @@ NOT_DECLARED = "not declared: the default is"
 FILLED_IN = "nobody wrote it: the server filled it in"
 SHARED = "applied by a program that shares the object"
 UNDESCRIBED = "no schema describes this field"
+
+_SERVER_S = frozenset({"resourceVersion", "uid"})
+"""Metadata that only an object has that was read from a server."""
 
 _MATTERS_AS_LABEL = frozenset({"Namespace", "Node", "Pod"})
 """Labels of these decide what policies, schedulers and selectors do."""
@@ -85,21 +89,34 @@ class Case:
             return self._finding(difference, Verdict.REPRESENTATION_ONLY, rule="N14", note=FILLED_IN)
         if difference.place.is_default and roles == {Writer.APPLIER}:
             return self._finding(difference, Verdict.UNDECLARED_ADDITION, writers=writers, note=SHARED)
+        applied = ABSENT if self.applied is None else self._applied(difference)
+        is_applied = self.applied is None or self._equals(difference, difference.x, applied)
+        if is_applied and Writer.DEPLOYER in roles and self._may_count_as_none(difference):
+            # Whoever changes a value takes it from those who owned it, so the deployer is the last who wrote this one.
+            note = f"{UNDESCRIBED}: the server may have taken the declared value for none"
+            return self._finding(difference, Verdict.NOT_COMPARABLE, rule="N09", writers=writers, note=note)
         if self.applied is None:
             if roles == {Writer.DEPLOYER}:
                 return self._finding(difference, Verdict.PENDING_ROLLOUT, writers=writers, note="by managedFields")
             return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, writers=writers, note=ASSUMED)
-        applied = self._applied(difference)
-        if self._equals(difference, difference.x, applied):
+        if is_applied:
             return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, applied=applied, writers=writers)
         if self._equals(difference, applied, difference.y, completed=True):
             return self._finding(difference, Verdict.PENDING_ROLLOUT, applied=applied, writers=writers)
         return self._finding(difference, Verdict.CONFLICT, applied=applied, writers=writers)
 
+    def _may_count_as_none(self, difference: Difference) -> bool:
+        """Whether a server may take the declared value for no value, and have filled in its default.
+
+        It does where its type can't tell a zero from none, in kinds of its own; custom resources keep a zero.
+        """
+        return not difference.x and difference.is_undescribed and self.walk.kind.shape is not Shape.UNKNOWN
+
     def _addition(self, difference: Difference) -> Finding:
         """A field, an entry or a key that nobody declares any more, or never did."""
         writers = self.owners.writers(difference.place.y)
-        applied = ABSENT if self.applied is None else self._applied(difference)
+        is_told = self._tells_of(difference)
+        applied = self._applied(difference) if is_told else ABSENT
         if applied is not ABSENT:
             is_left = self._equals(difference, applied, difference.y, completed=True)
             verdict = Verdict.PRUNE_PENDING if is_left else Verdict.CONFLICT
@@ -108,13 +125,13 @@ class Case:
             )
         roles = {self.owners.role(w) for w in writers}
         is_entry = difference.place.steps[-1].position >= 0
-        if difference.may_be_filled_in and self._came_along(difference, writers, roles):
+        if difference.may_be_filled_in and self._came_along(difference, writers, roles, is_told=is_told):
             note = f"{UNDESCRIBED}: a default of the server, or set with what is around it"
             return self._finding(difference, Verdict.NOT_COMPARABLE, rule="owner", writers=writers, note=note)
-        if Writer.OTHER in roles or (is_entry and self.applied is not None and Writer.DEPLOYER in roles):
+        if Writer.OTHER in roles or (is_entry and is_told and Writer.DEPLOYER in roles):
             # The deployer owns a list without keys as a whole, also when it wrote it without this entry.
             return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, rule="owner", writers=writers)
-        if Writer.DEPLOYER in roles and self.applied is None and not _is_sizing(difference):
+        if Writer.DEPLOYER in roles and not is_told and not _is_sizing(difference):
             if difference.is_undescribed and all(w.operation != "Apply" for w in writers):
                 note = f"{UNDESCRIBED}: made by the server, or dropped from the declaration"
                 return self._finding(difference, Verdict.NOT_COMPARABLE, rule="owner", writers=writers, note=note)
@@ -128,12 +145,18 @@ class Case:
         note = "" if self.applied is not None else ASSUMED
         return self._finding(difference, Verdict.OUT_OF_BAND_CHANGE, note=note)
 
-    def _came_along(self, difference: Difference, writers: list[Manager], roles: set[Writer]) -> bool:
+    def _tells_of(self, difference: Difference) -> bool:
+        """Whether what was applied tells of a place. A copy of a live object holds the server's defaults, too."""
+        if self.applied is None:
+            return False
+        return not (difference.may_be_filled_in and _SERVER_S & mapping(self.applied, "metadata").keys())
+
+    def _came_along(self, difference: Difference, writers: list[Manager], roles: set[Writer], *, is_told: bool) -> bool:
         """Whether a field may be owned only because its owners wrote what is around it, defaults included.
 
         A deployer may do so again and again, and what an `apply` left out its annotation tells; of others each must.
         """
-        if not roles & {Writer.DEPLOYER, Writer.OTHER} or (self.applied is not None and roles == {Writer.DEPLOYER}):
+        if not roles & {Writer.DEPLOYER, Writer.OTHER} or (is_told and roles == {Writer.DEPLOYER}):
             return False
         return all(self._is_part(difference, w) for w in writers if self.owners.role(w) is not Writer.CONTROLLER)
 

@@ -70,7 +70,9 @@ class Scaling:
             given = given.get(part) if isinstance(given, dict) else None
         if isinstance(value, dict):
             return all(self._is_given(namespace, (*parts, key), inner) for key, inner in value.items())
-        return quantity(value) is not None and quantity(value) == quantity(given) if value is not ABSENT else False
+        if value is ABSENT or isinstance(value, list) or isinstance(given, list):
+            return False
+        return quantity(value) is not None and quantity(value) == quantity(given)
 
     def _add_sizes(self, document: Document) -> None:
         for _, item in entries(mapping(limit_range(document.body), "spec"), "limits"):

@@ -8,6 +8,7 @@ import json
 import shutil
 import ssl
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -370,3 +371,33 @@ def test_server_without_any_group_is_none(tmp_path: Path) -> None:
     api.failures = [Answer(404, {"kind": "Status"}), Answer(404, {"kind": "Status"})]
     with pytest.raises(Unexpected, match="is this a Kubernetes API server"):
         source(api, write_kubeconfig(tmp_path)).read()
+
+
+@pytest.mark.parametrize(
+    ("path", "is_aggregated", "scope"),
+    [
+        ("/apis/example.com/v9alpha7/widgets", True, "k8s://demo/example.com/Widget/"),
+        ("/apis/example.com/v9alpha7", False, "k8s://demo/example.com/"),
+    ],
+    ids=["kind", "group"],
+)
+def test_what_is_named_and_not_found_is_a_gap(tmp_path: Path, path: str, is_aggregated: bool, scope: str) -> None:
+    """While a definition changes, its objects are not found for a moment; nobody deleted them."""
+    api = shop()
+    api.is_aggregated = is_aggregated
+
+    class Changing(FakeKubernetesApi):
+        def answer(self, target: str, headers: Mapping[str, str]) -> Answer:
+            return Answer(404, {}) if target.partition("?")[0] == path else api.answer(target, headers)
+
+    source = KubernetesApi(
+        "live",
+        kubeconfig=write_kubeconfig(tmp_path),
+        cluster="demo",
+        salt=b"salt",
+        transport=Changing(objects=[]).transport,
+    )
+    snapshot = source.read()
+    assert [u.scopes for u in snapshot.unreadable] == [(scope,)]
+    assert not any(d.resource.kind == "Widget" for d in snapshot.documents)
+    assert any(d.resource.kind == "Deployment" for d in snapshot.documents)

@@ -12,7 +12,7 @@ import yaml
 from evals.drift.ownership import WAYS, owned, taken
 from graph.finding import Verdict
 from graph.kinds.kubernetes.schema import type_of
-from tests.graph.kinds.kubernetes.build import found, objects, put_in, report
+from tests.graph.kinds.kubernetes.build import annotated, found, objects, put_in, report
 
 Object = dict[str, Any]
 
@@ -231,3 +231,40 @@ def test_what_the_server_tells_of_its_types_is_nobody_s_object() -> None:
     """It needs no declaration."""
     result = report([WEB], [WEB, TOLD])
     assert (*result.findings, *result.tolerated) == ()
+
+
+def test_fields_beside_the_sizes_of_a_pod_are_survived() -> None:
+    """A limit range that sizes containers knows amounts only."""
+    pod: Object = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "tool", "namespace": "shop"},
+        "spec": {"containers": [{"name": "tool", "image": "tool:1", "resources": {"limits": {"cpu": "1"}}}]},
+    }
+    live = put_in(pod, "/spec/containers/0/resources/futureNames", ["first"])
+    assert report([pod], [live]).not_comparable == ()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("zero", "count"), [(0, 0), ("", 0), (False, 0), (3, 1)])
+def test_a_declared_zero_may_count_as_none(way: str, zero: object, count: int) -> None:
+    """In a field that nobody knows, a server may fill in its default for it; of any other value it makes no other."""
+    declared, live = (put_in(WEB, "/spec/futureLimit", value) for value in (zero, 5))
+    result = report([declared], [owned(live, declared, way)])
+    assert len(result.findings) == count
+    assert count or [(f.path, f.verdict) for f in result.tolerated] == [("/spec/futureLimit", Verdict.NOT_COMPARABLE)]
+    changed = taken(owned(live, declared, way), "/spec/futureLimit")
+    assert found(report([declared], [changed])) == [("/spec/futureLimit", "out_of_band_change")]
+
+
+def test_what_was_replaced_with_a_copy_of_the_live_object_tells_nothing_of_defaults() -> None:
+    """`kubectl replace` keeps all that it was given in the annotation, and people give it what they got."""
+    live = put_in(WEB, FUTURE, "Standard")
+    held = owned(live, WEB, "apply")
+    copied = put_in(put_in(live, "/metadata/uid", "u1"), f"{CONTAINER}/image", "other:1")
+    held = taken(put_in(held, f"{CONTAINER}/image", "other:1"), f"{CONTAINER}/image")
+    result = report([WEB], [annotated(held, copied)])
+    assert [f.path for f in result.findings] == [f"{CONTAINER}/image"]
+    assert {f.path: f.verdict for f in result.tolerated}[FUTURE] is Verdict.NOT_COMPARABLE
+    dropped = report([WEB], [annotated(owned(live, WEB, "apply"), live)])
+    assert found(dropped) == [(FUTURE, "prune_pending")]
