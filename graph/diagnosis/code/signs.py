@@ -302,13 +302,15 @@ MARKS: tuple[Mark, ...] = (
         None,
     ),
     _row(
-        r"locale\b|numberformat|decimalformat|tolocalestring|json|yaml|protobuf|avro|msgpack|pickle"
+        r"locale\b(?!\.(root|us|english))|numberformat|decimalformat|tolocalestring|json|yaml|protobuf|avro|msgpack|pickle"
         r"|serializ|marshal|encod|decod|charset|utf-?8|gzip"
         r"|toepoch|\.tostring\(|unix(milli|nano)?\(|content-type|separators|sort_keys|canonical|isoformat"
         r"|strftime|dateformat|base64",
         _E.CHANGES_FORMAT,
         _E.CHANGES_FORMAT,
     ),
+    # Said outright, it is the same everywhere; left to the machine, it is not.
+    _row(r"locale\.(root|us|english)", None, _E.CHANGES_FORMAT),
     _row(r"naming_?(policy|strategy)|snake_?case|camel_?case|kebab_?case", _E.RENAMES, _E.RENAMES),
     _row(
         r"idempot|dedup|on conflict|\bunique\b|\bdistinct\b|if-match|upsert|if not exists|putifabsent|exactly_once",

@@ -9,7 +9,7 @@ from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.patch import Patch
 
 _OPERATORS = re.compile(
-    r"\?\?|<=|>=|==|!=|===|!==|<|>|&&|\|\||\band\b|\bor\b|\bnot\b|!|\+|-|\bdesc\b|\basc\b", re.IGNORECASE
+    r"\?\?|<=|>=|==|!=|===|!==|<|>|&&|\|\||\band\b|\bor\b|\bnot\b|(?<!\w)!|\+|-|\bdesc\b|\basc\b", re.IGNORECASE
 )
 _ONE = re.compile(r"\s*[+-]\s*1\b(?!\.)")
 _COMPARED = re.compile(r"(\s(?:[<>]=?|===?|!==?)\s+)-?\d[\d_.]*")

@@ -33,6 +33,13 @@ _OTHER_REFUSAL = 0.25
 """Share that is left when what is complained of was refused in the same words before."""
 _HARMLESS_AT_FIRST = 0.5
 """Share that is left to what would fail with the first request, when all went well for a while after it came."""
+_UNNAMED = {
+    Effect.RENAMES: 0.4,
+    Effect.FLIPS_SWITCH: 0.7,
+    Effect.CHANGES_FORMAT: 0.6,
+    Effect.CHANGES_VALUE: 0.5,
+}
+"""Share that is left when the complaints name nothing of what is changed: whoever misses a name says which"""
 _BEGUN = 0.2
 """Share that is left when the very metrics that tell of a trouble had left their range before the commit came."""
 _LONG_S = 1800.0
@@ -126,6 +133,7 @@ def _all(reading: DiffReading, scene: Scene, place: Place) -> Iterator[Fit]:
         worth *= _HARMLESS_AT_FIRST if effect in _AT_ONCE and ran_well(place, scene) else 1.0
         worth *= _LONG_FINE if effect in _FROM_THE_FIRST and ran_well(place, scene, for_s=_LONG_S) else 1.0
         worth *= _OTHER_REFUSAL if effect is Effect.REQUIRES_MORE and refused_before(reading, scene) else 1.0
+        worth *= _UNNAMED.get(effect, 1.0) if not (reading.words | reading.kept) & scene.told else 1.0
         worth *= _OTHER_TABLE if effect in _ON_TABLES and _is_of_other_tables(reading, scene) else 1.0
         if worth > 0:
             about = tuple(telling_of(trouble, scene.complaints))

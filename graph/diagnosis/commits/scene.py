@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from graph.change import Change
+from graph.diagnosis.code.reading import words_of
 from graph.diagnosis.commits.trouble import Trouble, weigh
 from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.departure import Departure, departure
@@ -44,6 +45,11 @@ class Scene:
     @cached_property
     def troubles(self) -> dict[Trouble, float]:
         return weigh(self.complaints)
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """Words that complaints say and carry, in lower case."""
+        return frozenset(word for c in self.complaints for word in words_of(f"{c.text} {c.names}"))
 
     @cached_property
     def near(self) -> frozenset[str]:

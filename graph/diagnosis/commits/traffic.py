@@ -24,7 +24,7 @@ _OUTGOING = re.compile(
     re.IGNORECASE,
 )
 _NO_COUNT = re.compile(r"duration|latenc|_m?s$|seconds|ratio|error|fail|p\d\d", re.IGNORECASE)
-_STORE = re.compile(r"quer|rows|reads?_per|writes?_per|keys?_per|commands")
+_STORE = re.compile(r"in_flight|seq_?scans?|statements?|rows|reads?_per|writes?_per|keys?_per|commands")
 _MORE = 1.8
 """Requests at this many times the usual level are a surge; daily rhythms stay below over the hours of an incident."""
 _FAR_MORE = 3.0

@@ -35,6 +35,8 @@ from which on that is another sign"""
 _AHEAD, _AHEAD_BY = 1.2, 0.4
 """Times the points of the next, and points more than the next, by which the first one is clear"""
 _SHOWN_OUTSIDE = 2.0
+_WELL, _CLOSELY = 1.4, 0.9
+"""Worth of an explanation, and of what ties, that is enough together with the time"""
 _RECENT_S = 600.0
 _FAINTLY = 0.25
 _NAMED, _SAME = 0.6, 0.4
@@ -139,9 +141,10 @@ def _is_guilty(suspects: Sequence[Suspect], apart: Apart | None) -> bool:
 def _is_shown(suspects: Sequence[Suspect]) -> bool:
     """Whether the first suspect is accused by two independent signs, and clearly before all others."""
     best, second = suspects[0], suspects[1].points if len(suspects) > 1 else 0.0
-    signs = (best.fit >= _EXPLAINS, best.tied >= _TIED, best.is_alone)
-    is_explained = best.fit >= _TEXTBOOK or sum(signs) > 1
-    return is_explained and best.points >= max(_AHEAD * second, second + _AHEAD_BY)
+    is_explained = best.fit >= _TEXTBOOK or (best.fit >= _EXPLAINS and best.tied >= _TIED)
+    # That it came at the right moment is a sign, and less of one than the others: innocent ones come then, too.
+    is_timed = best.is_alone and (best.fit >= _WELL or (best.fit >= _FAINTLY and best.tied >= _CLOSELY))
+    return (is_explained or is_timed) and best.points >= max(_AHEAD * second, second + _AHEAD_BY)
 
 
 def _timed(suspect: Suspect, possible: Sequence[Suspect], scene: Scene) -> Suspect:

@@ -350,3 +350,19 @@ def test_work_by_hand_that_was_never_seen_before_is_a_cause_outside() -> None:
     assert once.apart is not None
     assert once.apart.sort is Outside.STORE
     assert always.apart is None
+
+
+def test_a_name_that_nobody_misses_was_hardly_renamed_to_their_harm() -> None:
+    """Whoever misses a name says which."""
+    renamed = change("commit", "c", 9000.0, files=("shop/msg.go",), diff='-  "recieved"\n+  "received"')
+    said, silent = (rank_commits(scene([renamed], f"cannot decode: {what}")) for what in ("recieved", "hall"))
+    assert silent.suspects[0].fit < 0.5 * said.suspects[0].fit
+
+
+def test_that_a_commit_came_at_the_right_moment_does_not_accuse_it_alone() -> None:
+    """It needs a good explanation, or close ties, beside."""
+    telemetry = Telemetry(series=(climbing("rejected_ratio", since=ONSET - 60),))
+    weak = change("commit", "weak", ONSET - 200, files=("shop/a.go",), diff="-  a := b.Short()\n+  a := b.Long()")
+    found = rank_commits(scene([weak], "rejected", telemetry=telemetry))
+    assert found.suspects[0].is_alone
+    assert not found.is_clear
