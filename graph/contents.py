@@ -52,8 +52,8 @@ class Contents(Protocol):
         """Return what a facet holds."""
         ...
 
-    def fetch(self, uids: Iterable[str]) -> None:
-        """Get ready for questions about what these resources hold; those that do not exist are left out."""
+    def fetch(self, uids: Iterable[str], facet: Facet) -> None:
+        """Get ready for questions about what these resources hold in a facet; those that have none are left out."""
         ...
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
@@ -162,7 +162,7 @@ class InMemory:
     def version(self, uid: str, facet: Facet) -> Version | None:
         return self._facets.get(uid, {}).get(facet)
 
-    def fetch(self, uids: Iterable[str]) -> None:
+    def fetch(self, uids: Iterable[str], facet: Facet) -> None:
         """Everything is here."""
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:

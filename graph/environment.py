@@ -166,7 +166,7 @@ class EnvironmentGraph:
         """Yield what many resources hold in a facet, those that have it; quicker than asking for one by one."""
         wanted = iter(uids)
         while some := list(islice(wanted, _AT_ONCE)):
-            self._contents.fetch(some)
+            self._contents.fetch(some, facet)
             for uid in some:
                 if (version := self._contents.version(uid, facet)) is not None:
                     yield version

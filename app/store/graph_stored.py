@@ -103,10 +103,10 @@ class Stored:
             origin=content.origin,
         )
 
-    def fetch(self, uids: Iterable[str]) -> None:
+    def fetch(self, uids: Iterable[str], facet: Facet) -> None:
         """Read the documents of resources at once that will be asked for one by one."""
         entries = (self.index.entries.get(uid) for uid in uids)
-        wanted = {h.id: h.revision for e in entries if e for h in e.held.values()}
+        wanted = {h.id: h.revision for e in entries if e and (h := e.held.get(facet))}
         self._fetched = {id: content for id, content in self._contents(wanted).items() if id in self._past}
 
     def history(self, uid: str, facet: Facet) -> Sequence[Version]:
