@@ -168,6 +168,32 @@ def test_those_who_wait_share_the_next_reading(store: GraphStore, clock: Clock) 
     assert source.reads == 2
 
 
+def test_a_judgement_does_not_wait_for_declarations_that_take_long(store: GraphStore, clock: Clock) -> None:
+    """While they are read, what is known of them is good enough; those that are quick are read again."""
+    source = FakeState(clock, document(timeout="1s"), name="git")
+    source.facet = Facet.INTENDED
+    environments = _environments(store, clock, states=(source,))
+    environments.refresh("demo")
+    assert not environments.read_declared("demo", clock())
+    assert source.reads == 2
+
+    def slowly() -> None:
+        clock.forward(seconds=10)
+
+    source.while_reading = slowly
+    environments.refresh("demo")
+    answers: list[bool] = []
+
+    def meanwhile() -> None:
+        asking = threading.Thread(target=lambda: answers.append(environments.read_declared("demo", clock.now)))
+        asking.start()
+        asking.join(5)
+
+    source.while_reading = meanwhile
+    environments.refresh("demo")
+    assert answers == [False]
+
+
 def test_changes_are_read_on_from_the_last_time(store: GraphStore, clock: Clock) -> None:
     """With an overlap for records that come late."""
     log = FakeChanges()
