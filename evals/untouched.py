@@ -1,7 +1,8 @@
 """Is a freshly applied estate clean on a real API server, and is each edit found? `python -m evals.untouched`.
 
 Applies public manifests with kubectl in the usual ways, reads the server with the product's adapter, and compares:
-no finding may come of it. Then objects are edited through the server, one place each: exactly these must be found.
+no finding may come of it. Then objects are edited through the server, one place each: exactly these must be found. With
+`--forget` the product does not know what the server fills in, as of a server that is far newer.
 The server is one that runs already (`--kubeconfig`), or is started for the purpose (`--apiserver`, `--etcd`).
 Nothing in the test suite depends on it.
 """
@@ -24,6 +25,7 @@ from typing import Any
 
 from evals.drift.cluster import Kubectl, started
 from evals.drift.estates import estates, every_kind, manifests
+from evals.drift.forgetting import forgotten
 from evals.drift.mutation import Mutation, is_found, mutate
 from graph.drift import DriftReport, Finding, compare
 from graph.kinds.kubernetes.parse import parse
@@ -265,6 +267,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("PLUMBLINE_SHARED", "../shared")) / "data")
     parser.add_argument("--edits", type=int, default=10, help="edits in each estate and way")
     parser.add_argument("--objects", type=int, default=250, help="most objects of one estate")
+    parser.add_argument(
+        "--forget", type=float, default=0.0, help="share of the fields with defaults that the product shall not know"
+    )
     parser.add_argument("--only", help="part of the names of the estates to try")
     options = parser.parse_args(arguments)
     if options.kubeconfig is None and not (options.apiserver and options.etcd):
@@ -276,7 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     chosen = manifests(options.manifests) if options.manifests else {**every_kind(), **estates(options.data)}
     outcomes = []
-    with server as kubectl:
+    with server as kubectl, forgotten(options.forget, random.Random("forget")) as count:  # noqa: S311
+        print(f"{count} fields with defaults are not known")
         for name, bodies in chosen.items():
             if options.only and options.only not in name:
                 continue

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from evals.drift.estates import estates
+from evals.drift.forgetting import forgotten
 from evals.drift.mutation import Mutation, is_found, mutate
 from evals.drift.ownership import WAYS, owned, taken
 from evals.drift.server import newer, serve
 from evals.drift.simple import config_subset, two_way
 from evals.metamorphic import evaluate, findings, report
-from tests.graph.kinds.kubernetes.build import objects
+from graph.document import ABSENT
+from tests.graph.kinds.kubernetes.build import objects, put_in
 
 Object = dict[str, Any]
 
@@ -83,3 +85,19 @@ def test_simple_differs_see_leaves_by_position() -> None:
     declared, live = {"a": [1, 2], "b": {"c": 1}}, {"a": [2, 1], "b": {"c": 1, "d": {"e": 5}}}
     assert list(two_way(declared, live)) == ["/a/0", "/a/1", "/b/d/e"]
     assert list(config_subset(declared, live)) == ["/a/0", "/a/1"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_product_that_knows_no_defaults_is_silent_all_the_same(way: str) -> None:
+    """What the server fills in has owners that tell; afterwards everything is known again."""
+    path = "/spec/template/spec/dnsPolicy"
+    body = objects()[0]
+    changed = taken(owned(serve(put_in(body, path, "None")), body, way), path)
+    with forgotten(1.0, random.Random(1)) as count:
+        assert count > 100
+        for one in objects():
+            assert findings(one, owned(serve(one), one, way)) == (), one["kind"]
+        (finding,) = findings(body, changed)
+        assert (finding.path, finding.intended) == (path, ABSENT)
+    (finding,) = findings(body, changed)
+    assert (finding.path, finding.intended) == (path, "ClusterFirst")
