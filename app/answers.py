@@ -64,9 +64,8 @@ def _by_detector(tally: dict[str, Any]) -> str:
 def _print_all(answer: dict[str, Any]) -> None:
     for change in answer["changes"]:
         who = (change["actor"] or {}).get("name") or "unknown"
-        _out.print(
-            f"[bold]{safe(change['resource_name'])}[/] {change['facet']} {change['what']} {safe(change['path'])}"
-        )
+        name = safe(change["resource_name"]) or "(tied to no resource)"
+        _out.print(f"[bold]{name}[/] {change['facet']} {change['what']} {safe(change['path'])}")
         when = shown_interval(change["earliest"], change["latest"])
         _out.print(f"    {when}  by {safe(who)}  [cyan]{channel(change['channel'])}[/]")
         if change["path"]:

@@ -100,7 +100,9 @@ def _onset(graph: EnvironmentGraph, place: Place) -> _Onset:
         earliest = seen.last_seen if seen else None
         latest = (seen.valid_to if seen else None) or graph.as_of
         return _Onset(earliest, latest, _whole(seen, place))
-    latest = graph.as_of if not versions else versions[-1].valid_from
+    # Where only the present state is known, it is not in the history.
+    current = versions[-1] if versions else graph.version(place.uid, Facet.ACTUAL)
+    latest = graph.as_of if current is None else min(graph.as_of, current.valid_from)
     frame = frame_of(graph, place)
     for version in reversed(versions):
         value = read_same(place.path, frame, version.body) if place.path else version.body

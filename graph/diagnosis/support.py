@@ -49,6 +49,8 @@ def _time(context: Context, hypothesis: Hypothesis) -> Iterator[Point]:
     elif timing.before is None or change.earliest is None:
         # Without a beginning the interval says only that the change is not younger than its end.
         text = f"When {name} changed is not known well enough to place it before or after the alert."
+        if timing.before is not None:
+            text = f"{name} changed before the alert, and how long before is not known."
         yield Point(rule="may_be_before", text=text, evidence=evidence)
     else:
         yield _age(name, timing.before, evidence)

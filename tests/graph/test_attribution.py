@@ -265,6 +265,15 @@ def test_declared_value_that_was_replaced_by_hand_is_no_pending_rollout(
     assert (change.channel, change.actor) == (channel, HUMAN if channel is Channel.BY_HAND else author)
 
 
+def test_a_value_that_the_first_look_showed_had_come_by_then() -> None:
+    """Of an object that never changed since, only the present state is known, and since when."""
+    builder = EstateBuilder()
+    builder.put(Facet.INTENDED, config("30"))
+    builder.put(Facet.ACTUAL, config("1"), since=SEEN_BAD)
+    change = attribute(builder.graph(), finding(), deployers=DEPLOYERS)
+    assert (change.earliest, change.latest) == (None, SEEN_BAD)
+
+
 def test_a_deleted_object_went_between_its_last_sight_and_the_first_look_without_it() -> None:
     """Deletion is bounded by observations and proved by its record."""
     builder = estate()

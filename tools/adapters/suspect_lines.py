@@ -59,6 +59,9 @@ class Suspects:
 
     def origin(self, document: Document, change: FieldChange) -> Origin:
         """Return the place that made a change of a rendered document."""
+        declared = document.origin
+        if not change.path and declared is not None and declared.file in self._files:
+            return Origin(file=declared.file, line=declared.line)
         best = max(self._lines, key=lambda line: _fit(line, document, change), default=None)
         if best is not None:
             return Origin(file=best.path, line=best.number)

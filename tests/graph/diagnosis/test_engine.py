@@ -551,3 +551,19 @@ def test_a_detector_that_breaks_is_an_error_where_nobody_asked_to_go_on(monkeypa
     monkeypatch.setattr(engine, "DETECTORS", (stumbles,))
     with pytest.raises(ZeroDivisionError):
         Scene().diagnose()
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [(-60, "changed before the alert, and how long before is not known"), (5, "is not known well enough")],
+    ids=["before", "around"],
+)
+def test_a_value_of_unknown_age_is_placed_by_when_it_was_first_seen(seen: int, told: str) -> None:
+    """What the first look showed was there by then; only how long it had been there is open."""
+    scene = Scene()
+    body = copy.deepcopy(scene.graph().body(CONFIG, Facet.ACTUAL))
+    assert body is not None
+    body["data"]["timeout_ms"] = "soon"
+    scene.builder.put(Facet.ACTUAL, body, since=FIRED + timedelta(minutes=seen))
+    found = scene.diagnose()
+    assert told in " ".join(s.text for c in found.causes if c.resource == CONFIG for s in c.statements)

@@ -147,6 +147,15 @@ def test_an_overlay_that_fails_is_a_gap(git: GitFolder) -> None:
     )
 
 
+def test_a_new_object_is_placed_where_it_is_declared(tmp_path: Path) -> None:
+    """Of many files that came with one commit, the one that makes it, also where nothing in it bears its kind."""
+    folder = GitFolder(tmp_path / "repo")
+    generator = "resources: [a.yaml]\nconfigMapGenerator: [{name: settings, literals: [level=low]}]\n"
+    folder.commit({"app/a.yaml": DEPLOYMENT, "app/kustomization.yaml": generator})
+    places = {c.uid.split("/")[-3]: c.origin.file for c in history(folder).changes(None).changes if c.origin}
+    assert places == {"Deployment": "app/a.yaml", "ConfigMap": "app/kustomization.yaml"}
+
+
 def test_a_value_of_a_chart_shows_in_its_release(tmp_path: Path) -> None:
     """A chart is compared as each release renders it, at the line of the values or the template."""
     pytest.importorskip("helm_python", reason="needs the extra `helm`")
