@@ -34,6 +34,10 @@ _EXPLAINS, _TEXTBOOK, _TIED = 1.0, 1.8, 0.6
 from which on that is another sign"""
 _AHEAD, _AHEAD_BY = 1.2, 0.4
 """Times the points of the next, and points more than the next, by which the first one is clear"""
+_OUTWEIGHS = 1.3
+"""Times the points for a cause outside from which on a commit is clear in spite of it"""
+_STANDS, _FAR_AHEAD = 1.2, 1.8
+"""Points, and times the points of the next, from which on the first one stands out"""
 _SHOWN_OUTSIDE = 2.0
 _WELL, _CLOSELY = 1.4, 0.9
 """Worth of an explanation, and of what ties, that is enough together with the time"""
@@ -120,7 +124,7 @@ def rank_commits(scene: Scene) -> CommitVerdict:
     guilty = best.commit if best is not None and _is_guilty(suspects, apart) else None
     return CommitVerdict(
         guilty=guilty,
-        is_clear=_is_shown(suspects) if guilty else (_is_outside(suspects, apart) if apart else not possible),
+        is_clear=_is_clear(suspects, apart) if guilty else (_is_outside(suspects, apart) if apart else not possible),
         suspects=tuple(suspects),
         apart=apart,
         troubles=frozenset(scene.troubles),
@@ -136,6 +140,19 @@ def _is_guilty(suspects: Sequence[Suspect], apart: Apart | None) -> bool:
     if apart is not None:
         return best >= LIKELY and best > apart.points
     return best >= LIKELY or (best >= _BEST_OF_FEW and best >= _CLEARLY * second)
+
+
+def _is_clear(suspects: Sequence[Suspect], apart: Apart | None) -> bool:
+    """Whether it is shown that the first suspect did it, and not something outside that has much for it, too."""
+    if apart is not None:
+        return _is_shown(suspects) and suspects[0].points >= _OUTWEIGHS * apart.points
+    return _is_shown(suspects) or _stands_out(suspects)
+
+
+def _stands_out(suspects: Sequence[Suspect]) -> bool:
+    """Whether hardly anything speaks for any other, where nothing speaks for a cause outside: then less is enough."""
+    best, second = suspects[0], suspects[1].points if len(suspects) > 1 else 0.0
+    return best.points >= max(_STANDS, _FAR_AHEAD * second) and best.tied >= _FAINTLY
 
 
 def _is_shown(suspects: Sequence[Suspect]) -> bool:

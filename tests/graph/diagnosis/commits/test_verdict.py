@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from graph.change import Change
-from graph.diagnosis.commits.outside import Outside
+from graph.diagnosis.commits import verdict
+from graph.diagnosis.commits.outside import Apart, Outside
 from graph.diagnosis.commits.scene import Scene
-from graph.diagnosis.commits.verdict import CommitVerdict, is_configuration, rank_commits
+from graph.diagnosis.commits.verdict import CommitVerdict, Suspect, is_configuration, rank_commits
 from graph.diagnosis.complaints import Complaint
+from graph.diagnosis.hypothesis import Reason
 from graph.evidence import ObservationKind, SymptomEvent
 from graph.telemetry import NOTHING_MEASURED, Call, LogLine, Series, Signal, Telemetry
 from tests.graph.diagnosis.commits.incidents import Incident, incidents, mechanisms
@@ -366,3 +368,28 @@ def test_that_a_commit_came_at_the_right_moment_does_not_accuse_it_alone() -> No
     found = rank_commits(scene([weak], "rejected", telemetry=telemetry))
     assert found.suspects[0].is_alone
     assert not found.is_clear
+
+
+def suspect(points: float, *, fit: float = 0.3, tied: float = 0.5) -> Suspect:
+    one = change("commit", "c", 1000.0)
+    return Suspect(commit=one, points=points, reasons=(), telling=points, fit=fit, tied=tied)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_clear"),
+    [
+        pytest.param(suspect(2.0), suspect(0.9), True, id="far ahead"),
+        pytest.param(suspect(2.0), suspect(1.4), False, id="another is near"),
+        pytest.param(suspect(1.0), suspect(0.1), False, id="too little speaks for it"),
+        pytest.param(suspect(2.0, tied=0.0), suspect(0.1), False, id="nothing ties it to the complaints"),
+    ],
+)
+def test_one_that_stands_out_is_clear_with_less(first: Suspect, second: Suspect, *, is_clear: bool) -> None:
+    assert verdict._is_clear([first, second], None) is is_clear
+
+
+@pytest.mark.parametrize(("outside", "is_clear"), [(3.0, True), (3.9, False)])
+def test_a_commit_must_outweigh_what_speaks_for_a_cause_outside(outside: float, *, is_clear: bool) -> None:
+    """Both may have much for them, and then the question is open."""
+    apart = Apart(next(iter(Outside)), (Reason(worth=outside, text="A provider fails.", about=()),))
+    assert verdict._is_clear([suspect(4.0, fit=3.0, tied=1.0), suspect(0.2)], apart) is is_clear
