@@ -170,8 +170,12 @@ def _body(version: str, kind: str, name: str, namespace: str | None, **parts: An
     return {"apiVersion": version, "kind": kind, "metadata": kept, **parts}
 
 
-_CONTROLLERS = frozenset({"ReplicaSet", "HorizontalPodAutoscaler"})
+_CONTROLLERS = frozenset({"ReplicaSet", "HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget"})
 _TAGS = re.compile(r"\b(?P<key>service|kube_deployment|pod_name|kube_pod|app):(?P<name>[\w.-]+)")
+_OF_NODES = frozenset(
+    {"kernel", "kubelet", "containerd", "systemd", "journald", "chronyd", "kube-proxy", "aws-node", "syslog"}
+)
+"""Services of a node itself: what they say is of the host that they say it from."""
 _STATES = {"Alert": MONITOR, "OK": MONITOR_OK}
 
 
@@ -205,7 +209,9 @@ class _Speakers:
         service, said = str(log.get("service") or ""), str(log.get("message"))
         if service in self._by_name or service in self._own:
             return self._by_name.get(service, self.main)
-        return next((uid for name, uid in self._by_name.items() if len(name) > 3 and name in said), self.main)
+        named = next((uid for name, uid in self._by_name.items() if len(name) > 3 and name in said), "")
+        home = self._by_name.get(str(log.get("host"))) if service in _OF_NODES else None
+        return named or home or self.main
 
     def of_monitor(self, monitor: Mapping[str, Any]) -> str:
         text = " ".join([str(monitor.get("query")), *map(str, monitor.get("tags") or ())])
@@ -213,6 +219,15 @@ class _Speakers:
         if not named or self._own & set(named):
             return self.main
         return next((self._by_name[n] for n in named if n in self._by_name), uid_of(named[0]))
+
+
+_STAMP = re.compile(r"^\W?(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)([.,]\d+)?\s?(?P<zone>Z|[+-]\d\d:?\d\d)?")
+
+
+def _begun(line: str) -> datetime | None:
+    """The time that a line begins with; UTC where it names no zone."""
+    found = _STAMP.match(line)
+    return time_of(f"{found['day']}T{found['time']}{found['zone'] or ''}") if found else None
 
 
 def _symptoms(folder: Path, speakers: _Speakers) -> Iterator[SymptomEvent]:
@@ -235,7 +250,7 @@ def _symptoms(folder: Path, speakers: _Speakers) -> Iterator[SymptomEvent]:
     )
     for line in str(logs.get("logs") or "").splitlines():
         if line.strip():
-            yield SymptomEvent(kind=ObservationKind.LOG, resource=pod, at=time_of(line.partition(" ")[0]), text=line)
+            yield SymptomEvent(kind=ObservationKind.LOG, resource=pod, at=_begun(line), text=line)
     for log in read_object(folder / "datadog_logs.json").get("logs") or ():
         yield SymptomEvent(
             kind=ObservationKind.LOG,

@@ -536,6 +536,11 @@ HEALTHY: dict[str, dict[str, Any]] = {
         "nodes": [node(), {**node(ready="False"), "name": "node-2"}],
         "monitors": [monitor("OK")],
     },
+    "its log has levels of one letter": {
+        "pods": [pod()],
+        "said": "2026-11-20 12:00:00 +0000 I [job] failed=0 error=0\nI1120 12:00:00.1 1 main.go:8] no error found\n"
+        * 3,
+    },
     "another service is in alarm": {
         "pods": [pod()],
         "monitors": [monitor("Alert", "[shop] mail errors", "sum:errors{service:mail} > 3")],

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from graph.diagnosis.context import Context
 from graph.diagnosis.cuts import Cut
 from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
+from graph.diagnosis.mechanisms.runtime import is_idle
 from graph.diagnosis.mechanisms.scheduling import holds_room
 from graph.fault import Fault, FaultSeverity
 from graph.resource import Facet
@@ -99,7 +100,7 @@ def _switched_off(context: Context, uid: str) -> Iterator[Hypothesis]:
     body = context.graph.body(uid, Facet.ACTUAL)
     if resource is None or resource.kind not in WORKLOADS or body is None:
         return
-    if (body.get("spec") or {}).get("replicas") == 0:
+    if (body.get("spec") or {}).get("replicas") == 0 and not is_idle(context.scene, uid):
         note = context.ledger.state(uid, "/spec/replicas", 0)
         text = f"{context.name(uid)} wants no pods."
         points = (

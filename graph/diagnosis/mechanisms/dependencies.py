@@ -92,7 +92,11 @@ def has_passed(telling: Sequence[SymptomEvent], lines: Sequence[SymptomEvent]) -
     return any(_BETTER.search(e.text) and (last is None or e.at is None or e.at >= last) for e in lines)
 
 
-_QUIET = re.compile(r"(^|[\s\[=\"'|])(info|debug|trace)([\s\]\"'|:]|$)", re.IGNORECASE)
+_QUIET = re.compile(
+    r"(^|[\s\[=\"'|])(info|debug|trace)([\s\]\"'|:]|$)|(?-i:(^|\s)[DITV](\d{4}\s|\s*\[|/\w))|\"level\":\s*[123]0\b",
+    re.IGNORECASE,
+)
+"""A level in words, in one letter as glog and its like write it, or as a number as bunyan and pino do."""
 
 
 def is_quiet(event: SymptomEvent) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from graph.diagnosis.mechanisms.dependencies import without_frames
@@ -32,10 +33,12 @@ class _Word(NamedTuple):
     kind: str
     weight: float
     pattern: Phrases
+    beside: Phrases | None
+    """What must stand in the same line for the pattern to count."""
 
 
-def _word(kind: str, weight: float, pattern: str) -> _Word:
-    return _Word(kind, weight, Phrases(pattern))
+def _word(kind: str, weight: float, pattern: str, *, beside: str = "") -> _Word:
+    return _Word(kind, weight, Phrases(pattern), Phrases(beside) if beside else None)
 
 
 _DATUM = (
@@ -77,7 +80,8 @@ _WORDS = (
         3.0,
         r"out of memory|oom[- ]?kill|outofmemory|memory cgroup|heap (space|limit|exhausted)|no space left"
         r"|disk (is )?full"
-        r"|too many open files|emfile|enfile|pids? limit|resource temporarily unavailable|cannot (fork|allocate)"
+        r"|cannot assign requested address|eaddrnotavail|too many open files|emfile|enfile|pids? limit"
+        r"|resource temporarily unavailable|cannot (fork|allocate)"
         r"|exceeded quota|quota exceeded|insufficient (cpu|memory|ephemeral|pods)|ephemeral.{0,20}storage"
         r"|(memory|disk|pid)[ -]?pressure|low on resource|can ?not create (native )?thread"
         r"|unable to create.{0,20}thread",
@@ -146,7 +150,7 @@ _WORDS = (
         r"|cors|not in (the )?allow|allowlist|whitelist|feature (flag|toggle)|misconfigur",
     ),
     # Data.
-    _word("bad_data", 3.0, rf"(?=[\s\S]*{_DATUM})[\s\S]*{_DEFECT}"),
+    _word("bad_data", 3.0, _DEFECT, beside=_DATUM),
     _word(
         "bad_data",
         2.5,
@@ -155,7 +159,7 @@ _WORDS = (
         r"|not-null constraint|check constraint|foreign key constraint|duplicate key|duplicate entry",
     ),
     # What is called.
-    _word("dependency_failing", 3.0, rf"(?=[\s\S]*{_PEER})[\s\S]*{_OUTCOME}"),
+    _word("dependency_failing", 3.0, _OUTCOME, beside=_PEER),
     _word("dependency_failing", 1.6, _OUTCOME),
     # Code.
     _word(
@@ -190,16 +194,23 @@ _SETTING = re.compile(r"\b(?!E[A-Z]+_|ERR|HTTP|SQL|ORA|UTF|ISO)[A-Z][A-Z0-9]+(_[
 """The name of an environment variable, in its usual writing."""
 _NAMES = 1.5
 _DIGITS = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
+_LONGEST = 400
+"""Letters of a line that are read: what follows is a stack or a payload."""
+_FORM = 120
+"""Letters that tell one form of line from another."""
 _MOST = 4
 """Repetitions of one form of line from which it gets no louder."""
 
 
+@lru_cache(maxsize=4096)
 def direction_of(said: str) -> tuple[str, float] | None:
     """The direction in which one line points, and the weight of the words for it; None where it tells none."""
+    said = said[:_LONGEST]
     weights: dict[str, float] = defaultdict(float)
     plain = without_frames(said)
     for word in _WORDS:
-        if word.pattern.search(plain if word.kind == "dependency_failing" else said):
+        line = plain if word.kind == "dependency_failing" else said
+        if word.pattern.search(line) and (word.beside is None or word.beside.search(line)):
             weights[word.kind] += word.weight
     if _SETTING.search(said):
         weights["bad_settings"] += _NAMES
@@ -219,18 +230,17 @@ class Votes(NamedTuple):
 
 def votes(said: Iterable[SymptomEvent]) -> Votes:
     """Weigh the complaints of a workload."""
-    forms: dict[tuple[str, str], tuple[float, int]] = {}
+    forms: dict[str, tuple[str, int]] = {}
     for event in said:
         words = f"{event.reason} {event.text}" if event.kind is ObservationKind.EVENT else event.text
-        found = direction_of(words)
-        if found is not None:
-            kind, weight = found
-            key = kind, _DIGITS.sub("#", words)[:120]
-            _, known = forms.get(key, (weight, 0))
-            forms[key] = weight, min(_MOST, known + event.count)
+        form = _DIGITS.sub("#", words[:_FORM])
+        first, known = forms.get(form, (words, 0))
+        forms[form] = first, min(_MOST, known + event.count)
     totals: dict[str, float] = defaultdict(float)
-    for (kind, _), (weight, count) in forms.items():
-        totals[kind] += weight * (1 + 0.25 * (count - 1))
+    for words, count in forms.values():
+        if (found := direction_of(words)) is not None:
+            kind, weight = found
+            totals[kind] += weight * (1 + 0.25 * (count - 1))
     everything = sum(totals.values())
     if not everything:
         return Votes("", 0.0, 0.0)

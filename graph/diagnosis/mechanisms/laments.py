@@ -133,14 +133,15 @@ def _names_change(bad: Sequence[SymptomEvent], lines: Sequence[SymptomEvent]) ->
 
 _CHANGES = re.compile(
     r"\b(flag|toggle|config\w*|setting|values?|parameter|variable|secret|env)\b.{0,80}"
-    r"\b(changed|set|updated|turned|enabled|disabled|rotated|applied|switched|removed|flipped|deleted)\b"
+    r"\b(changed|set|updated|turned|enabled|disabled|rotated|applied|switched|removed|flipped|deleted|reloaded"
+    r"|refreshed|synced)\b"
     r"|\b(changed|updated|turned (on|off)|enabled|disabled|rotated|switched|flipped|removed)\b.{0,40}"
     r"\b(flag|toggle|config\w*|setting|values?|parameter|variable|secret)\b|->",
     re.IGNORECASE,
 )
 """How systems say that somebody set something otherwise."""
-_NAME = re.compile(r"\b[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z0-9]+)+\b")
-"""Names that people give to settings: words joined by dots or underscores."""
+_NAME = re.compile(r"\b[A-Za-z][A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)+\b")
+"""Names that people give to settings: words joined by dots, dashes or underscores."""
 
 
 def _is_in_trouble(scene: Scene, workload: Workload) -> bool:

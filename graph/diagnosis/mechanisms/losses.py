@@ -27,7 +27,9 @@ _TOOK = re.compile(
     re.IGNORECASE,
 )
 _WANTED = re.compile(
-    r"scale[- ]?down|removing node|underutili[sz]ed|consolidat|drain(ed|ing)|marked .{0,20}to be deleted|cordon"
+    r"scal(e|ed|ing)[- ]?(down|in)\b|desired capacity|(rolling|node ?group|ami|kubelet|version) (update|upgrade"
+    r"|replace\w*)"
+    r"|removing node|underutili[sz]ed|consolidat|drain(ed|ing)|marked .{0,20}to be deleted|cordon"
     r"|NodeNotSchedulable|DisruptionTerminating|DisruptionBlocked|empty node",
     re.IGNORECASE,
 )
@@ -61,8 +63,9 @@ def _losses(scene: Scene) -> Iterator[Loss]:
             continue
         said = list(scene.said(node.resource.uid, with_quiet=True))
         down = [e.at for e in said if e.at is not None and "NotReady" in e.reason]
-        taken = next((e for e in said if _TOOK.search(f"{e.reason} {e.text}")), None)
-        is_wanted = taken is None and any(_WANTED.search(f"{e.reason} {e.text}") for e in said)
+        wanted = [e for e in said if _WANTED.search(f"{e.reason} {e.text}")]
+        taken = next((e for e in said if e not in wanted and _TOOK.search(f"{e.reason} {e.text}")), None)
+        is_wanted = taken is None and bool(wanted)
         at = _time(text(ready, "lastTransitionTime")) or max(down, default=None) or (taken.at if taken else None)
         yield Loss(node, at, taken, is_wanted)
 

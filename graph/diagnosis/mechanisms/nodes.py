@@ -14,6 +14,8 @@ from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
 from graph.diagnosis.mechanisms.scheduling import is_unscheduled
 from graph.evidence import SymptomEvent
+from graph.kinds.kubernetes.inventory import labels_of
+from graph.kinds.kubernetes.reference_health import is_ready
 from graph.kinds.lenient import entries, text
 from graph.version import Document
 
@@ -37,6 +39,10 @@ _NO_RUNTIME = re.compile(
     r"|container runtime (is|status check may not have completed|network not ready)[^\n]{0,20}down|PLEG is not healthy",
     re.IGNORECASE,
 )
+_TOGETHER = 2
+"""Pods that fail on one node from which on it is no chance."""
+_ALONE = 0.35
+"""Strength where they are pods of one workload, and the node itself says nothing: they may have met by chance."""
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
@@ -48,6 +54,43 @@ def nodes(scene: Scene) -> Iterator[Mechanism]:
     yield from _runtime(scene)
     yield from _scheduler(scene)
     yield from _unreachable_from(scene)
+    yield from _failing_together(scene)
+
+
+def _failing_together(scene: Scene) -> Iterator[Mechanism]:
+    """A node on which pods fail whose siblings, made alike, work elsewhere: what they do not share is the node."""
+    unready: dict[str, list[tuple[str, Document]]] = defaultdict(list)
+    well: dict[str, set[str]] = defaultdict(set)
+    for workload in scene.everything:
+        for pod in scene.pods(workload.uid):
+            home, phase = text(pod.body, "spec", "nodeName"), text(pod.body, "status", "phase")
+            if home and phase in ("Running", "Unknown") and is_ready(pod) is True:
+                well[f"{workload.uid} {_made_of(pod)}"].add(home)
+            elif home and phase not in ("Succeeded", "Failed"):
+                unready[home].append((f"{workload.uid} {_made_of(pod)}", pod))
+    if len(unready) != 1:
+        return
+    [(home, failing)] = unready.items()
+    kinds = {kind for kind, _ in failing}
+    node = next((n for n in scene.live.of("Node") if n.resource.name == home), None)
+    if node is None or len(failing) < _TOGETHER or any(home in well[k] or not well[k] for k in kinds):
+        return
+    stops = tuple(dict.fromkeys(kind.partition(" ")[0] for kind in sorted(kinds)))
+    yield Mechanism(
+        resource=node.resource.uid,
+        kind="node_unwell",
+        summary=f"Pods fail on node {home} only; pods made alike work on others.",
+        signs=tuple(
+            Sign(text="It is not ready there.", uid=p.resource.uid, path="/status/conditions") for _, p in failing[:3]
+        ),
+        strength=_ALONE if len(stops) == 1 and not any(scene.said(node.resource.uid)) else 0.65,
+        stops=stops,
+    )
+
+
+def _made_of(pod: Document) -> str:
+    """What tells pods of one release from those of another."""
+    return str(labels_of(pod.body).get("pod-template-hash") or "")
 
 
 def _units(scene: Scene, node: Document) -> Iterator[Mechanism]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
 from graph.diagnosis.mechanisms.scene import Scene
+from graph.diagnosis.mechanisms.served import is_felt
 from graph.diagnosis.mechanisms.stores import line
 from graph.document import Object
 from graph.kinds.kubernetes.reference_health import desired_replicas
@@ -29,11 +30,26 @@ _LONG_AGO = timedelta(hours=1)
 def runtime(scene: Scene) -> Iterator[Mechanism]:
     """Yield what makes containers that start fail."""
     for workload in scene.workloads:
-        yield from _switched_off(workload)
+        yield from _switched_off(scene, workload)
         yield from _memory(scene, workload)
 
 
-def _switched_off(workload: Workload) -> Iterator[Mechanism]:
+_NO_WORK = r"\b(keda|autoscal\w*|knative|idle|queue|no (work|messages|jobs|traffic|requests))\b"
+_IDLE = re.compile(
+    rf"KEDAScaleTargetDeactivated|{_NO_WORK}.{{0,80}}\bto (0|zero)\b|\bto (0|zero)\b.{{0,80}}{_NO_WORK}", re.IGNORECASE
+)
+"""Autoscalers take the last pod away since there is nothing to do; other controllers only say that it went."""
+
+
+def is_idle(scene: Scene, uid: str) -> bool:
+    """Whether an autoscaler says that a workload wants no pods for want of work, and no user misses it."""
+    said = any(_IDLE.search(f"{e.reason} {e.text}") for e in scene.said(uid, with_quiet=True))
+    return said and not any(is_felt(alarm) for alarm in scene.alarms(uid))
+
+
+def _switched_off(scene: Scene, workload: Workload) -> Iterator[Mechanism]:
+    if is_idle(scene, workload.uid):
+        return
     if desired_replicas(workload.document) == 0 and workload.document.resource.kind in ("Deployment", "StatefulSet"):
         yield Mechanism(
             resource=workload.uid,

@@ -59,19 +59,20 @@ def served(scene: Scene, workload: Workload) -> Sign | None:
 def _served(scene: Scene, workload: Workload) -> Sign | None:
     if not scene.works(workload) or any(_is_stuck(scene, p) for p in scene.pods(workload.uid)):
         return None
-    if any(is_felt(alarm) for alarm in scene.alarms(workload.uid)):
-        return None
     living = {workload.uid, *(p.resource.uid for p in scene.pods(workload.uid))}
     if any(e.resource in living and scene.is_fresh(e) for e in scene.events(workload.uid, *_STOPS)):
         return None
     checks = [e for e in scene.passed(workload.uid) if is_felt(e)]
     lines = list(scene.said(workload.uid, kind=ObservationKind.LOG, with_quiet=True))
-    bad = [e for e in lines if not is_quiet(e) and scene.is_of_now(workload.uid, e) and _complains(e, bool(checks))]
+    loud = [e for e in lines if not is_quiet(e) and scene.is_of_now(workload.uid, e)]
+    bad = [e for e in loud if _complains(e, bool(checks))]
     if bad and not has_passed(bad, lines):
         return None
+    work = [e for e in lines if is_quiet(e) and scene.is_fresh(e)]
+    if any(is_felt(alarm) for alarm in scene.alarms(workload.uid)) and (loud or not checks or not work):
+        return None  # An alarm about users stands, unless all else is well and it alone may be set too narrow.
     if checks:
         return Sign(text="A check of what its users feel is passed.", event=checks[0])
-    work = [e for e in lines if is_quiet(e) and scene.is_fresh(e)]
     return Sign(text="It goes on with its work and complains of nothing.", event=work[-1]) if work else None
 
 

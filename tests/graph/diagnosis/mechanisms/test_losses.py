@@ -129,3 +129,40 @@ def test_pods_that_are_done_are_no_trouble(objects: list[Object]) -> None:
 def test_a_pod_of_nobody_that_failed_is_one() -> None:
     """Done is not the same as ended."""
     assert found([_done("batch-1", "Failed"), node("n1")]) != {}
+
+
+def named(name: str, home: str, *, ready: bool) -> Object:
+    """A pod of `web` by its own name."""
+    body = pod("web", node=home, ready=ready)
+    body["metadata"] |= {"name": name, "uid": name}
+    return body
+
+
+TOGETHER = [workload("web", replicas=4, ready=2), node("n1"), node("n2")]
+
+
+@pytest.mark.parametrize(
+    ("homes", "kinds"),
+    [
+        pytest.param(("n2", "n2", "n1", "n1"), ["node_unwell"], id="on one node only"),
+        pytest.param(("n2", "n1", "n1", "n2"), [], id="on two nodes"),
+        pytest.param(("n2", "n2", "n2", "n1"), [], id="not all on that node"),
+    ],
+)
+def test_pods_that_fail_on_one_node_only_blame_it(homes: tuple[str, ...], kinds: list[str]) -> None:
+    """Two of four fail; what pods that are made alike do not share is their node."""
+    pods = [named(f"web-{i}", home, ready=i > 1) for i, home in enumerate(homes)]
+    assert list(found([*TOGETHER, *pods])) == kinds
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        pytest.param("Terminating EC2 instance i-1 due to a scale-in policy", [], id="on purpose"),
+        pytest.param("instance i-1 was stopped: host failure", ["node_reclaimed"], id="not on purpose"),
+    ],
+)
+def test_an_instance_that_was_ended_on_purpose_is_no_loss(text: str, kinds: list[str]) -> None:
+    """Both say that an instance ended."""
+    said = [event(LOST, "InstanceEnded", text, ago=1000)]
+    assert list(found([workload("web", replicas=1, ready=1), pod("web"), node("n1"), lost()], said)) == kinds

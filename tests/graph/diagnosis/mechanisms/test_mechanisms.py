@@ -512,3 +512,18 @@ def test_a_container_that_has_run_since_its_end_for_long_is_no_trouble(hours: fl
     ended = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
     [one] = everything([web(), pod("web", restartCount=2, state=again, lastState=ended)])
     assert (one.kind, one.strength) == ("oom_killed", strength)
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "kinds"),
+    [
+        pytest.param("KEDAScaleTargetDeactivated", "Deactivated Deployment shop/web from 3 to 0", [], id="by KEDA"),
+        pytest.param("ScaledDown", "queue is empty, scaled web to zero", [], id="for want of work"),
+        pytest.param(
+            "ScalingReplicaSet", "Scaled down replica set web-1 to 0 from 1", ["scaled_down"], id="by whomever"
+        ),
+    ],
+)
+def test_what_an_autoscaler_switched_off_for_want_of_work_is_meant_so(reason: str, text: str, kinds: list[str]) -> None:
+    """The controller of a Deployment says that pods went, whoever asked for it."""
+    assert list(found([workload("web", replicas=0, ready=0)], [event(WEB, reason, text)])) == kinds

@@ -42,6 +42,7 @@ def earlier(said: SymptomEvent, minutes: int) -> SymptomEvent:
         pytest.param([WORKS], id="it is seen to work"),
         pytest.param([OK, event(WEB, MONITOR, "[web] CPU above 80 %")], id="a check of its insides is in alarm"),
         pytest.param([OK, replace(FAILS, text="GET /x 404 not found")], id="clients ask wrongly"),
+        pytest.param([OK, WORKS, event(WEB, MONITOR, "[web] p95 latency")], id="an alarm that nothing else bears out"),
         pytest.param([earlier(FAILS, 4), replace(WORKS, text="upstream recovered")], id="it is over"),
     ],
 )
@@ -59,7 +60,12 @@ def stuck(**status: Any) -> list[Object]:
     [
         pytest.param(RUNS, [], id="nothing is known"),
         pytest.param(RUNS, [OK, FAILS], id="it complains"),
-        pytest.param(RUNS, [OK, event(WEB, MONITOR, "[web] p95 latency")], id="its users feel something"),
+        pytest.param(RUNS, [WORKS, event(WEB, MONITOR, "[web] p95 latency")], id="its users feel something"),
+        pytest.param(
+            RUNS,
+            [OK, WORKS, event(WEB, MONITOR, "[web] p95 latency"), replace(FAILS, reason="warn")],
+            id="its users feel something, and it complains",
+        ),
         pytest.param([RUNS[0], pod("web", ready=False)], [OK], id="its pod is not ready"),
         pytest.param(stuck(state={"waiting": {"reason": "CrashLoopBackOff"}}), [OK], id="a new pod can't start"),
         pytest.param(RUNS, [OK, event(POD, "BackOff", "Back-off restarting failed container")], id="it restarts"),
