@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -27,6 +27,8 @@ _UNHEARD, _NOT_YET_HEARD = 1.0, 0.3
 """How likely it is due to a callee whose new instances served no call, and had the chance to, or not yet."""
 _ASKS_WRONGLY = 1.0
 """How likely it is due to the new version of the only caller that meets it, where those of the callee do not differ."""
+_BROUGHT = 0.7
+"""Part of a caller's failures that the new version of a callee brings when that differs more from the one before."""
 _CALLS_EACH = 2.0
 """Calls that a service makes to another for one that it gets: so much more of its own may fail."""
 _UNSEEN, _SILENT, _MOST_SILENT = 0.05, 0.1, 0.6
@@ -67,10 +69,11 @@ def rank_releases(releases: Sequence[Release], telemetry: Telemetry, *, at: floa
     question = _Question(releases, telemetry, at)
     blamed = []
     for release in releases:
+        rest = 1.0 - question.brought_by_callee(release)
         reasons = [
-            *question.passed_on(release),
-            *question.against_old(release),
-            *question.asking(release),
+            *(replace(r, worth=rest * r.worth) for r in question.passed_on(release)),
+            *(replace(r, worth=rest * r.worth) for r in question.against_old(release)),
+            *(replace(r, worth=rest * r.worth) for r in question.asking(release)),
             *question.silence(release),
         ]
         reasons = reasons or list(question.a_little(release))
@@ -120,6 +123,16 @@ class _Question:
             if found.worse > _LEAST:
                 text = f"Its new instances {found.what} than the old ones ({found.new:.3g} against {found.old:.3g})."
                 yield Reason(worth=found.worse, text=text, about=(release.service,))
+
+    def brought_by_callee(self, release: Release) -> float:
+        """Part of its failures that comes from new instances of a callee: they fail more than old ones, whoever calls.
+
+        A caller that asks wrongly fails at both alike.
+        """
+        own = max((r.worth for r in self.against_old(release)), default=0.0)
+        below = (self._releases[c] for c in self._callees.get(release.service, ()) if c in self._releases)
+        worst = max((r.worth for c in below for r in self.against_old(c)), default=0.0)
+        return _BROUGHT if worst > own else 0.0
 
     def a_little(self, release: Release) -> Iterable[Reason]:
         """New instances that are slower by more than starting explains, though by less than anybody feels: a weak sign,

@@ -154,6 +154,25 @@ def test_a_callee_that_fails_the_old_instances_of_its_caller_too_is_to_blame() -
     assert found == "mail"
 
 
+def test_a_callee_whose_new_instances_fail_most_brings_what_its_caller_fails() -> None:
+    """Few calls of the caller fall on its new instances, and by chance more of theirs meet the bad ones."""
+    series = [
+        calls("mail", "mail-new", Signal.AVAILABILITY, [20, 20, 20, 20], first=START + MINUTE, caller="cart"),
+        calls("mail", "mail-old", Signal.AVAILABILITY, steady(100, 15), first=0.0, caller="cart"),
+        calls("cart", "cart-new", Signal.AVAILABILITY, [70, 70, 75, 70], first=START + MINUTE),
+        calls("cart", "cart-old", Signal.AVAILABILITY, steady(100, 15), first=0.0),
+        replace(
+            calls("mail", "cart-new", Signal.AVAILABILITY, [70, 70, 75, 70], first=START + MINUTE, caller="cart"),
+            is_outgoing=True,
+        ),
+        replace(
+            calls("mail", "cart-old", Signal.AVAILABILITY, steady(100, 15), first=0.0, caller="cart"),
+            is_outgoing=True,
+        ),
+    ]
+    assert blamed(*series) == "mail"
+
+
 def test_a_dip_that_is_over_accounts_for_nothing_that_still_fails() -> None:
     """Cart failed while it started; the web fails on, and mail answers it wrongly without an error."""
     both = [release("cart", at=START, new="cart-new"), release("mail", at=START, new="mail-new")]
