@@ -9,6 +9,7 @@ from graph.change import Change, Channel
 from graph.diagnosis.calibration import confidence_of
 from graph.diagnosis.code.effect import Effect
 from graph.diagnosis.code.migrations import MIGRATION
+from graph.diagnosis.code.patch import is_quiet
 from graph.diagnosis.commits.trouble import Trouble
 from graph.diagnosis.commits.verdict import CommitVerdict, is_configuration
 from graph.diagnosis.context import Context
@@ -92,7 +93,7 @@ def _is_half_migrated(change: Change, judged: CommitVerdict) -> bool:
     """Whether code lacks its table, or a migration ran: bringing back the code before brings back no"
     " index or column."""
     is_lacking = Effect.QUERIES_NEW_TABLE in judged.effects and Trouble.MISSING in judged.troubles
-    return is_lacking or any(MIGRATION.search(path) for path in change.files)
+    return is_lacking or any(MIGRATION.search(path) for path in change.files if not is_quiet(path))
 
 
 def _confidence(top: Ranked | None, guilty: Change | None) -> float:

@@ -77,6 +77,7 @@ class Effect(StrEnum):
     CHANGES_PLACEMENT = "changes where and how instances are placed"
     STRICTER_PROBES = "is judged dead or unready sooner"
     # Behaviour.
+    LEAVES_OUT = "leaves to a default what was said"
     REMOVES = "takes something away that was there"
     REORDERS = "does the same in another order"
     STOPS_SOONER = "stops instances before their work is done"

@@ -80,9 +80,9 @@ MEANINGS: tuple[Meaning, ...] = (
     _row(r"(volume|disk|storage|allocated)_?(size|gb|gib|storage)", _E.DISK_SLOWER, None),
     # From when on a breaker opens.
     _row(
-        r"(failure|error)\w*(threshold|rate)|trip|consecutive_(5xx|errors|failures)"
+        r"(failure|error)\w*(threshold|rate)|trip|consecutive_(5_?xx|errors|failures)"
         r"|outlier",
-        _E.RATE_LOWER,
+        _E.STRICTER_PROBES,
         _E.DROPS_GUARD,
     ),
     _row(r"leeway|clock_?skew|tolerance", _E.REQUIRES_MORE, None, _E.REQUIRES_MORE),
@@ -265,6 +265,7 @@ def effects_of(shifts: Iterable[Shift]) -> Iterator[tuple[Effect, float]]:
     A first value may just spell out the default, and half as much again is less of a change than ten times as much.
     """
     for shift in shifts:
+        yield from ((effect, 1.0) for effect in _switched(shift))
         if (effect := _effect(shift)) is not None:
             yield effect, FIRST if shift.before is None else _size(shift.change)
 
@@ -274,6 +275,41 @@ def _size(change: float | None) -> float:
     if change is None or change <= 0 or math.isinf(change):
         return 1.0
     return min(1.0, max(_SLIGHT, abs(math.log2(change)) / 2))
+
+
+_OFF: tuple[tuple[str, Effect], ...] = (
+    (r"cluster|leader|lock|dedup|idempot|exactly_once|unique", _E.DROPS_DEDUP),
+    (r"valid|check|verif|guard|protect|limit", _E.DROPS_GUARD),
+    (r"cache|memo(?!ry)", _E.DROPS_CACHE),
+    (r"keep_?alive|pool|reuse|persistent", _E.RECONNECTS),
+    (r"async|parallel|concurr|batch", _E.SERIALISES),
+    (r"jitter|back_?off", _E.RETRIES_MORE),
+    (r"stream|lazy|pagina", _E.LOADS_ALL),
+    (r"auto_?commit|(^|_)acks?(_|$)", _E.CHANGES_ACK),
+    (r"tls|ssl|https", _E.CHANGES_TLS),
+)
+_ON: tuple[tuple[str, Effect], ...] = (
+    (r"strict|required|valid|fail_on", _E.REQUIRES_MORE),
+    (r"debug|trace|verbose|log_?(body|payload|sql|queries)", _E.LOGS_MORE),
+    (r"read_?only|auth", _E.CHANGES_ACCESS),
+    (r"eager", _E.LOADS_ALL),
+    (r"auto_?commit|(^|_)acks?(_|$)|requeue", _E.CHANGES_ACK),
+    (r"tls|ssl|https", _E.CHANGES_TLS),
+)
+"""What it means that a switch goes off, or on, by the words of its key"""
+
+
+def _switched(shift: Shift) -> Iterator[Effect]:
+    before, after = (shift.before or "").lower(), (shift.after or "").lower()
+    if before in _SWITCH and after in _SWITCH and before != after:
+        table = _OFF if after in ("false", "off", "no", "disabled") else _ON
+        yield from (effect for words, effect in table if re.search(words, shift.key))
+    if (
+        shift.change is not None
+        and shift.change < 1
+        and re.search(r"dedup|idempot", f"{shift.key} {shift.file}".lower())
+    ):
+        yield Effect.DROPS_DEDUP
 
 
 FIRST, _SLIGHT = 0.6, 0.2

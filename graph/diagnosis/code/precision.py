@@ -58,6 +58,26 @@ def reparsed(patch: Patch) -> Iterator[Effect]:
             yield Effect.CHANGES_NUMBERS
 
 
+_TEXT_TYPE = re.compile(
+    r"\b(?:text|clob)\b|\b(?:n?var)?char\w*\s*\(\s*(\d+)|length\s*=\s*(\d+)"
+    r"|max_length\s*=\s*(\d+)",
+    re.IGNORECASE,
+)
+
+
+def shortened(patch: Patch) -> Iterator[Effect]:
+    """Yield that a column or a field takes shorter texts."""
+    for old, new in patch.pairs():
+        before, after = _TEXT_TYPE.search(old), _TEXT_TYPE.search(new)
+        if before and after and _length(after) < _length(before):
+            yield Effect.REQUIRES_MORE
+            yield Effect.SIZE_LOWER
+
+
+def _length(found: re.Match[str]) -> float:
+    return next((float(n) for n in found.groups() if n), float("inf"))
+
+
 def _more(pattern: re.Pattern[str], patch: Patch) -> bool:
     return _count(pattern, patch.added) > _count(pattern, patch.removed)
 

@@ -19,7 +19,7 @@ from graph.diagnosis.code.marks import marked, relabelled
 from graph.diagnosis.code.meanings import FIRST, effects_of
 from graph.diagnosis.code.migrations import migration
 from graph.diagnosis.code.patch import Patch, is_quiet, read_patch
-from graph.diagnosis.code.precision import less_exact, reparsed
+from graph.diagnosis.code.precision import less_exact, reparsed, shortened
 from graph.diagnosis.code.reacting import ON_FAILURE, insisted, only_reacts, swallowed
 from graph.diagnosis.code.settings import Shift, shifts
 from graph.diagnosis.code.shapes import shaped
@@ -150,6 +150,7 @@ _READERS: tuple[Callable[[Patch], Iterable[Effect]], ...] = (
     locked,
     less_exact,
     reparsed,
+    shortened,
     redirected,
     insisted,
     unbounded,

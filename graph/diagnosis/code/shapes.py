@@ -68,6 +68,8 @@ def shaped(patch: Patch) -> Iterator[Effect]:
     if _looks_through(patch) or _nests(patch):
         yield Effect.COSTS_MORE
     yield from _made_each_time(patch)
+    if _leaves_out(patch):
+        yield Effect.LEAVES_OUT
     if _shared_now(patch):
         yield Effect.DROPS_LOCK
     if _frozen(patch):
@@ -145,6 +147,15 @@ def _nests(patch: Patch) -> bool:
     return sum(map(bool, map(_NESTS.search, patch.added))) > sum(map(bool, map(_NESTS.search, patch.removed)))
 
 
+def _leaves_out(patch: Patch) -> bool:
+    """A call is the same but for arguments that are gone."""
+    for old, new in patch.pairs():
+        before, after = (re.findall(r"\w+", line) for line in (old, new))
+        if "(" in new and before[:1] == after[:1] and set(after) < set(before):
+            return True
+    return False
+
+
 _MADE = re.compile(r"\bnew (\w+)\(|(?<![=:])= ?(\w+)\(\)")
 _CAPTURED = re.compile(r"^\s*(?:const |let )?(\w+) :?= \1;?$")
 
@@ -179,7 +190,7 @@ def _made_each_time(patch: Patch) -> Iterator[Effect]:
     each = {name.lower() for line in patch.added if line[:1].isspace() for name in _HEAVY.findall(line)}
     still = {name.lower() for line in patch.added if _ONCE.search(line) for name in _HEAVY.findall(line)}
     again = (once & each) - still
-    if any("client" in name or "connect" in name for name in again):
+    if any(re.search("client|connect|pool|engine|session|channel", name) for name in again):
         yield Effect.RECONNECTS
     elif again:
         yield Effect.COSTS_MORE

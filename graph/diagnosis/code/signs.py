@@ -81,6 +81,12 @@ MARKS: tuple[Mark, ...] = (
     _row(r"[\"'](px|ex)[\"']|\b[ep]x\s*[=:]|setex\(|expire(at)?\(", None, _E.CACHES_LONGER),
     _row(r"chunk(ed|s)?\(|each_slice|batched\(|in_groups_of|partition\(", None, _E.BATCHES_MORE),
     _row(r"createlocal|\blocal_?(set|store|cache|map)", _E.KEEPS_LOCAL, None),
+    _row(r"\.(pause|resume)\(|back_?pressure", None, _E.HOARDS),
+    _row(r"if-none-match|if-modified-since|not_?modified|\b304\b|\betag\b", None, _E.DROPS_CACHE),
+    _row(r"[?&]\w+=.*(time\(|now\(|random|uuid)", _E.DROPS_CACHE, None),
+    _row(r"disabled=\{|\bdisabled\b", None, _E.DROPS_DEDUP),
+    _row(r"(json|body_?parser|multipart|upload\w*|raw|form)\W.*\b(limit|max\w*)\b", None, _E.SIZE_LOWER),
+    _row(r"forwarded_?-?proto", None, _E.POINTS_ELSEWHERE),
     _row(r"debounce|throttle\(|distinct_?until_?changed", None, _E.RUNS_OFTENER),
     _row(r"default_?scope|query_?filter|@where\b|@filter\b|@sqlrestriction", None, _E.CHANGES_QUERY),
     _row(r"redis_?store|memcached?_?store|session_?store|connect_?redis", None, _E.KEEPS_LOCAL),
@@ -302,7 +308,8 @@ MARKS: tuple[Mark, ...] = (
         None,
     ),
     _row(
-        r"locale\b(?!\.(root|us|english))|numberformat|decimalformat|tolocalestring|json|yaml|protobuf|avro|msgpack|pickle"
+        r"locale\b(?!\.(root|us|english))|numberformat|decimalformat|tolocalestring|json|yaml|protobuf|avro"
+        r"|msgpack|pickle"
         r"|serializ|marshal|encod|decod|charset|utf-?8|gzip"
         r"|toepoch|\.tostring\(|unix(milli|nano)?\(|content-type|separators|sort_keys|canonical|isoformat"
         r"|strftime|dateformat|base64",
@@ -333,7 +340,8 @@ MARKS: tuple[Mark, ...] = (
         _E.SHIFTS_TIME,
     ),
     _row(
-        r"\bu?int(8|16|32|64)?\b|\bfloat(32|64)?\b|bigdecimal|\bdecimal\b|\bparse(int|float)|math\.(round"
+        r"rounding_?mode\.\w+|round_\w+|half_(up|even|down)|\bu?int(8|16|32|64)?\b|\bfloat(32|64)?\b"
+        r"|bigdecimal|\bdecimal\b|\bparse(int|float)|math\.(round"
         r"|floor|ceil)|\bas [iu](8|16|32|64)\b|\blong\b|\bdouble\b|tofixed|\bnumber\(|\bround\(|\* ?100\b"
         r"|/ ?100\b|move_?point\w*|scaleb",
         _E.CHANGES_NUMBERS,

@@ -101,7 +101,8 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.CACHE,
-            r"cache[ =_-]*miss|cache_hit|hit_ratio|hit_rate|read-through|stampede|evict|expired_keys|misses",
+            r"cache[ =_-]*miss|cache_hit|not_modified|304_ratio|cdn miss|hit_ratio|hit_rate|read-through"
+            r"|stampede|evict|expired_keys|misses",
         ),
         (
             Trouble.GONE,
@@ -240,7 +241,7 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
             Trouble.CUT,
             r"connection[ _]?(was )?(reset|terminat\w+|closed|aborted)|econnreset|upstream_reset|reset before headers"
             r"|socket hang ?up|broken pipe|premature\w* (close|end)|unexpected eof|\beof\b|no response received"
-            r"|destroy_remote|cx_destroy|server closed",
+            r"|goaway|too_many_pings|stream_resets?|closing transport|destroy_remote|cx_destroy|server closed",
         ),
         (Trouble.CPU, r"\bcpu|load_average|cpu_util|throttled_(ratio|periods)"),
         (Trouble.PAUSES, r"\bgc\b|gc_|garbage|stop-the-world|allocation failure|safepoint"),
@@ -289,7 +290,8 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.NUMBERS,
-            r"expected -?\d|distribution|overflow|rounding|precision|\bnegative\b|totals? .*(too|lower|higher"
+            r"expected -?\d|differs? by|distribution|overflow|rounding|precision|\bnegative\b|totals? .*(too"
+            r"|lower|higher"
             r"|wrong|differs?)|too (small"
             r"|large|high|low)\b|\bnan\b|infinity|wrong (total|amount|price|sum|value)|total (differs"
             r"|mismatch)|mismatch|negative (amount|balance|quantity|price)|balance|does not add up|amount"

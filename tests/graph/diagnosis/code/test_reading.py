@@ -195,3 +195,9 @@ def test_what_only_builds_and_tests_is_cosmetic() -> None:
     bump = '   "%s": {\n-    "checker": "1.6.0"\n+    "checker": "2.0.5"\n   }'
     assert read_diff(bump % "devDependencies", ["package.json"]).is_cosmetic
     assert not read_diff(bump % "dependencies", ["package.json"]).is_cosmetic
+
+
+def test_conditions_in_another_order_are_the_same_query() -> None:
+    """Neither is one left out, nor are more rows read."""
+    found = read_diff("-  where(day: d).where(hall: h)\n+  where(hall: h, day: d)", ["seat.rb"])
+    assert not {Effect.LEAVES_OUT, Effect.SCANS, Effect.CHANGES_QUERY} & found.effects
