@@ -136,7 +136,9 @@ class _Environment(threading.Thread):
         self._next_at = begun + self._every_s
         has_news = self._environments.poll(self._environment)
         ended = time.monotonic()
-        # What takes long is not done all the time, however much is written to a change stream.
+        # What takes long is not done all the time, however large an environment is, and however much is written to a
+        # change stream.
+        self._next_at = max(self._next_at, ended + min(ended - begun, self._every_s))
         self._soonest_at = ended + max(_PAUSE_S, 2 * (ended - begun))
         if has_news:
             self._next_at = min(self._next_at, self._soonest_at)

@@ -20,6 +20,7 @@ from app.store.graph_versions import (
     Recorded,
     Significant,
     confirm_versions,
+    current_ids,
     joined,
     record_delta,
     record_versions,
@@ -119,16 +120,26 @@ class GraphStore:
         Returns:
             Whether that is so; otherwise the snapshot has to be recorded.
         """
+        with self._database.reading() as session:
+            if not self._is_as_at(session, environment, snapshot, since):
+                return False
+            ids = current_ids(session, environment, snapshot)
+        for start in range(0, len(ids), _AT_ONCE):
+            with self._database.session() as session:
+                confirm_versions(session, ids[start : start + _AT_ONCE], snapshot.taken_at)
         with self._database.session() as session:
+            if not self._is_as_at(session, environment, snapshot, since):
+                return False
+            self._write(session, environment)
             source = self._source(session, environment, snapshot.source, snapshot.facet)
-            is_same = source.read_at == since and source.heard_at is None and not source.error
-            if is_same:
-                self._write(session, environment)
-                confirm_versions(session, environment, snapshot)
-                remember_reading(session, source, snapshot.taken_at)
-                source.read_at = snapshot.taken_at
-                session.add(source)
-        return is_same
+            remember_reading(session, source, snapshot.taken_at)
+            source.read_at = snapshot.taken_at
+            session.add(source)
+        return True
+
+    def _is_as_at(self, session: Session, environment: str, snapshot: Snapshot, at: datetime) -> bool:
+        source = self._source(session, environment, snapshot.source, snapshot.facet)
+        return source.read_at == at and source.heard_at is None and not source.error
 
     def record_delta(
         self,

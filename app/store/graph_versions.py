@@ -146,11 +146,17 @@ def record_delta(
     return recorder.record(delta.documents, removed)
 
 
-def confirm_versions(session: Session, environment: str, snapshot: Snapshot) -> None:
-    """Store that a source, which hides nothing, says what it said before."""
+def current_ids(session: Session, environment: str, snapshot: Snapshot) -> list[int]:
+    """Return the ids of the versions that the source of a snapshot has now."""
     origin = _Origin(environment, snapshot.facet, snapshot.source, snapshot.taken_at)
-    seen = update(VersionRow).where(*_holds(origin)).values(last_seen=snapshot.taken_at)
-    session.execute(seen.execution_options(synchronize_session=False))
+    return list(session.scalars(sqlalchemy.select(col(VersionRow.id)).where(*_holds(origin))))
+
+
+def confirm_versions(session: Session, ids: Sequence[int], at: datetime) -> None:
+    """Store that versions, by their ids, were seen to hold at a time (UTC)."""
+    for some in _chunks(ids):
+        seen = update(VersionRow).where(col(VersionRow.id).in_(some)).values(last_seen=at)
+        session.execute(seen.execution_options(synchronize_session=False))
 
 
 class _Row(NamedTuple):
@@ -205,7 +211,7 @@ class _Recorder(NamedTuple):
         _store_blobs(session, origin.environment, [*(n.incoming for n in (*added, *changed))])
         _store_blobs(session, origin.environment, [part[row.uid] for row in touched])
         insert_many(session, VersionRow, [_version(origin, new, stamp) for new in (*added, *changed)])
-        _confirm(session, same, origin.at)
+        confirm_versions(session, [row.id for row in same], origin.at)
         _replace_bodies(session, origin, touched, part, stamp)
         return [n.incoming.uid for n in added], [n.incoming.uid for n in changed]
 
@@ -287,12 +293,6 @@ def _record_late(session: Session, origin: _Origin, new: _New, read: Read, stamp
 def _store_blobs(session: Session, environment: str, items: Sequence[Incoming]) -> None:
     blobs = {i.blob: {"environment": environment, "hash": i.blob, "body": text_of(i.look().body)} for i in items}
     insert_many_or_nothing(session, BlobRow, list(blobs.values()))
-
-
-def _confirm(session: Session, rows: Sequence[_Row], at: datetime) -> None:
-    for some in _chunks(rows):
-        seen = update(VersionRow).where(col(VersionRow.id).in_([r.id for r in some])).values(last_seen=at)
-        session.execute(seen.execution_options(synchronize_session=False))
 
 
 def _replace_bodies(
