@@ -14,7 +14,7 @@ from graph.finding import Finding, Severity, Verdict
 from graph.kinds.kubernetes.difference import Difference
 from graph.kinds.kubernetes.expected import is_by_design, is_server_key, metadata_key
 from graph.kinds.kubernetes.locate import locate, value_or_default
-from graph.kinds.kubernetes.owners import Manager, Owners, Writer, is_by_hand
+from graph.kinds.kubernetes.owners import Manager, Owners, Writer, is_by_hand, is_deploy_tool
 from graph.kinds.kubernetes.scaling import Scaling
 from graph.kinds.kubernetes.schema import Shape
 from graph.kinds.kubernetes.versions import is_newer
@@ -165,7 +165,8 @@ class Case:
             return True
         if writer.operation != "Update":
             return False
-        return self.owners.role(writer) is Writer.DEPLOYER or self._wrote_all(difference, writer)
+        is_deployer = self.owners.role(writer) is Writer.DEPLOYER or is_deploy_tool(writer.name)
+        return is_deployer or self._wrote_all(difference, writer)
 
     def _wrote_all(self, difference: Difference, writer: Manager) -> bool:
         """Whether a manager owns something beside the place that is as declared: an edit would not have touched it."""

@@ -210,6 +210,11 @@ def is_by_hand(name: str) -> bool:
     return name in _BY_HAND
 
 
+def is_deploy_tool(name: str) -> bool:
+    """Whether a manager is a tool that deploys whole objects, perhaps one that did so before another took over."""
+    return name in _DEPLOYERS and not name.startswith("kubectl")
+
+
 def manager_names(body: Object) -> frozenset[str]:
     """Return the names of all field managers of an observed object."""
     return frozenset(manager.name for manager in _managers(body))

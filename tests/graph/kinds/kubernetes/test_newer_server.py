@@ -268,3 +268,20 @@ def test_what_was_replaced_with_a_copy_of_the_live_object_tells_nothing_of_defau
     assert {f.path: f.verdict for f in result.tolerated}[FUTURE] is Verdict.NOT_COMPARABLE
     dropped = report([WEB], [annotated(owned(live, WEB, "apply"), live)])
     assert found(dropped) == [(FUTURE, "prune_pending")]
+
+
+@pytest.mark.parametrize("writer", ["argocd-application-controller", "helm", "somebody"])
+def test_a_deploy_tool_of_old_owns_defaults_where_nothing_else_tells(writer: str) -> None:
+    """It wrote the object before another tool took over, and somebody changed all that it declared there."""
+    budget: Object = {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}},
+        "spec": {"minAvailable": 1},
+    }
+    path = "/spec/minAvailable"
+    held = taken(owned(put_in(budget, FUTURE, "Standard"), budget, "Argo CD of old, then of today"), path)
+    held["metadata"]["managedFields"][0]["manager"] = writer
+    findings = found(report([budget], [put_in(held, path, 9)]))
+    assert ((FUTURE, "out_of_band_change") in findings) is (writer == "somebody")
+    assert (path, "out_of_band_change") in findings
