@@ -90,11 +90,14 @@ def serve(
 def _run(service: Service, listener: socket.socket, *, quiet: bool) -> None:
     from app.main import create_app
     from app.web.pages import problem_page, router
+    from graph.kinds.aws.actions import installed
 
     # What was imported stays: looking at it in every collection costs a tenth of the start.
     gc.collect()
     gc.freeze()
     service.start()
+    # The first diagnosis that compares grants would wait for it, somebody at night with it.
+    threading.Thread(target=installed, name="aws-actions", daemon=True).start()
     try:
         config = uvicorn.Config(
             create_app(service.services, web=router, problem_page=problem_page),

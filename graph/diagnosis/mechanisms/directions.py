@@ -96,6 +96,13 @@ _WORDS = (
         r"|connection is not available|too many (clients|connections)|all \d+ (workers|threads|connections) busy"
         r"|more than the maximum|scalinglimited|evict|backpressure|concurrency limit|rejectedexecution",
     ),
+    _word(
+        "resource_limits",
+        2.0,
+        r"\b(at|cpu|gpu|memory|heap|disk|workers?|threads?|encoders?|slots?)\b.{0,20}\b(9\d|100) ?%"
+        r"|\bqueue\b.{0,40}\b(max|oldest|limit|capacity)\b|(dropped|expired|gave up) .{0,40}\bin (the )?queue"
+        r"|(over|above|exceeds?|beyond) (its |the |of )?(max\w*|limit|capacity|budget)",
+    ),
     # The platform beneath.
     _word(
         "node_unwell",

@@ -10,6 +10,7 @@ from tests.graph.diagnosis.mechanisms.scenes import POD, event, line
 LINES = {
     "resource_limits": [
         "write /scratch/a.ts: no space left on device",
+        "encode queue 9000 jobs (max 4000), oldest 94s, all 12 encoders at 100%",
         "request shed: admission queue full (2000/2000)",
         "HikariPool-1 - Connection is not available, request timed out after 30000ms",
         "accept tcp [::]:8080: too many open files",
