@@ -125,10 +125,14 @@ def print_blast(answer: dict[str, Any]) -> None:
         _out.print(f"[yellow]Not seen:[/] {safe(line)}")
 
 
-def print_incidents(answer: dict[str, Any]) -> None:
-    """Print incidents, newest first."""
+def print_incidents(answer: dict[str, Any], *, triage: str = "") -> None:
+    """Print incidents, newest first; of those held for `triage`, where only these were asked for."""
     if not answer["incidents"]:
-        _out.print("No incidents. In the demo, make one: plumbline demo trigger kms-permission-removed")
+        _out.print(
+            f"No incident is held for {triage}; all of them: plumbline incidents"
+            if triage
+            else "No incidents. In the demo, make one: plumbline demo trigger kms-permission-removed"
+        )
         return
     table = _table("id", "status", "since", "what fired, and why")
     for row in answer["incidents"]:

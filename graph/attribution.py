@@ -297,7 +297,6 @@ def _result(
         after=place.after,
         earliest=earliest,
         latest=latest,
-        actor=base.actor if channel is not Channel.UNKNOWN else None,
         channel=channel,
         evidence=tuple(e.id for e in evidence),
     )

@@ -28,7 +28,8 @@ def incidents(
     if incident:
         asked.show(asked.client().get(f"/api/incidents/{id_of('INC', incident)}"), print_incident)
     else:
-        asked.show(asked.client().get("/api/incidents", triage=triage), print_incidents)
+        found = asked.client().get("/api/incidents", triage=triage)
+        asked.show(found, lambda answer: print_incidents(answer, triage=triage or ""))
 
 
 @commands.command()

@@ -12,7 +12,7 @@ from graph.document import Absent, Json
 
 def told(change: Change, *, with_session: bool = False) -> str:
     """Say when, by whom and through which channel a change came, as the end of a sentence."""
-    who = f" by {change.actor.name}" if change.actor and change.channel is not Channel.UNKNOWN else ""
+    who = f" by {change.actor.name}" if change.actor else ""
     session = (
         f" (session {change.actor.session})" if with_session and who and change.actor and change.actor.session else ""
     )
@@ -22,7 +22,7 @@ def told(change: Change, *, with_session: bool = False) -> str:
         Channel.OTHER_AUTOMATION: ", by an automation that is no declared deployer",
         Channel.PROVIDER: ", by the provider itself",
         Channel.NOT_APPLIED: ", but never applied",
-        Channel.UNKNOWN: ", by an unknown actor",
+        Channel.UNKNOWN: ", through an unknown channel" if who else ", by an unknown actor",
     }[change.channel]
     return f"{change.when}{who}{session}{how}"
 

@@ -284,6 +284,13 @@ def test_reads_print_for_people_and_for_machines(
     assert key in found.json
 
 
+def test_an_empty_choice_is_not_called_an_empty_list(run: Run, site: RunningDemo) -> None:
+    """There are incidents; only none that passes for noise."""
+    said = run("incidents", "--triage", "noise", "--data-dir", site.data_dir).out
+    assert "held for noise" in said
+    assert "plumbline demo trigger" not in said
+
+
 def test_drift_of_an_environment_has_exit_code_1(run: Run, site: RunningDemo) -> None:
     """The one environment there is needs no name."""
     found = run("drift", "--data-dir", site.data_dir, "--json")

@@ -9,6 +9,7 @@ import pytest
 
 from graph.attribution import attribute
 from graph.change import Actor, ActorType, Change, Channel
+from graph.diagnosis.telling import told
 from graph.document import ABSENT
 from graph.drift import Finding, Verdict
 from graph.resource import Facet
@@ -263,6 +264,16 @@ def test_declared_value_that_was_replaced_by_hand_is_no_pending_rollout(
     builder.change(write(HUMAN, before=before))
     change = attribute(builder.graph(), finding(verdict=Verdict.PENDING_ROLLOUT), deployers=DEPLOYERS)
     assert (change.channel, change.actor) == (channel, HUMAN if channel is Channel.BY_HAND else author)
+
+
+def test_who_wrote_is_named_also_where_it_is_not_known_what_they_are() -> None:
+    """A record proves the name; only whether a person or a program bears it is open, and so the channel."""
+    builder = estate()
+    somebody = Actor(name="arn:aws:sts::1:assumed-role/tool/tool", type=ActorType.UNKNOWN)
+    builder.change(write(somebody))
+    change = attribute(builder.graph(), finding(), deployers=DEPLOYERS)
+    assert (change.actor, change.channel) == (somebody, Channel.UNKNOWN)
+    assert told(change).endswith(f"by {somebody.name}, through an unknown channel")
 
 
 def test_a_value_that_the_first_look_showed_had_come_by_then() -> None:
