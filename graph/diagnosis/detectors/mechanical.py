@@ -8,6 +8,7 @@ from graph.diagnosis.context import Context
 from graph.diagnosis.hypothesis import Hypothesis, Point, Weight
 from graph.diagnosis.mechanisms.found import mechanisms
 from graph.diagnosis.mechanisms.mechanism import Mechanism, Sign
+from graph.diagnosis.mechanisms.scene import MONITOR_OK
 from graph.diagnosis.mechanisms.served import served
 from graph.workloads import services_of
 
@@ -54,11 +55,17 @@ def _note(context: Context, mechanism: Mechanism, sign: Sign) -> str:
 
 
 def _unfelt(context: Context, mechanism: Mechanism) -> Iterator[Point]:
-    """A point against what harms nobody: all workloads that it concerns serve their users."""
+    """A point against what harms nobody: all workloads that it concerns serve their users.
+
+    That a workload goes on with its work does not show that users reach it: of what lies before it, such as a Service
+    or a policy, only a check of what they feel tells that.
+    """
     touched = {mechanism.resource, *mechanism.stops, *context.subjects}
-    found = [served(context.scene, w) for w in context.scene.workloads if w.uid in touched]
-    signs = [s for s in found if s is not None]
-    if signs and len(signs) == len(found):
+    workloads = [w for w in context.scene.workloads if w.uid in touched]
+    signs = [s for w in workloads if (s := served(context.scene, w)) is not None]
+    is_own = "/Node/" in mechanism.resource or any(w.uid == mechanism.resource for w in workloads)
+    is_seen = is_own or all(s.event is not None and s.event.reason == MONITOR_OK for s in signs)
+    if signs and len(signs) == len(workloads) and is_seen:
         notes = tuple(_note(context, mechanism, s) for s in signs[:_MOST_SIGNS])
         yield Point(rule="served", text=f"Those who use it are served. {signs[0].text}", evidence=notes)
 
