@@ -79,6 +79,7 @@ class Effect(StrEnum):
     # Behaviour.
     LEAVES_OUT = "leaves to a default what was said"
     REMOVES = "takes something away that was there"
+    DEFERS = "does with the first request what it did before"
     REORDERS = "does the same in another order"
     STOPS_SOONER = "stops instances before their work is done"
     DROPS_WAIT = "no longer waits for work to end"

@@ -30,9 +30,23 @@ def locked(patch: Patch) -> Iterator[Effect]:
     if is_guarded and _count(_ORDERS, patch.removed) > _count(_ORDERS, patch.added):
         yield Effect.LOCKS_UNORDERED
         return
+    if is_guarded and any(_by_another(gone, come) for gone, come in patch.blocks()):
+        yield Effect.LOCKS_UNORDERED
+        return
     old, new = ([line.strip() for line in lines if _TAKES.search(line)] for lines in (patch.removed, patch.added))
     if len(old) > 1 and old != new and sorted(old) == sorted(new):
         yield Effect.LOCKS_UNORDERED
+
+
+def _by_another(gone: list[str], come: list[str]) -> bool:
+    """Whether a sort goes by another attribute than before, which need not tell all things apart."""
+    if not (_any(_ORDERS, gone) and _any(_ORDERS, come)):
+        return False
+    old, new = ({name.lower() for line in lines for name in _ATTRIBUTE.findall(line)} for lines in (gone, come))
+    return bool(old - new) and bool(new - old)
+
+
+_ATTRIBUTE = re.compile(r"[.:](\w+)\b(?!\s*\()")
 
 
 def _any(pattern: re.Pattern[str], lines: Iterable[str]) -> bool:

@@ -20,7 +20,7 @@ _HANDLES_ERROR = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """To be told that one may not is no change of who may"""
-_REWRITTEN, _PARTLY = 0.7, 0.85
+_REWRITTEN, _PARTLY, _MERGED = 0.7, 0.85, 0.3
 _BY_SCOPE = frozenset({_E.LEAKS_HANDLES, _E.DROPS_LOCK})
 _SCOPED = re.compile(
     r"with_?lock|synchroni[sz]ed?\b|\.use\s*[{(]|\btry\s*\(|\busing\b|\bdefer\b|\bfinally\b|\bensure\b|\bwith \w.*:$"
@@ -62,6 +62,10 @@ def marked(patch: Patch) -> Iterator[tuple[Effect, float]]:
         if effect is None or (effect is _E.SPAWNS_TASKS and _ENDS.search(patch.gained)):
             continue
         if effect in _BY_SCOPE and effect is mark.fewer and is_scoped:
+            continue
+        if effect is _E.WAITS_LONGER and effect is mark.fewer and gained and lost.keys() <= gained.keys():
+            # The same bound, written once in place of several times.
+            yield effect, _MERGED
             continue
         yield effect, 1.0 if not (lost and gained) else _REWRITTEN if effect is mark.more else _PARTLY
 

@@ -256,6 +256,10 @@ _CONFIGURES = re.compile(r"\.(ya?ml|json|env|properties|toml|tfvars|tf|ini|conf)
 _VERBOSE = re.compile(r"\b(debug|trace|all|verbose)\b", re.IGNORECASE)
 _LEVEL = re.compile(r"level|verbosity|logging|(^|_)log")
 _ADDRESS = re.compile(r"://|^[a-z][a-z0-9-]*(\.[a-z0-9-]+){2,}$|^arn:|^/[\w/-]+$|:\d{2,5}$")
+_PASSED = re.compile(r"(?!(true|false|none|null|nil)$)[a-z]\w*$")
+"""A name by which an amount is handed on: which amount it is stands elsewhere"""
+_AMOUNTS = frozenset({_E.WAITS_SHORTER, _E.RETRIES_MORE, _E.RATE_LOWER, _E.POOLS_FEWER, _E.SIZE_LOWER, _E.RUNS_OFTENER})
+_DISABLED = frozenset({"false", "off", "no", "disabled", "none"})
 _SWITCH = {"true", "false", "on", "off", "yes", "no", "enabled", "disabled"}
 
 
@@ -324,6 +328,8 @@ def _effect(shift: Shift) -> Effect | None:
         return Effect.COSTS_MORE
     if before in _SWITCH and after in _SWITCH:
         return Effect.FLIPS_SWITCH
+    if re.search(r"(^|_)cache", shift.key) and after in _DISABLED and before not in _DISABLED:
+        return Effect.DROPS_CACHE
     if shift.change is not None:
         return _by_amount(meaning, shift)
     if meaning is None and shift.before and shift.after and _ADDRESS.search(shift.after):
@@ -339,7 +345,8 @@ def _effect(shift: Shift) -> Effect | None:
         return meaning.gone
     if shift.before is None:
         is_place = meaning.new is not Effect.POINTS_ELSEWHERE or bool(_ADDRESS.search(after))
-        return meaning.new if is_place else None
+        is_passed = meaning.new in _AMOUNTS and bool(_PASSED.match(shift.after or ""))
+        return meaning.new if is_place and not is_passed else None
     return meaning.other or Effect.CHANGES_VALUE
 
 

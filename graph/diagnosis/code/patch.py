@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import islice
 
 QUIET_FILES = re.compile(
-    r"(^|/)(?<!services/)(?<!apps/)(docs?|documentation|testdata|tests?|__tests__|e2e|fixtures|\.github"
+    r"(^|/)(?<!services/)(?<!apps/)(docs?|documentation|testdata|tests?|test[-_]?(utils?|helpers?|support|kit)|__tests__|e2e|fixtures|\.github"
     r"|\.gitlab|\.circleci|examples?|seeds"
     r"|dashboards?|grafana|storybook|mocks?)/"
     r"|[._-](test|spec|stories)\.\w+$|(^|/)test_\w+\.\w+$|\.(md|rst|adoc)$"

@@ -16,6 +16,8 @@ ON_FAILURE = re.compile(
     re.IGNORECASE,
 )
 """A line that asks whether something failed"""
+_GOVERNS = re.compile(r"^\s*@\w|^\s*#\[\w")
+"""What holds for all of the function that follows, whether it fails or not"""
 _CLOSES = re.compile(r"^[\s)}\]]*(end)?[;,]?$")
 _ENOUGH = 0.6
 
@@ -24,6 +26,11 @@ def only_reacts(patch: Patch) -> bool:
     """Whether nearly all that a patch adds runs after a failure only, and nothing goes that ran before."""
     changed = [line for line in patch.lines if line.sign != " " and line.is_code]
     lost = {_bare(line.text) for line in changed if line.sign == "-"}
+    here = {(line.file, _bare(line.text)) for line in changed if line.sign == "-"}
+    if any(
+        line.sign == "+" and _GOVERNS.match(line.text) and (line.file, _bare(line.text)) not in here for line in changed
+    ):
+        return False
     come = [line for line in changed if line.sign == "+" and not _CLOSES.match(line.text)]
     kept = {_bare(line.text) for line in come}
     # A line that now stands within a `try` is the same line.
@@ -48,7 +55,9 @@ def swallowed(patch: Patch) -> Iterator[Effect]:
         yield Effect.SWALLOWS
 
 
-_ANY = re.compile(r"\b(Exception|Throwable|BaseException|StandardError|RuntimeException|Error|any|all|\*)\b")
+_ANY = re.compile(
+    r"\b(Exception|Throwable|BaseException|StandardError|RuntimeException|Error|any|all)\b|[\"'\[(]\*[\"'\])]"
+)
 
 
 def insisted(patch: Patch) -> Iterator[Effect]:
@@ -57,6 +66,15 @@ def insisted(patch: Patch) -> Iterator[Effect]:
         is_retry = re.search(r"retr(y|ies)", old, re.IGNORECASE) and re.search(r"retr(y|ies)", new, re.IGNORECASE)
         if is_retry and _ANY.search(new) and not _ANY.search(old):
             yield Effect.RETRIES_MORE
+    around = "\n".join((*patch.files, *(line.text for line in patch.lines)))
+    asks = re.search(r"retr(y|ies|iable|yable)", around, re.IGNORECASE)
+    if asks and _LISTED.search(patch.lost) and _ALL_BUT.search(patch.gained) and not _ALL_BUT.search(patch.lost):
+        yield Effect.RETRIES_MORE
+
+
+_LISTED = re.compile(r"\bcase \w[\w.]*(, *\w[\w.]*)*:?|\bin [\[({]|\.(includes|contains|has)\(|==.*(\|\||\bor\b).*==")
+_ALL_BUT = re.compile(r"\breturn (!|not )|\bnot in [\[({\w]|^\s*(=> ?)?!\w+\(", re.MULTILINE)
+"""All but some are asked again, and what nobody thought of is among them."""
 
 
 def _inside(lines: list[Line]) -> list[Line]:

@@ -18,14 +18,15 @@ from graph.diagnosis.code.locking import locked
 from graph.diagnosis.code.marks import marked, relabelled
 from graph.diagnosis.code.meanings import FIRST, effects_of
 from graph.diagnosis.code.migrations import migration
+from graph.diagnosis.code.once import deferred, forgotten, repeated
 from graph.diagnosis.code.patch import Patch, is_quiet, read_patch
 from graph.diagnosis.code.precision import less_exact, reparsed, shortened
 from graph.diagnosis.code.reacting import ON_FAILURE, insisted, only_reacts, swallowed
 from graph.diagnosis.code.settings import Shift, shifts
-from graph.diagnosis.code.shapes import shaped
-from graph.diagnosis.code.turned import resorted, turned
+from graph.diagnosis.code.shapes import crossed, shaped
+from graph.diagnosis.code.turned import read_again, resorted, turned
 from graph.diagnosis.code.units import converted
-from graph.diagnosis.code.waiting import confirmed, probed, unawaited
+from graph.diagnosis.code.waiting import blocked, confirmed, probed, unawaited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def read_diff(diff: str, files: Sequence[str]) -> DiffReading:
         effects=frozenset() if is_cosmetic else effects,
         weights=weights,
         words=words,
-        kept=(_bag(patch.removed) & _bag(patch.added)) - words,
+        kept=((_bag(patch.removed) & _bag(patch.added)) | _bag(crossed(patch))) - words,
         near=_bag(line.text for line in patch.lines if line.is_code) - words,
         paths=words_of(" ".join(re.sub(r"[/.\-]", " ", f) for f in patch.files if not is_quiet(f))),
         tables=migration(patch).tables,
@@ -166,6 +167,11 @@ _READERS: tuple[Callable[[Patch], Iterable[Effect]], ...] = (
     swallowed,
     resorted,
     relabelled,
+    deferred,
+    repeated,
+    forgotten,
+    read_again,
+    blocked,
 )
 
 

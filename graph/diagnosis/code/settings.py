@@ -96,7 +96,8 @@ def shifts(patch: Patch) -> tuple[Shift, ...]:
         file = next((v.file for v in (*gone, *come)), "")
         pairs = zip(gone, come, strict=False)
         found += [Shift(key=key, before=a.text, after=b.text, file=file) for a, b in pairs]
-        found += [Shift(key=key, before=a.text, after=None, file=file) for a in gone[len(come) :]]
+        # Several that became one were put together.
+        found += [Shift(key=key, before=a.text, after=None, file=file) for a in (() if come else gone)]
         found += [Shift(key=key, before=None, after=b.text, file=file) for b in come[len(gone) :]]
     found = list(_joined(found))
     found += _in_place(patch, {(s.before, s.after) for s in found})
@@ -149,11 +150,14 @@ _DISTINCT = re.compile(r"^\d{2,}\w*$")
 
 def _is_kept(shift: Shift, patch: Patch) -> bool:
     """Whether a first value stood among what went under another name, e.g. of the option of another library."""
-    value = shift.after or ""
-    return (
-        shift.before is None
-        and bool(_DISTINCT.match(value))
-        and any(re.search(rf"(?<![\w.]){value}(?![\w.])", line) for line in patch.removed)
+    value = re.escape(shift.after or "")
+    if shift.before is not None or not value[:1].isdigit():
+        return False
+    # A small number stands everywhere: it is the same only beside the same word.
+    word = "" if _DISTINCT.match(shift.after or "") else rf"{re.escape(shift.key.rsplit('_', 1)[-1])}\W{{1,4}}"
+    return any(
+        re.search(rf"(?<![\w.]){word}{value}(?![\w.])" if not word else rf"{word}{value}(?![\w.])", line, re.IGNORECASE)
+        for line in patch.removed
     )
 
 

@@ -261,10 +261,29 @@ def _reorders(patch: Patch) -> bool:
     ):
         # The first that matches decides.
         return True
+    if crossed(patch):
+        return True
     return any(_moves([g.strip() for g in gone], [c.strip() for c in come]) for gone, come in patch.blocks())
 
 
 _IN_ORDER = re.compile(r"route|rule|ingress|nginx|middleware|polic|pipeline|filter|interceptor|chain", re.IGNORECASE)
+
+
+_REGISTERS = re.compile(r"^\s*(?P<whom>\w+)\.\w+\(.*[);,]$")
+
+
+def crossed(patch: Patch) -> frozenset[str]:
+    """Return the calls of an object that stay, while other calls of the same object now stand on their other side."""
+    found: set[str] = set()
+    lines = [line for line in patch.lines if line.is_code]
+    where = {sign: {n.text.strip(): i for i, n in enumerate(lines) if n.sign == sign} for sign in "-+"}
+    for text in where["-"].keys() & where["+"].keys():
+        whose = _REGISTERS.match(text)
+        first, last = sorted((where["-"][text], where["+"][text]))
+        between = (n for n in lines[first:last] if n.sign == " " and n.file == lines[first].file == lines[last].file)
+        if whose:
+            found |= {n.text for n in between if (m := _REGISTERS.match(n.text)) and m["whom"] == whose["whom"]}
+    return frozenset(found)
 
 
 def _moves(gone: Sequence[str], come: Sequence[str]) -> bool:

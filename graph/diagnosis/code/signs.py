@@ -183,7 +183,7 @@ MARKS: tuple[Mark, ...] = (
     ),
     # Where a list was read up to.
     _row(
-        r"cursor|checkpoint|watermark|last_(id|seen|key)|page_?token|continuation|_after\b",
+        r"cursor|checkpoint|watermark|last_(id|seen|key)|page_?token|continuation|(search|start\w*|page)_after\b",
         None,
         _E.ENDS_LOOP_ELSEWHERE,
     ),
@@ -222,7 +222,7 @@ MARKS: tuple[Mark, ...] = (
     _row(r"wg\.wait\(\)|\.join\(\)|\.awaittermination|\.flush\(\)|fsync|\.wait\(\)|waitgroup", None, _E.DROPS_WAIT),
     # Cost.
     _row(
-        r"bcrypt|scrypt|argon2|pbkdf2|deepcopy|clonedeep|json\.parse\(json\.stringify|structuredclone"
+        r"bcrypt|scrypt|argon2|pbkdf2|deepcopy|clonedeep|\b(?!arc\b|rc\b)\w+::clone\(&|(slices|maps)\.clone\(|\bcopyof\(|json\.parse\(json\.stringify|structuredclone"
         r"|levenshtein|\.sort\(|sorted\(|sort\.slice|permutations|cartesian|cross join",
         _E.COSTS_MORE,
         None,

@@ -31,6 +31,22 @@ def turned(patch: Patch) -> Iterator[Effect]:
             yield Effect.MOVES_LINE
 
 
+_FROM = re.compile(r"(?<![<>=!])>=\s*(?:%\(?\w|\?|\$\d|:\w|@\w|#\{|\$\{)")
+_LAST = re.compile(
+    r"\[-1\]|\.at\(-1\)|len\(\w+\) ?- ?1\]|\.length ?- ?1\]|\.last\b|getlast\(|size\(\) ?- ?1\)", re.IGNORECASE
+)
+
+
+def read_again(patch: Patch) -> Iterator[Effect]:
+    """Yield that pages begin with the last row of the page before: there is always one row more."""
+    after = "\n".join(line.text for line in patch.side("+"))
+    is_paged = re.search(r"\border by\b|\.order", after, re.IGNORECASE) and re.search(
+        r"\blimit\b", after, re.IGNORECASE
+    )
+    if is_paged and _FROM.search(patch.gained) and not _FROM.search(patch.lost) and _LAST.search(patch.gained):
+        yield Effect.ENDS_LOOP_ELSEWHERE
+
+
 _DATE = re.compile(r"[\"'][^\"']*(?:[yY]{2,4}|%[yY])[^\"']*[\"']")
 
 

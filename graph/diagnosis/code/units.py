@@ -38,8 +38,10 @@ _AMOUNT = re.compile(
 )
 _MEANS: tuple[tuple[str, Effect, Effect | None], ...] = (
     (r"retr|back_?off", Effect.RETRIES_MORE, Effect.WAITS_LONGER),
+    # Who holds it is taken for dead while at work, or is waited for when dead.
+    (r"lease|visibility|ack_?deadline|lock_?ttl", Effect.CHANGES_ACK, Effect.CHANGES_ACK),
     (
-        r"ttl|expir|cache|max_?age|session|token|lifetime|lease|\bset\b|redis|rdb",
+        r"ttl|expir|cache|max_?age|session|token|lifetime|\bset\b|redis|rdb",
         Effect.CACHES_SHORTER,
         Effect.CACHES_LONGER,
     ),
@@ -52,8 +54,14 @@ _MEANS: tuple[tuple[str, Effect, Effect | None], ...] = (
 
 def converted(patch: Patch) -> Iterator[Effect]:
     """Yield that an amount is read in another unit, and what that makes of it."""
-    old, new = (_unit("\n".join(lines)) for lines in (patch.removed, patch.added))
-    lost, gained = patch.lost, patch.gained
+    # What a text for people calls an amount changes none.
+    lost, gained = patch.undone, patch.done
+    if _twice(patch):
+        yield Effect.CHANGES_UNIT
+        if re.search(r"rate|quota|limit|refill|token|per_?sec", gained, re.IGNORECASE):
+            yield Effect.RATE_LOWER if "/" in gained else Effect.RATE_HIGHER
+        return
+    old, new = _unit(lost), _unit(gained)
     if _times(lost) != _times(gained) and _AMOUNT.search(gained) and _same_but_factor(patch):
         yield Effect.CHANGES_UNIT
         return
@@ -68,6 +76,22 @@ def converted(patch: Patch) -> Iterator[Effect]:
     effect = None if means is None else means[1] if new < old else means[2]
     if effect is not None:
         yield effect
+
+
+_CONVERTS = re.compile(r"(\w+)(\(\))?\s*([*/])\s*(60|100|1000|1_000|1024|3600|86400|1e3|1e6|1e9)\b")
+_GIVES = re.compile(r"(?:\breturn\b|=>|->|\{)\s*[\w.]+\s*([*/])\s*(\d[\d_e]*)\b")
+_DEFINED = re.compile(r"\b(?:func|fun|def|fn|function|get|public|private)\b[^(]*?(?:\([^)]*\)\s*)?\b(\w+)\s*\(")
+
+
+def _twice(patch: Patch) -> bool:
+    """Whether a new function converts what those that call it go on to convert by the same factor."""
+    name = ""
+    gives: set[tuple[str, str, str]] = set()
+    for line in patch.added:
+        name = found[1] if (found := _DEFINED.search(line)) else name
+        gives |= {(name, sign, factor) for sign, factor in _GIVES.findall(line) if name}
+    asks = {(m[1], m[3], m[4]) for line in patch.side("+") for m in _CONVERTS.finditer(line.text) if m[2]}
+    return bool(gives & asks)
 
 
 def _times(text: str) -> int:

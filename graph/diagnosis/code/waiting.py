@@ -42,6 +42,27 @@ def _only_calls(patch: Patch) -> bool:
     return bool(waited & calls) and not any(_WAITS.search(line) for line in patch.added)
 
 
+_CLIENT = re.compile(
+    r"client|session|fetch|http|\bdb\b|conn|cursor|redis|\burl|jwks|query|download|request", re.IGNORECASE
+)
+_TAKES = re.compile(r"=\s*(?:self\.|this\.)?\w+\.\w+\(")
+
+
+def blocked(patch: Patch) -> Iterator[Effect]:
+    """Yield that a function which is to give way while it waits now calls a client that waits in its place."""
+    is_async = any(re.search(r"\basync\b", line.text) for line in patch.side("+"))
+    waits = any(map(_WAITS.search, patch.removed)) and not any(map(_WAITS.search, patch.added))
+    takes = any(_TAKES.search(line) for line in patch.added if line[:1].isspace())
+    if (
+        is_async
+        and waits
+        and takes
+        and _CLIENT.search(patch.gained)
+        and not re.search(r"create_task|\.then\(", patch.gained)
+    ):
+        yield Effect.BLOCKS
+
+
 _PROBE = re.compile(r"\blive(z|ness)|\bhealth(z|_?check)?\b|\bready(z|_?check)?\b|readiness|/health", re.IGNORECASE)
 _ASKS = re.compile(r"\bping\w*\(|\b50[03]\b|unavailable|unhealthy|\.down\(|return false|select 1", re.IGNORECASE)
 

@@ -259,6 +259,7 @@ LEADS_TO: dict[E, dict[T, float]] = {
         T.REJECTED: 1,
         T.ERRORS: 0.7,
     },
+    E.DEFERS: {T.TIMEOUT: 2.5, T.LATENCY: 2.5, T.HANGS: 1, T.PROBES: 1, T.STARTUP: 0.5},
     E.REORDERS: {
         T.ORDER: 1.5,
         T.REFUSED: 1.5,
@@ -332,6 +333,7 @@ LEADS_TO: dict[E, dict[T, float]] = {
         T.NULLS: 1.5,
         T.DUPLICATES: 1,
         T.NUMBERS: 1,
+        T.HANGS: 2.5,
     },
     E.SHIFTS_INDEX: {
         T.STALE: 1,

@@ -140,7 +140,7 @@ _HOST = re.compile(
 )
 _OURS = re.compile(r"\.(svc|local|internal|lan|corp|cluster)(\.|$)|^(org|com|io|net|java|javax|sun)\.", re.IGNORECASE)
 _FAILS = re.compile(
-    r"\b5\d\d\b|unavailable|time[d ]?-?out|refused|reset|error|fail|unreachable|degraded|overload"
+    r"\b5\d\d\b|unavailable|timed?[ -]?out|refused|reset|error|fail|unreachable|degraded|overload"
     r"|max_concurrent|reject|deadline|gave up",
     re.IGNORECASE,
 )

@@ -16,12 +16,25 @@ _SHARED_FOLDERS = frozenset(
         """
     pkg lib libs common shared internal platform proto protos schema schemas core packages api config configs
     deploy infra terraform helm charts k8s kubernetes manifests env environments ops db database
-    migrations cmd src app contracts gen vendor modules cluster base ansible kustomize overlays
+    migrations cmd src app contracts gen vendor modules crates cluster base ansible kustomize overlays
     """,
     )
 )
 _LIBRARIES = frozenset(
-    {"pkg", "lib", "libs", "common", "shared", "proto", "protos", "schema", "schemas", "packages", "contracts"}
+    {
+        "pkg",
+        "lib",
+        "libs",
+        "common",
+        "shared",
+        "proto",
+        "protos",
+        "schema",
+        "schemas",
+        "packages",
+        "crates",
+        "contracts",
+    }
 )
 _FOLDERS_OF_SERVICES = frozenset({"services", "apps", "charts", "microservices", "functions", "lambdas", "workers"})
 _LIKE_A_SERVICE = re.compile(
@@ -57,11 +70,20 @@ def _services(path: str, scene: Scene) -> set[str]:
     if exact:
         return exact
     cores = [core(part.split(".")[0]) for part in segments]
-    return {uid for uid, (_, words) in scene.names.items() if words and words in cores}
+    found = {uid for uid, (_, words) in scene.names.items() if words and words in cores}
+    # What belongs to a family of services, e.g. the chart of `store` to `store-query` and `store-writer`.
+    return found or {u for u, (name, _) in scene.names.items() if any(_heads(part, name) for part in segments[:-1])}
 
 
 def _names(part: str, name: str) -> bool:
     return bool(re.search(rf"(^|[^a-z0-9-]){re.escape(name)}([^a-z0-9-]|$)", part))
+
+
+def _heads(part: str, name: str) -> bool:
+    return len(part) > _SHORT and part not in _SHARED_FOLDERS and name.startswith((f"{part}-", f"{part}_"))
+
+
+_SHORT = 3
 
 
 def _closeness(paths: list[str], touched: frozenset[str], scene: Scene) -> float:

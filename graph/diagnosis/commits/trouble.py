@@ -347,7 +347,7 @@ _THRESHOLD = re.compile(
     re.IGNORECASE,
 )
 """Numbers that are amounts, and no codes of an answer."""
-_RAN_OUT = re.compile(r"expire", re.IGNORECASE)
+_RAN_OUT = re.compile(r"expire|validity check failed|notafter", re.IGNORECASE)
 
 
 @lru_cache(maxsize=2048)

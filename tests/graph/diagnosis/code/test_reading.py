@@ -201,3 +201,46 @@ def test_conditions_in_another_order_are_the_same_query() -> None:
     """Neither is one left out, nor are more rows read."""
     found = read_diff("-  where(day: d).where(hall: h)\n+  where(hall: h, day: d)", ["seat.rb"])
     assert not {Effect.LEAVES_OUT, Effect.SCANS, Effect.CHANGES_QUERY} & found.effects
+
+
+AT_THE_START = """-	if err := table.Load(ctx); err != nil {
+-		log.Fatal(err)
+-	}
+     ready.Set(true)
++	t.once.Do(func() { t.err = t.Load(ctx) })"""
+PAGES = """-  SQL = "SELECT * FROM visits ORDER BY id LIMIT ? OFFSET ?"
++  SQL = "SELECT * FROM visits WHERE id {} ? ORDER BY id LIMIT ?"
+-    offset += page.size
++    from = page.last.id"""
+
+
+def test_what_was_loaded_before_the_first_request_is_loaded_by_it() -> None:
+    """Unless it still is before; then the first use only makes sure."""
+    file = ["tax/table.go"]
+    assert Effect.DEFERS in read_diff(AT_THE_START, file).effects
+    assert Effect.DEFERS not in read_diff(AT_THE_START.replace("-", " "), file).effects
+
+
+def test_a_page_that_begins_with_the_last_row_never_ends() -> None:
+    """One that begins after it does."""
+    again, after = (read_diff(PAGES.format(sign), ["export/rows.rb"]).effects for sign in (">=", ">"))
+    assert Effect.ENDS_LOOP_ELSEWHERE in again
+    assert Effect.ENDS_LOOP_ELSEWHERE not in after
+
+
+def test_a_name_with_others_around_it_keeps_its_place_only_if_they_do() -> None:
+    """What is registered before it now comes first."""
+    diff = (
+        " app = make()\n+app.use(parse())\n app.post('/callback', raw())\n-app.use(parse())\n app.get('/state', state)"
+    )
+    reading = read_diff(diff, ["web/app.js"])
+    assert Effect.REORDERS in reading.effects
+    assert "callback" in reading.kept
+    assert "state" not in reading.kept
+
+
+def test_an_amount_that_is_handed_on_by_name_is_none() -> None:
+    """Which one it is stands where it comes from."""
+    passed, given = (f"+  options.DialTimeout = {value}" for value in ("wanted", "2 * time.Second"))
+    assert Effect.WAITS_SHORTER not in read_diff(passed, ["dial.go"]).effects
+    assert Effect.WAITS_SHORTER in read_diff(given, ["dial.go"]).effects

@@ -12,6 +12,7 @@ from graph.change import Change
 from graph.diagnosis.commits import verdict
 from graph.diagnosis.commits.outside import Apart, Outside
 from graph.diagnosis.commits.scene import Scene
+from graph.diagnosis.commits.trouble import Trouble, troubles_of
 from graph.diagnosis.commits.verdict import CommitVerdict, Suspect, is_configuration, rank_commits
 from graph.diagnosis.complaints import Complaint
 from graph.diagnosis.hypothesis import Reason
@@ -131,6 +132,32 @@ def test_another_service_that_nobody_complains_of_is_hardly_suspect() -> None:
     for file in ("geo-svc/log.go", "tools/report/log.go"):
         elsewhere = rank_commits(scene([leak(file=file)], "OOMKilled", deploys=[])).suspects[0].points
         assert elsewhere < 0.2 * here
+
+
+def test_the_folder_of_a_family_belongs_to_all_of_its_services() -> None:
+    """The chart of one name deploys all whose names begin with it; one of a longer name is nobody's."""
+    arrived = [change("deploy", "another", 5000.0, uid="till-query")]
+    family, stranger = (
+        rank_commits(scene([leak(file=file)], "OOMKilled", deploys=arrived, service="till-query")).suspects
+        for file in ("charts/till/log.go", "charts/tilling/log.go")
+    )
+    assert family[0].points > 2 * stranger[0].points
+
+
+def test_a_crate_is_code_that_many_share() -> None:
+    """As a package is."""
+    crate, package, tool = (
+        rank_commits(scene([leak(file=file)], "OOMKilled", deploys=[])).suspects[0].points
+        for file in ("crates/ring/log.rs", "packages/ring/log.rs", "tools/ring/log.rs")
+    )
+    assert crate == package > tool
+
+
+def test_that_a_certificate_ran_out_accuses_no_change_of_how_it_is_checked() -> None:
+    """Also in the words of a virtual machine."""
+    said = "SSLHandshakeException: PKIX path validation failed: validity check failed"
+    assert Trouble.TLS not in troubles_of(said)
+    assert Trouble.TLS in troubles_of(said.replace("validity check failed", "unable to find a path"))
 
 
 def test_the_plural_of_a_services_own_name_is_no_shared_name() -> None:
