@@ -78,3 +78,31 @@ def test_single_lines_that_fail_are_read_beside_the_forms(tmp_path: Path) -> Non
     assert [line.text for line in logs[2:]] == ["basket shown from yesterday 17", "snapshot by hand"]
     assert logs[3].attributes == {"user": "ada"}
     assert [line.example for line in logs[:2]] == ["", "store GET took 2601ms"]
+
+
+def rewritten(folder: Path, sha: str, **fields: Any) -> Path:
+    """The same case with another commit in the place of one."""
+    path = folder / "workdir" / "data" / "context" / "commits.json"
+    commits = [{**c, **fields} if c["sha"] == sha else c for c in json.loads(path.read_text())]
+    path.write_text(json.dumps(commits))
+    return folder
+
+
+def test_where_nothing_is_shown_the_question_is_open(tmp_path: Path) -> None:
+    """No commit, and not that none did it; the suspects are told all the same."""
+    folder = rewritten(case(tmp_path), CULPRIT, diff="-  const a = b\n+  const a = c")
+    answer = SUITE.answer(SUITE.load(folder, {}), None)
+    assert (answer["abstained"], answer["change"]) == (True, None)
+    assert answer["ranked"][0]["score"] < 0.5
+
+
+def test_a_changelog_beside_settings_is_no_migration(tmp_path: Path) -> None:
+    """Settings are put back; only what changed tables is not."""
+    files = ["charts/gifts/values.yaml", "charts/gifts/CHANGELOG.md"]
+    diff = "   store:\n-    timeout: 4s\n-    pool_size: 40\n+    timeout: 4s\n+    pool_size: 2"
+    folder = rewritten(case(tmp_path), CULPRIT, files_changed=files, diff=diff)
+    path = folder / "workdir" / "data" / "patterns.json"
+    form = {"service": "gifts", "signature": "pool exhausted: no free connection to store", "count": 90}
+    path.write_text(json.dumps([{**form, "delta_vs_baseline": "+90", "sentiment": "negative"}]))
+    answer = SUITE.answer(SUITE.load(folder, {}), None)
+    assert (answer["change"], answer["remediation"]) == (CULPRIT, "config-revert")
