@@ -42,6 +42,7 @@ _PACKAGE = re.compile(
     r"^\s*[<\"']?(?P<name>[@\w./:-]+?)[\"'>]?\s*(?:==|>=|~=|~>|\^|[:=@ ,>]"
     r"|\s)+\s*[\"'^~v=>\[({\s]*(?:version\s*=\s*[\"'])?(?P<version>\d+(?:\.\d+)+)"
 )
+_COORDINATES = re.compile(r"[\"'](?P<name>[\w.-]+:[\w.-]+):(?P<version>\d+(?:\.\d+)+)")
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _CONFIGURATION = re.compile(
     r"\.(ya?ml|json|toml|env|ini|properties|tf|tfvars|conf|hcl|sh)$|Dockerfile|(^|/)\.env|Procfile"
@@ -69,14 +70,21 @@ def broken_contracts(patch: Patch) -> Iterator[Effect]:
 
 
 _PLACES = re.compile(r"queue|topic|stream\b|channel|bucket|exchange|subscri|tube\b|routing_key", re.IGNORECASE)
-_SAID = re.compile(r":\w+|[\"'][\w./:-]+[\"']")
+_PATHS = re.compile(r"\b(key|path|prefix)\b", re.IGNORECASE)
+_STORES = re.compile(r"\bs3\b|bucket|blob|storage|/store\b|/store\.", re.IGNORECASE)
+_SAID = re.compile(r":\w+|`[^`]*`|[\"'][\w./:-]+[\"']")
+
+
+def _is_place(line: str, patch: Patch) -> bool:
+    """Whether a line names where something is kept or waits."""
+    return bool(_PLACES.search(line) or (_PATHS.search(line) and _STORES.search(" ".join((line, *patch.files)))))
 
 
 def redirected(patch: Patch) -> Iterator[Effect]:
     """Yield that work goes to, or is taken from, a place of another name."""
     for old, new in patch.pairs():
         if (
-            _PLACES.search(old)
+            _is_place(old, patch)
             and _SAID.sub("", old) == _SAID.sub("", new)
             and _SAID.findall(old) != _SAID.findall(new)
         ):
@@ -88,8 +96,10 @@ def bumped(patch: Patch) -> list[str]:
     of those that took the place of others."""
     if not any(_MANIFEST.search(f) for f in patch.files):
         return []
-    old = {m["name"]: m["version"] for line in patch.removed if (m := _PACKAGE.match(line))}
-    new = {m["name"]: m["version"] for line in patch.added if (m := _PACKAGE.match(line))}
+    old, new = (
+        {m["name"]: m["version"] for line in lines if (m := _PACKAGE.match(line) or _COORDINATES.search(line))}
+        for lines in (patch.removed, patch.added)
+    )
     other = [name for name in new if name in old and new[name].split(".")[:2] != old[name].split(".")[:2]]
     return other + (sorted(new.keys() - old.keys()) if old.keys() - new.keys() else [])
 

@@ -93,6 +93,7 @@ MEANINGS: tuple[Meaning, ...] = (
         None,
     ),
     _row(r"profiles?(_active)?$|(^|_)(env|environment|stage)$", None, None, _E.NEEDS_SETTING, _E.NEEDS_SETTING, None),
+    _row(r"bcrypt|scrypt|argon|pbkdf|(^|_)kdf", None, _E.COSTS_MORE, None),
     # Which of many gets it.
     _row(r"(partition|routing|shard|sharding|hash|message_?group)_?(key|id|by)", None, None, None, _E.SKEWS, None),
     # How many rows one query or page returns.
@@ -170,7 +171,8 @@ MEANINGS: tuple[Meaning, ...] = (
     _row(r"cpu|gomaxprocs|millicores", _E.CPU_LOWER, None, None, new=_E.CPU_LOWER),
     _row(r"batch|chunk|page_?size|fetch_?size|buffer|per_page|max_poll", None, _E.BATCHES_MORE, None),
     _row(
-        r"max\w*_(len|length|size|bytes|body|payload|upload|message)|body_?(limit|size)|max_(len|length"
+        r"max\w*_(len|length|size|bytes|body|payload|upload|message|headers?|kb|mb|kib|mib)|body_?(limit|size)"
+        r"|max_(len|length"
         r"|bytes|body|payload)|payload|header_size",
         _E.SIZE_LOWER,
         None,
@@ -178,6 +180,7 @@ MEANINGS: tuple[Meaning, ...] = (
         new=_E.SIZE_LOWER,
     ),
     _row(r"sampl|trace_ratio", None, _E.LOGS_MORE, _E.LOGS_MORE),
+    _row(r"(^|_)(percent(age)?|rollout)", _E.FLIPS_SWITCH, _E.FLIPS_SWITCH),
     _row(r"rounds|iterations|work_factor|(^|_)cost|compression|quality|difficulty|strength", None, _E.COSTS_MORE, None),
     _row(r"interval|period|cron|schedule|every|poll|refresh", _E.RUNS_OFTENER, None, None, _E.RUNS_OFTENER),
     _row(r"(^|_)image(_|$)|(^|_)tag$|runtime|platform|architecture", None, None, None, _E.CHANGES_BASE),
@@ -223,7 +226,7 @@ MEANINGS: tuple[Meaning, ...] = (
         _E.CHANGES_ACCESS,
     ),
     _row(
-        r"(^|_)(host(name)?|url|uri|endpoint|addr(ess)?|servers?|brokers?|bootstrap|queue|topic|bucket"
+        r"(^|_)(selector|host(name)?|url|uri|endpoint|addr(ess)?|servers?|brokers?|bootstrap|queue|topic|bucket"
         r"|database|db_?name|dsn|port|target_port|base_?path|path|prefix|upstream|service_?name|stream"
         r"|exchange|routing_key|region)(_|$)",
         _E.POINTS_ELSEWHERE,

@@ -200,6 +200,7 @@ LEADS_TO: dict[E, dict[T, float]] = {
     E.DROPS_SETTING: {T.SETTING: 3, T.STARTUP: 2, T.NULLS: 1, T.ACCESS: 1, T.REFUSED: 1},
     E.NEEDS_SETTING: {T.SETTING: 3, T.STARTUP: 2, T.NULLS: 1, T.ACCESS: 1},
     E.FLIPS_SWITCH: {
+        T.CPU: 1,
         T.CALLS: 2,
         T.ERRORS: 1.5,
         T.LATENCY: 1,

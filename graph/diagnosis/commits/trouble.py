@@ -278,7 +278,8 @@ SAYS: tuple[tuple[Trouble, re.Pattern[str]], ...] = tuple(
         ),
         (
             Trouble.TIME,
-            r"in the (past|future)|(previous|next|wrong|another) (day|date|month|hour|year)|clock|skew"
+            r"in the (past|future)|a day (too )?(early|late)|date \S+ expected|(previous|next|wrong"
+            r"|another) (day|date|month|hour|year)|clock|skew"
             r"|timezone|time zone|not yet valid|already expired"
             r"|before (its )?start|offset_h|by \d+ ?(h|hours)|iat|nbf|off by|yesterday|tomorrow|too (early"
             r"|late)|dst|\bby -?\d+:\d\d",

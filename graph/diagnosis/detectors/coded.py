@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from graph.change import Change
-from graph.diagnosis.commits.outside import Apart, Outside
+from graph.diagnosis.commits.causes_outside import Outside
+from graph.diagnosis.commits.outside import Apart
 from graph.diagnosis.commits.verdict import Suspect, is_configuration
 from graph.diagnosis.context import Context
 from graph.diagnosis.hypothesis import Hypothesis, Point, Reason, Weight

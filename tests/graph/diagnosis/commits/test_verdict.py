@@ -10,7 +10,8 @@ import pytest
 
 from graph.change import Change
 from graph.diagnosis.commits import verdict
-from graph.diagnosis.commits.outside import Apart, Outside
+from graph.diagnosis.commits.causes_outside import Outside
+from graph.diagnosis.commits.outside import Apart
 from graph.diagnosis.commits.scene import Scene
 from graph.diagnosis.commits.trouble import Trouble, troubles_of
 from graph.diagnosis.commits.verdict import CommitVerdict, Suspect, is_configuration, rank_commits
