@@ -79,7 +79,8 @@ class Recorder:
         """
         with self.at_rest(environment):
             touched = self._store_all(environment, snapshots)
-            self.relate(environment)
+        # Not at rest: whoever judges what was stored need not wait for relations.
+        self.relate(environment)
         # Told when all are stored: a declaration without what runs looks like drift.
         if touched:
             self._tell(News(environment=environment, touched=touched))
@@ -135,7 +136,8 @@ class Recorder:
             if news.touched is None or news.touched:
                 begun = time.perf_counter()
                 self._bring_up(environment, known.parts, news.touched)
-                known.took_s = time.perf_counter() - begun
+                # The first look at everything says nothing of what a change takes.
+                known.took_s = 0.0 if news.touched is None else time.perf_counter() - begun
             known.mark = news.mark
             # Not when it failed: what was learned of parts without storing what follows is of no use.
             self._related[environment] = known
