@@ -147,14 +147,14 @@ class Recorder:
         changed: dict[str, list[tuple[Sayer, str]]] = defaultdict(list)
         for sayer, uid in touched or ():
             changed[part_of(uid)].append((sayer, uid))
-        members = self._everything(environment) if touched is None else self._present(environment)
+        uids = self._everything(environment) if touched is None else self._present(environment)
 
         @lru_cache(maxsize=1)  # where one part is touched, it is looked at twice
         def load(part: str) -> list[Stated]:
-            return self._store.holdings.stated(environment, members[part])
+            return self._store.holdings.stated(environment, uids[part])
 
         found: dict[Sayer, dict[str, Sequence[Relation]]] = defaultdict(dict)
-        for part in sorted(parts.learn([*members] if touched is None else [*changed], load)):
+        for part in sorted(parts.learn([*uids] if touched is None else [*changed], load)):
             for sayer, uid in changed.get(part, ()):
                 found[sayer][uid] = ()
             for sayer, relations in parts.relations(part, load(part)).items():

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+_END_S = 30.0
 _START_S = 120.0
 
 
@@ -67,11 +68,16 @@ def running_service() -> Iterator[RunningService]:
             with httpx.Client(base_url=known["base_url"], headers=headers, timeout=30) as http:
                 yield RunningService(data_dir=data_dir, http=http, secrets=known["webhook_secrets"])
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and see to it that it does."""
+    process.terminate()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _await_ready(process: subprocess.Popen[bytes], credentials: Path, log: Path) -> dict[str, Any]:

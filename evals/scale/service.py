@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from evals.running_service import end
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
@@ -72,8 +74,4 @@ def service(folder: Path, url: str, environment: Mapping[str, Any]) -> Iterator[
         token = json.loads(added.stdout)["token"]
         yield Service(pid=process.pid, server=f"http://127.0.0.1:{port}", token=token, process=process, log=log)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process)

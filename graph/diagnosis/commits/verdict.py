@@ -39,11 +39,16 @@ _OUTWEIGHS = 1.3
 _STANDS, _FAR_AHEAD = 1.2, 1.8
 """Points, and times the points of the next, from which on the first one stands out"""
 _SHOWN_OUTSIDE = 2.0
+"""Points for a cause outside from which on all commits may be acquitted"""
 _WELL, _CLOSELY = 1.4, 0.9
 """Worth of an explanation, and of what ties, that is enough together with the time"""
 _RECENT_S = 600.0
+"""Seconds before the trouble began within which a commit came at the right moment"""
 _FAINTLY = 0.25
+"""Worth of an explanation or a tie below which hardly anything speaks for a commit"""
 _NAMED, _SAME = 0.6, 0.4
+"""Worth of changed names from which on the complaints name what a commit does; share of its explanation that one loses
+which does to something else what another does to what is named"""
 _TELLING = 0.75
 """Worth of an effect from which on a diff could matter to what it names."""
 _CONTRACT = 0.7
